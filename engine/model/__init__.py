@@ -1,0 +1,1 @@
+"""Nouns, frozen: definitions, executions, statuses, events, requests and commands."""

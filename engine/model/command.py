@@ -1,0 +1,59 @@
+"""What the decider wants done once its decision is stored; each can be rebuilt from the rows by its reference."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from engine.model.request import Outcome
+
+
+class Dispatch(Struct, frozen=True):
+    """Publish the task with this seq to its queue."""
+
+    seq: int
+
+
+class StartChild(Struct, frozen=True):
+    """Publish the start message that the SUB_WORKFLOW or START_WORKFLOW task with this seq describes."""
+
+    seq: int
+
+
+class Cancel(Struct, frozen=True):
+    """Revoke the task with this seq, or terminate its child: nobody waits for it any more."""
+
+    seq: int
+
+
+class TellParent(Struct, frozen=True):
+    """Send the parent the news that this run exists (``started``) or has ended."""
+
+    started: bool = False
+
+
+class StartFailureWorkflow(Struct, frozen=True):
+    """Publish the start message of the failure workflow that this run's definition names."""
+
+
+class Announce(Struct, frozen=True):
+    """Publish the run's (seq 0) or a task's new status to whoever listens."""
+
+    seq: int
+    status: str
+
+
+class WakeSoon(Struct, frozen=True):
+    """Come back at once: the step budget was spent before the flow came to rest."""
+
+
+class Reply(Struct, frozen=True):
+    """Answer the asker."""
+
+    to: str
+    reply_id: str | None
+    outcome: Outcome
+
+
+Command: TypeAlias = Dispatch | StartChild | Cancel | TellParent | StartFailureWorkflow | Announce | WakeSoon | Reply

@@ -1,0 +1,301 @@
+"""What people write: workflow and task definitions, in Conductor's JSON, frozen once read.
+
+Reading is lenient the way Conductor is: unknown properties are ignored, ``null`` means the field's zero, numbers may
+come as strings. What a definition must satisfy beyond its shape is the business of ``decider.validate``.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from engine.errors import BadDefinition, Fault
+from engine.model.payload import Json
+
+#: Attributes under which a path into a faulty document may be cut out, so that the rest can still be checked.
+_Path = tuple[int | str, ...]
+
+
+class RetryLogic(StrEnum):
+    """How the delay between attempts grows."""
+
+    FIXED = "FIXED"
+    LINEAR_BACKOFF = "LINEAR_BACKOFF"
+    EXPONENTIAL_BACKOFF = "EXPONENTIAL_BACKOFF"
+
+
+class TimeoutPolicy(StrEnum):
+    """What a task's task, poll or total timeout does."""
+
+    RETRY = "RETRY"
+    TIME_OUT_WF = "TIME_OUT_WF"
+    ALERT_ONLY = "ALERT_ONLY"
+
+
+class WorkflowTimeoutPolicy(StrEnum):
+    """What a workflow's timeout does."""
+
+    TIME_OUT_WF = "TIME_OUT_WF"
+    ALERT_ONLY = "ALERT_ONLY"
+
+
+def _text(value: object) -> object:
+    """Let numbers and booleans stand where a name is expected, as Conductor's JSON reader does."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+
+
+class _Written(BaseModel):
+    """Base of everything that people write: camelCase outside, frozen, ``null`` read as the field's zero."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_zero(cls, data: object) -> object:
+        """Drop ``null`` for fields that have no null; a primitive becomes 0 or false (Conductor 1.0)."""
+        if not isinstance(data, Mapping) or None not in data.values():
+            return data
+        zeros = {field.alias: field for field in cls.model_fields.values()}
+        kept = dict(data)
+        for key, value in data.items():
+            field = zeros.get(key)
+            if value is not None or field is None or field.default is None:
+                continue
+            del kept[key]
+            if field.annotation is bool:
+                kept[key] = False
+            elif field.annotation is int:
+                kept[key] = 0
+        return kept
+
+    def to_json(self) -> dict[str, Json]:
+        """Return the definition as Conductor prints it: camelCase, nulls left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class TaskDef(_Written):
+    """How a task of this name is retried, timed out and limited; seconds throughout.
+
+    Defaults are Conductor's code's, not its documentation's: 3 retries of 60 s, 1 h response timeout.
+    """
+
+    name: Text = ""
+    description: Text | None = None
+    owner_email: Text | None = None
+    owner_app: Text | None = None
+    create_time: int = 0
+    update_time: int = 0
+    created_by: Text | None = None
+    updated_by: Text | None = None
+    retry_count: int = Field(3, ge=0)
+    retry_logic: RetryLogic = RetryLogic.FIXED
+    retry_delay_seconds: int = Field(60, ge=0)
+    backoff_scale_factor: int = Field(1, ge=1)
+    max_retry_delay_seconds: int = Field(0, ge=0)
+    backoff_jitter_ms: int = Field(0, ge=0)
+    timeout_seconds: int = Field(0, ge=0)
+    timeout_policy: TimeoutPolicy = TimeoutPolicy.TIME_OUT_WF
+    response_timeout_seconds: int = Field(3600, ge=0)
+    poll_timeout_seconds: int | None = Field(None, ge=0)
+    total_timeout_seconds: int = Field(0, ge=0)
+    concurrent_exec_limit: int | None = None
+    rate_limit_per_frequency: int | None = None
+    rate_limit_frequency_in_seconds: int | None = None
+    isolation_group_id: Text | None = None
+    execution_name_space: Text | None = None
+    input_keys: tuple[str, ...] = ()
+    output_keys: tuple[str, ...] = ()
+    input_template: dict[str, Json] = Field(default_factory=dict)
+    runtime_metadata: tuple[str, ...] = ()
+    input_schema: Json | None = None
+    output_schema: Json | None = None
+    enforce_schema: bool = False
+    base_type: Text | None = None
+    task_status_listener_enabled: bool = True
+
+
+class SubWorkflowParam(_Written):
+    """Which workflow a SUB_WORKFLOW task starts; ``workflow_definition`` is an object or a ``${…}`` string."""
+
+    name: Text = ""
+    version: int | None = None
+    task_to_domain: dict[str, str] | None = None
+    workflow_definition: Json | None = None
+    idempotency_key: Text | None = None
+    idempotency_strategy: Text | None = None
+    priority: Json | None = None
+
+
+class WorkflowTask(_Written):
+    """One step of a workflow definition; which fields matter depends on ``type``."""
+
+    name: Text = ""
+    task_reference_name: Text = ""
+    type: Text = "SIMPLE"
+    description: Text | None = None
+    input_parameters: dict[str, Json] = Field(default_factory=dict)
+    optional: bool = False
+    permissive: bool = False
+    start_delay: int = Field(0, ge=0)
+    retry_count: int | None = None
+    task_definition: TaskDef | None = None
+    async_complete: bool = False
+    rate_limited: bool | None = None
+    dynamic_task_name_param: Text | None = None
+    case_value_param: Text | None = None
+    case_expression: Text | None = None
+    decision_cases: dict[str, tuple[WorkflowTask, ...]] = Field(default_factory=dict)
+    default_case: tuple[WorkflowTask, ...] = ()
+    evaluator_type: Text | None = None
+    expression: Text | None = None
+    script_expression: Text | None = None
+    fork_tasks: tuple[tuple[WorkflowTask, ...], ...] = ()
+    join_on: tuple[str, ...] = ()
+    join_mode: Text | None = None
+    join_status: Text | None = None
+    default_exclusive_join_task: tuple[str, ...] = ()
+    dynamic_fork_tasks_param: Text | None = None
+    dynamic_fork_tasks_input_param_name: Text | None = None
+    dynamic_fork_join_tasks_param: Text | None = None
+    loop_condition: Text | None = None
+    loop_over: tuple[WorkflowTask, ...] = ()
+    items: Json | None = None
+    sink: Text | None = None
+    sub_workflow_param: SubWorkflowParam | None = None
+    on_state_change: dict[str, Json] = Field(default_factory=dict)
+    cache_config: Json | None = None
+    metadata: dict[str, Json] = Field(default_factory=dict)
+
+    def lists(self) -> Iterator[tuple[str, tuple[WorkflowTask, ...]]]:
+        """Yield every list of steps nested directly in this one, each with its JSON path relative to the step."""
+        for case, steps in self.decision_cases.items():
+            yield f"decisionCases.{case}", steps
+        yield "defaultCase", self.default_case
+        for number, steps in enumerate(self.fork_tasks):
+            yield f"forkTasks[{number}]", steps
+        yield "loopOver", self.loop_over
+
+
+class RateLimitConfig(_Written):
+    """How many runs may share one key at a time."""
+
+    rate_limit_key: Text = ""
+    concurrent_exec_limit: int = 0
+    policy: Text = "QUEUE"
+
+
+class WorkflowDef(_Written):
+    """A workflow: a list of steps, what goes in, what comes out and what happens when it fails."""
+
+    name: Text = ""
+    version: int = 1
+    description: Text | None = None
+    owner_app: Text | None = None
+    owner_email: Text | None = None
+    create_time: int = 0
+    update_time: int = 0
+    created_by: Text | None = None
+    updated_by: Text | None = None
+    tasks: tuple[WorkflowTask, ...] = ()
+    input_parameters: tuple[str, ...] = ()
+    output_parameters: dict[str, Json] = Field(default_factory=dict)
+    input_template: dict[str, Json] = Field(default_factory=dict)
+    variables: dict[str, Json] = Field(default_factory=dict)
+    failure_workflow: Text | None = None
+    failure_workflow_version: int | None = None
+    schema_version: int = 2
+    restartable: bool = True
+    timeout_seconds: int = Field(0, ge=0)
+    timeout_policy: WorkflowTimeoutPolicy = WorkflowTimeoutPolicy.ALERT_ONLY
+    workflow_status_listener_enabled: bool = False
+    workflow_status_listener_sink: Text | None = None
+    rate_limit_config: RateLimitConfig | None = None
+    cache_config: Json | None = None
+    input_schema: Json | None = None
+    output_schema: Json | None = None
+    enforce_schema: bool = True
+    masked_fields: tuple[str, ...] = ()
+    metadata: dict[str, Json] = Field(default_factory=dict)
+
+
+def walk(steps: Sequence[WorkflowTask], path: str = "tasks") -> Iterator[tuple[str, WorkflowTask]]:
+    """Yield every step of the tree with its JSON path, containers before what they contain."""
+    for number, step in enumerate(steps):
+        here = f"{path}[{number}]"
+        yield here, step
+        for name, nested in step.lists():
+            yield from walk(nested, f"{here}.{name}")
+
+
+_T = TypeVar("_T", bound=_Written)
+
+
+def read(kind: type[_T], document: Json, subject: str) -> tuple[_T, tuple[Fault, ...]]:
+    """Read ``document`` as ``kind`` and list the faults of its shape.
+
+    What is returned beside faults is the document without the faulty parts, so that the rest can be checked too and
+    the author sees every mistake at once. Raises ``BadDefinition`` when the document is no object at all.
+    """
+    if not isinstance(document, Mapping):
+        raise BadDefinition(subject, [Fault("$", f"must be a JSON object, not {_kind_of(document)}")])
+    faults: list[Fault] = []
+    rest = copy.deepcopy(dict(document))
+    while True:
+        try:
+            return kind.model_validate(rest), tuple(faults)
+        except ValidationError as error:
+            for problem in error.errors(include_url=False):
+                place = _real_path(rest, problem["loc"])
+                faults.append(Fault(_show(place), _sentence(problem["msg"], problem.get("input"))))
+                _cut(rest, place)
+
+
+def _kind_of(value: object) -> str:
+    names = {"str": "a text", "list": "a list", "int": "a number", "float": "a number", "NoneType": "null"}
+    return names.get(type(value).__name__, type(value).__name__)
+
+
+def _sentence(message: str, value: object) -> str:
+    shown = repr(value)
+    return f"{message} (found {shown if len(shown) <= 60 else shown[:57] + '...'})"
+
+
+def _real_path(document: Json, location: _Path) -> _Path:
+    """Keep only the part of Pydantic's location that exists in the document (unions add names of their own)."""
+    kept: list[int | str] = []
+    here = document
+    for step in location:
+        if isinstance(here, Mapping) and step in here or isinstance(here, list) and isinstance(step, int):
+            here = here[step]
+            kept.append(step)
+    return tuple(kept)
+
+
+def _show(path: _Path) -> str:
+    shown = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return shown.lstrip(".") or "$"
+
+
+def _cut(document: Json, path: _Path) -> None:
+    """Remove what stands at ``path``; list elements become an empty object so that the other indices stay true."""
+    here = document
+    for step in path[:-1]:
+        try:
+            here = here[step]
+        except (KeyError, IndexError, TypeError):
+            return
+    last = path[-1]
+    if isinstance(here, list) and isinstance(last, int) and last < len(here):
+        here[last] = {} if here[last] != {} else {"name": ""}
+    elif isinstance(here, dict):
+        here.pop(last, None)

@@ -1,0 +1,95 @@
+"""Facts that reach the decider about one workflow; each may come twice, late or out of order."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from engine.clock import Instant
+from engine.model.payload import Json, JsonObject
+from engine.model.request import Request
+from engine.model.status import TaskStatus, WorkflowStatus
+
+
+class StartWorkflow(Struct, frozen=True, kw_only=True):
+    """Somebody wants a run: the fields of Conductor's StartWorkflowRequest, and who asks.
+
+    ``workflow_id`` is always filled when the message has been read: given, derived from the message id, or new.
+    """
+
+    event_id: str
+    workflow_id: str
+    name: str
+    version: int | None = None
+    input: JsonObject = {}
+    correlation_id: str | None = None
+    priority: int = 0
+    task_to_domain: JsonObject = {}
+    #: An inline definition, used instead of a registered one.
+    workflow_def: JsonObject | None = None
+    idempotency_key: str | None = None
+    idempotency_strategy: str | None = None
+    created_by: str | None = None
+    event: str | None = None
+    parent_id: str | None = None
+    parent_task_id: str | None = None
+    depth: int = 0
+    reply_to: str | None = None
+    #: What to echo in the reply, so that the asker recognises it.
+    reply_id: str | None = None
+
+
+class TaskResult(Struct, frozen=True, kw_only=True):
+    """A worker's word about one task: an end, a sign of life, or progress."""
+
+    event_id: str
+    workflow_id: str
+    seq: int
+    status: TaskStatus
+    output: JsonObject = {}
+    reason: str | None = None
+    worker: str | None = None
+    #: For IN_PROGRESS: hand the task out again after this many seconds (Conductor's callbackAfterSeconds).
+    callback_after_seconds: int | None = None
+    #: For IN_PROGRESS: a sign of life only; status and output stay as they are.
+    heartbeat: bool = False
+
+
+class ChildEnded(Struct, frozen=True, kw_only=True):
+    """News for a parent: the run started by its SUB_WORKFLOW task has ended (or could not be started)."""
+
+    event_id: str
+    workflow_id: str
+    seq: int
+    child_id: str
+    status: WorkflowStatus
+    output: JsonObject = {}
+    reason: str | None = None
+
+
+class ChildStarted(Struct, frozen=True, kw_only=True):
+    """News for a parent: the run that its task asked for is stored, with its first tasks."""
+
+    event_id: str
+    workflow_id: str
+    seq: int
+    child_id: str
+
+
+class Wake(Struct, frozen=True, kw_only=True):
+    """Something in this workflow may be due; ``resend`` asks for open tasks to be published again (broker wiped)."""
+
+    event_id: str
+    workflow_id: str
+    resend: bool = False
+
+
+#: Everything that can happen to a workflow that exists.
+Event: TypeAlias = TaskResult | ChildEnded | ChildStarted | Wake | Request
+
+#: When each task queue was last seen without ready messages; what the silence rule goes by.
+QueuesSeenEmpty: TypeAlias = "dict[str, Instant]"
+
+#: Anything that may stand in a reply.
+ReplyBody: TypeAlias = Json

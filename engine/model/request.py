@@ -1,0 +1,32 @@
+"""What an operator or an API client asks of one workflow; every request is granted or refused, with the reason."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from engine.model.payload import JsonObject
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """One request: ``verb`` names the operation (a file in ``operations/``), ``arguments`` are its own affair."""
+
+    event_id: str
+    workflow_id: str
+    verb: str
+    arguments: JsonObject = {}
+    #: Who asked, for the audit trail.
+    by: str | None = None
+    reply_to: str | None = None
+    reply_id: str | None = None
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """The answer to a request: granted, or refused with a code clients know and a sentence people understand.
+
+    ``code`` is the HTTP status that the REST door answers with: 200, 400, 404 or 409.
+    """
+
+    granted: bool
+    code: int = 200
+    message: str = ""
+    result: JsonObject = {}

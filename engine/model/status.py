@@ -1,0 +1,97 @@
+"""The states of tasks and workflows as tables: what may follow what, and what each state means.
+
+Everything that decides whether a move is allowed reads these two tables; the diagrams in ``docs/`` are drawn from
+them. The rules are Conductor's, minus the moves that only its races make possible.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class TaskStatus(StrEnum):
+    """Where one attempt of a task stands."""
+
+    SCHEDULED = "SCHEDULED"
+    IN_PROGRESS = "IN_PROGRESS"
+    COMPLETED = "COMPLETED"
+    COMPLETED_WITH_ERRORS = "COMPLETED_WITH_ERRORS"
+    FAILED = "FAILED"
+    FAILED_WITH_TERMINAL_ERROR = "FAILED_WITH_TERMINAL_ERROR"
+    TIMED_OUT = "TIMED_OUT"
+    CANCELED = "CANCELED"
+    SKIPPED = "SKIPPED"
+
+    @property
+    def is_open(self) -> bool:
+        """True while a worker, a person or a date may still move the task."""
+        return self in OPEN_TASK
+
+    @property
+    def is_terminal(self) -> bool:
+        """True once this attempt has ended, whatever the outcome."""
+        return self not in OPEN_TASK
+
+    @property
+    def is_successful(self) -> bool:
+        """True when the workflow may go on behind this attempt."""
+        return self in SUCCESSFUL_TASK
+
+    @property
+    def is_retriable(self) -> bool:
+        """True when a further attempt may mend this outcome."""
+        return self in RETRIABLE_TASK
+
+
+class WorkflowStatus(StrEnum):
+    """Where a run stands."""
+
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    TERMINATED = "TERMINATED"
+
+    @property
+    def is_open(self) -> bool:
+        """True while the run can still change by itself."""
+        return self in OPEN_WORKFLOW
+
+    @property
+    def is_terminal(self) -> bool:
+        """True once the run has ended."""
+        return self not in OPEN_WORKFLOW
+
+
+OPEN_TASK = frozenset({TaskStatus.SCHEDULED, TaskStatus.IN_PROGRESS})
+SUCCESSFUL_TASK = frozenset({TaskStatus.COMPLETED, TaskStatus.COMPLETED_WITH_ERRORS, TaskStatus.SKIPPED})
+RETRIABLE_TASK = frozenset({TaskStatus.FAILED, TaskStatus.TIMED_OUT})
+OPEN_WORKFLOW = frozenset({WorkflowStatus.RUNNING, WorkflowStatus.PAUSED})
+
+_ENDS = frozenset(TaskStatus) - OPEN_TASK
+
+#: From each task status, those that may follow. SCHEDULED may end directly: a worker's result can overtake its own
+#: sign of life. FAILED, TIMED_OUT and CANCELED become COMPLETED_WITH_ERRORS when the task is optional. CANCELED,
+#: FAILED and FAILED_WITH_TERMINAL_ERROR return to IN_PROGRESS only where a retry reopens a container in its place.
+TASK_TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
+    TaskStatus.SCHEDULED: _ENDS | {TaskStatus.IN_PROGRESS},
+    TaskStatus.IN_PROGRESS: _ENDS | {TaskStatus.SCHEDULED},
+    TaskStatus.FAILED: frozenset({TaskStatus.COMPLETED_WITH_ERRORS, TaskStatus.IN_PROGRESS}),
+    TaskStatus.FAILED_WITH_TERMINAL_ERROR: frozenset({TaskStatus.COMPLETED_WITH_ERRORS, TaskStatus.IN_PROGRESS}),
+    TaskStatus.TIMED_OUT: frozenset({TaskStatus.COMPLETED_WITH_ERRORS, TaskStatus.IN_PROGRESS}),
+    TaskStatus.CANCELED: frozenset({TaskStatus.COMPLETED_WITH_ERRORS, TaskStatus.IN_PROGRESS}),
+    TaskStatus.COMPLETED: frozenset(),
+    TaskStatus.COMPLETED_WITH_ERRORS: frozenset(),
+    TaskStatus.SKIPPED: frozenset(),
+}
+
+#: From each workflow status, those that may follow. The way back from an end is an operator's retry.
+WORKFLOW_TRANSITIONS: dict[WorkflowStatus, frozenset[WorkflowStatus]] = {
+    WorkflowStatus.RUNNING: frozenset(WorkflowStatus) - {WorkflowStatus.RUNNING},
+    WorkflowStatus.PAUSED: frozenset(WorkflowStatus) - {WorkflowStatus.PAUSED},
+    WorkflowStatus.COMPLETED: frozenset(),
+    WorkflowStatus.FAILED: frozenset({WorkflowStatus.RUNNING, WorkflowStatus.TERMINATED}),
+    WorkflowStatus.TIMED_OUT: frozenset({WorkflowStatus.RUNNING, WorkflowStatus.TERMINATED}),
+    WorkflowStatus.TERMINATED: frozenset({WorkflowStatus.RUNNING}),
+}

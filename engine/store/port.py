@@ -1,0 +1,202 @@
+"""What a store must be able to do; Postgres, SQLite and the in-memory store all pass one suite."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from msgspec import Struct
+
+from engine.clock import Instant
+from engine.model.definition import TaskDef, WorkflowDef
+from engine.model.execution import Task, Workflow
+from engine.model.payload import JsonObject
+from engine.model.request import Outcome, Request
+
+
+class Rows(Struct, frozen=True):
+    """One run as stored: its record and its tasks in the order of ``seq``."""
+
+    workflow: Workflow
+    tasks: tuple[Task, ...]
+
+
+class Save(Struct, frozen=True, kw_only=True):
+    """What one workflow's decision changes.
+
+    ``loaded_version`` is the ``version_no`` it was decided from, None for a new run. ``workflow.version_no`` is
+    already the next number. ``inserted`` are new task rows, ``updated`` existing ones, both whole.
+    """
+
+    workflow: Workflow
+    loaded_version: int | None
+    inserted: Sequence[Task] = ()
+    updated: Sequence[Task] = ()
+
+
+class Due(Struct, frozen=True):
+    """A workflow whose date has come: its id and the ``wake_at`` that was reached."""
+
+    workflow_id: str
+    wake_at: Instant
+
+
+class WorkflowQuery(Struct, frozen=True, kw_only=True):
+    """Which runs to list; empty fields match everything. Newest first."""
+
+    name: str | None = None
+    statuses: tuple[str, ...] = ()
+    correlation_id: str | None = None
+    parent_id: str | None = None
+    start: int = 0
+    size: int = 100
+
+
+class LoggedRequest(Struct, frozen=True):
+    """A line of the audit trail: who asked for what, when, and what became of it."""
+
+    request: Request
+    outcome: Outcome
+    at: Instant
+
+
+class Transaction(Protocol):
+    """Everything that can be read or written inside one transaction; leaving the block commits it."""
+
+    # runs
+
+    def load(self, workflow_ids: Collection[str]) -> dict[str, Rows]:
+        """Return the runs with these ids and all their tasks; unknown ids are left out."""
+        ...
+
+    def save(self, saves: Sequence[Save]) -> set[str]:
+        """Write these decisions with a few statements for all of them; return the ids that were written.
+
+        An id is missing from the answer when its row had moved on from ``loaded_version`` (or, for a new run, existed
+        already): then nothing of that workflow was written.
+        """
+        ...
+
+    def find(self, query: WorkflowQuery) -> tuple[int, tuple[Workflow, ...]]:
+        """Return how many runs match and the page asked for, without their tasks."""
+        ...
+
+    def log_requests(self, lines: Sequence[LoggedRequest]) -> None:
+        """Append to the audit trail."""
+        ...
+
+    def requests(self, workflow_id: str) -> tuple[LoggedRequest, ...]:
+        """Return the audit trail of one run, oldest first."""
+        ...
+
+    # definitions
+
+    def put_snapshot(self, snapshots: Mapping[str, WorkflowDef]) -> None:
+        """Store definition snapshots by their hash; those already there are left alone."""
+        ...
+
+    def snapshots(self, hashes: Collection[str]) -> dict[str, WorkflowDef]:
+        """Return the snapshots with these hashes."""
+        ...
+
+    def register_workflow(self, definition: WorkflowDef, *, overwrite: bool) -> bool:
+        """Store a definition under its name and version; False when it exists and ``overwrite`` is not set."""
+        ...
+
+    def workflow_def(self, name: str, version: int | None) -> WorkflowDef | None:
+        """Return a registered definition; without a version the one with the highest number."""
+        ...
+
+    def workflow_defs(self) -> tuple[WorkflowDef, ...]:
+        """Return every registered version of every definition, by name and version."""
+        ...
+
+    def unregister_workflow(self, name: str, version: int) -> bool:
+        """Forget a registered version (running ones are untouched); False when there was none."""
+        ...
+
+    def register_tasks(self, definitions: Sequence[TaskDef]) -> None:
+        """Store task definitions, replacing those of the same name."""
+        ...
+
+    def task_defs(self, names: Collection[str] | None = None) -> dict[str, TaskDef]:
+        """Return registered task definitions by name; all of them when ``names`` is None."""
+        ...
+
+    def unregister_task(self, name: str) -> bool:
+        """Forget a task definition; False when there was none."""
+        ...
+
+    # housekeeping
+
+    def ring(self, now: Instant, lease_seconds: float, limit: int) -> tuple[Due, ...]:
+        """Return open runs whose ``wake_at`` has passed and lease them, so that nobody else rings them meanwhile.
+
+        Writes ``rung_at`` and nothing else; rows locked by another timekeeper are skipped. A run whose lease has
+        passed without being saved is returned again.
+        """
+        ...
+
+    def next_ring(self) -> Instant | None:
+        """Return the earliest ``wake_at`` of any open run, or None; what the timekeeper sleeps towards."""
+        ...
+
+    def open_workflow_ids(self, after: str, limit: int) -> tuple[str, ...]:
+        """Return a page of the ids of open runs greater than ``after``, in order; what the rescuer walks through."""
+        ...
+
+    def note_queues(self, names: Collection[str]) -> None:
+        """Remember that tasks are published to these queues."""
+        ...
+
+    def queue_names(self) -> tuple[str, ...]:
+        """Return every queue that tasks were ever published to."""
+        ...
+
+    def saw_empty(self, moments: Mapping[str, Instant]) -> None:
+        """Record when these queues were seen without ready messages."""
+        ...
+
+    def queues_seen_empty(self) -> dict[str, Instant]:
+        """Return for each queue when it was last seen without ready messages."""
+        ...
+
+    def setting(self, key: str) -> str | None:
+        """Return a setting of the whole system (such as the number of partitions)."""
+        ...
+
+    def put_setting(self, key: str, value: str) -> str:
+        """Store a setting unless it exists; return the value that holds now."""
+        ...
+
+    def share_leases(self, owner: str, now: Instant, lease_seconds: float, partitions: int) -> tuple[int, ...]:
+        """Renew this owner's partition leases and return the partitions it may own now.
+
+        Each living owner gets an equal share; leases that have run out are free to take; what is beyond an owner's
+        share is given up for newcomers.
+        """
+        ...
+
+    def release_leases(self, owner: str) -> None:
+        """Give up all of this owner's partitions (clean shutdown)."""
+        ...
+
+    def statistics(self) -> JsonObject:
+        """Return counts for health and doctor: runs by status, open tasks by queue."""
+        ...
+
+
+class Store(Protocol):
+    """A place that keeps runs and definitions."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction; commits when the block ends, rolls back when it raises.
+
+        Raises ``StoreUnavailable`` when the database cannot be reached or drops the connection.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close every connection."""
+        ...

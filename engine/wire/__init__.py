@@ -1,0 +1,1 @@
+"""Our values as the outside sees them: Conductor's JSON, the Celery message, the start message."""
