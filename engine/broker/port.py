@@ -23,6 +23,10 @@ class Broker(Protocol):
         """Declare the events queues ``baton.events.0`` to ``count - 1``."""
         ...
 
+    def declare_replies(self, queue: str) -> None:
+        """Declare a queue for answers to our own requests; it vanishes with this connection and returns with it."""
+        ...
+
     def consume(self, queue: str, prefetch: int) -> None:
         """Start taking messages from ``queue``, at most ``prefetch`` of them unacked at a time."""
         ...

@@ -273,9 +273,11 @@ def _sentence(message: str, value: object) -> str:
 def _real_path(document: Json, location: _Path) -> _Path:
     """Keep only the part of Pydantic's location that exists in the document (unions add names of their own)."""
     kept: list[int | str] = []
-    here = document
+    here: Json = document
     for step in location:
-        if isinstance(here, Mapping) and step in here or isinstance(here, list) and isinstance(step, int):
+        in_object = isinstance(here, Mapping) and step in here
+        in_list = isinstance(here, list) and isinstance(step, int) and step < len(here)
+        if in_object or in_list:
             here = here[step]
             kept.append(step)
     return tuple(kept)
