@@ -1,0 +1,183 @@
+"""Our own messages to the decider: operator requests, wake-ups, the news of children, and the answers to requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.model.event import ChildEnded, ChildStarted, Wake
+from engine.model.request import Outcome, Request
+from engine.model.status import WorkflowStatus
+from engine.wire.fields import Fields, read_object, write_json
+from engine.wire.message import Delivery, Message
+from engine.wire.partition import queue_of
+from engine.wire.start_message import KIND_HEADER
+
+REQUEST_KIND = "request"
+WAKE_KIND = "wake"
+CHILD_ENDED_KIND = "child_ended"
+CHILD_STARTED_KIND = "child_started"
+OUTCOME_KIND = "outcome"
+
+
+def encode_request(request: Request, partitions: int) -> Message:
+    """Return the message that carries a request to the partition of its workflow."""
+    body = {
+        "request": request.verb,
+        "workflowId": request.workflow_id,
+        "arguments": request.arguments,
+        "by": request.by,
+    }
+    return Message(
+        queue=queue_of(request.workflow_id, partitions),
+        body=write_json(body),
+        headers={KIND_HEADER: REQUEST_KIND},
+        message_id=request.event_id,
+        correlation_id=request.reply_id,
+        reply_to=request.reply_to,
+    )
+
+
+def decode_request(delivery: Delivery) -> Request:
+    """Read a request; raise ``BadMessage`` naming what is wrong."""
+    fields = _fields(delivery, "request message")
+    request = Request(
+        event_id=_event_id(fields, delivery),
+        workflow_id=fields.needed("workflowId"),
+        verb=fields.needed("request"),
+        arguments=fields.mapping("arguments"),
+        by=fields.text("by"),
+        reply_to=delivery.message.reply_to,
+        reply_id=delivery.message.correlation_id,
+    )
+    fields.finish()
+    return request
+
+
+def encode_outcome(to: str, reply_id: str | None, outcome: Outcome) -> Message:
+    """Return the answer to a request; transient, because nobody waits for it after a broker's restart."""
+    body = {
+        "granted": outcome.granted,
+        "code": outcome.code,
+        "message": outcome.message,
+        "result": outcome.result,
+    }
+    return Message(
+        queue=to,
+        body=write_json(body),
+        headers={KIND_HEADER: OUTCOME_KIND},
+        correlation_id=reply_id,
+        transient=True,
+    )
+
+
+def decode_outcome(delivery: Delivery) -> Outcome:
+    """Read the answer to a request; raise ``BadMessage`` naming what is wrong."""
+    fields = _fields(delivery, "answer")
+    outcome = Outcome(
+        granted=fields.flag("granted"),
+        code=fields.integer("code") or 0,
+        message=fields.text("message", limit=100_000) or "",
+        result=fields.mapping("result"),
+    )
+    fields.finish()
+    return outcome
+
+
+def encode_wake(wake: Wake, partitions: int) -> Message:
+    """Return the message that wakes a workflow."""
+    body = {"wake": wake.workflow_id, "resend": wake.resend}
+    return _ours(WAKE_KIND, wake.workflow_id, wake.event_id, body, partitions)
+
+
+def decode_wake(delivery: Delivery) -> Wake:
+    """Read a wake-up; raise ``BadMessage`` naming what is wrong."""
+    fields = _fields(delivery, "wake message")
+    wake = Wake(event_id=_event_id(fields, delivery), workflow_id=fields.needed("wake"), resend=fields.flag("resend"))
+    fields.finish()
+    return wake
+
+
+def encode_child_ended(news: ChildEnded, partitions: int) -> Message:
+    """Return the message that tells a parent how its child ended."""
+    body = {
+        "childEnded": news.child_id,
+        "workflowId": news.workflow_id,
+        "seq": news.seq,
+        "status": news.status.value,
+        "output": news.output,
+        "reason": news.reason,
+    }
+    return _ours(CHILD_ENDED_KIND, news.workflow_id, news.event_id, body, partitions)
+
+
+def decode_child_ended(delivery: Delivery) -> ChildEnded:
+    """Read the news of a child's end; raise ``BadMessage`` naming what is wrong."""
+    fields = _fields(delivery, "news of a child's end")
+    status = fields.one_of("status", tuple(status.value for status in WorkflowStatus))
+    if status is None:
+        fields.fault("status", "is missing")
+    workflow_id, seq, child_id = _child(fields, "childEnded")
+    reason = fields.text("reason", limit=100_000)
+    output = fields.mapping("output")
+    event_id = _event_id(fields, delivery)
+    fields.finish()
+    return ChildEnded(
+        event_id=event_id,
+        workflow_id=workflow_id,
+        seq=seq,
+        child_id=child_id,
+        status=WorkflowStatus(str(status)),
+        output=output,
+        reason=reason,
+    )
+
+
+def encode_child_started(news: ChildStarted, partitions: int) -> Message:
+    """Return the message that tells a parent that its child is stored."""
+    body = {"childStarted": news.child_id, "workflowId": news.workflow_id, "seq": news.seq}
+    return _ours(CHILD_STARTED_KIND, news.workflow_id, news.event_id, body, partitions)
+
+
+def decode_child_started(delivery: Delivery) -> ChildStarted:
+    """Read the news of a child's start; raise ``BadMessage`` naming what is wrong."""
+    fields = _fields(delivery, "news of a child's start")
+    workflow_id, seq, child_id = _child(fields, "childStarted")
+    event_id = _event_id(fields, delivery)
+    fields.finish()
+    return ChildStarted(event_id=event_id, workflow_id=workflow_id, seq=seq, child_id=child_id)
+
+
+DECODERS: dict[str, Callable[[Delivery], Request | Wake | ChildEnded | ChildStarted]] = {
+    REQUEST_KIND: decode_request,
+    WAKE_KIND: decode_wake,
+    CHILD_ENDED_KIND: decode_child_ended,
+    CHILD_STARTED_KIND: decode_child_started,
+}
+
+
+def _ours(kind: str, workflow_id: str, event_id: str, body: object, partitions: int) -> Message:
+    return Message(
+        queue=queue_of(workflow_id, partitions),
+        body=write_json(body),
+        headers={KIND_HEADER: kind},
+        message_id=event_id,
+    )
+
+
+def _fields(delivery: Delivery, subject: str) -> Fields:
+    return Fields(read_object(delivery.message.body, subject), subject)
+
+
+def _event_id(fields: Fields, delivery: Delivery) -> str:
+    """Return what makes a redelivery recognisable: ours always carry a message id."""
+    if not delivery.message.message_id:
+        fields.fault("message_id", "is missing among the message's properties")
+    return delivery.message.message_id or ""
+
+
+def _child(fields: Fields, kind: str) -> tuple[str, int, str]:
+    workflow_id, child_id = fields.needed("workflowId"), fields.needed(kind)
+    seq = fields.integer("seq", 1)
+    if seq is None:
+        fields.fault("seq", "is missing")
+    return workflow_id, seq or 0, child_id
