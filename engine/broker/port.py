@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from engine.errors import Permanent
 from engine.wire.message import Delivery, Message
+
+
+class Unsendable(Permanent):
+    """Messages that the broker will never take: too large, or with an address or headers it cannot carry.
+
+    ``faults`` holds each with the reason, in the order given to ``publish``. Every other message of that call has
+    been published and confirmed.
+    """
+
+    def __init__(self, faults: Sequence[tuple[Message, str]]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(f"Message for {message.queue!r}: {reason}" for message, reason in self.faults))
 
 
 class Broker(Protocol):
     """One connection to a broker, used by one road; all methods but ``interrupt`` belong to one thread.
 
-    Every method raises ``BrokerUnavailable`` when the connection is lost. After that, ``reconnect`` starts afresh:
-    unacked deliveries are void and will be delivered again.
+    The first call opens the connection. Every method raises ``BrokerUnavailable`` when it cannot be opened or is
+    lost. After that, ``reconnect`` starts afresh: unacked deliveries are void and will be delivered again, and acking
+    them does nothing.
     """
 
     def reconnect(self) -> None:
@@ -28,7 +42,18 @@ class Broker(Protocol):
         ...
 
     def consume(self, queue: str, prefetch: int) -> None:
-        """Start taking messages from ``queue``, at most ``prefetch`` of them unacked at a time."""
+        """Start taking messages from ``queue``, at most ``prefetch`` of them unacked at a time.
+
+        A missing queue is declared; one that is deleted later is declared again and consumed on.
+        """
+        ...
+
+    def subscribe(self, pattern: str, queue: str) -> None:
+        """Collect in ``queue`` the status messages whose routing key matches ``pattern`` (``*`` one word, ``#`` any).
+
+        The queue is declared as this connection's own, keeps the newest 10,000 messages, vanishes with the connection
+        and returns with it; several patterns may feed one queue. Read it with ``consume`` and ``receive``.
+        """
         ...
 
     def cancel(self, queue: str) -> None:
@@ -43,7 +68,11 @@ class Broker(Protocol):
         ...
 
     def publish(self, messages: Sequence[Message]) -> None:
-        """Publish and return once the broker has confirmed every message; missing task queues are declared."""
+        """Publish and return once the broker has confirmed every message; missing queues are declared.
+
+        A message for a missing reply queue, or a transient one for any missing queue, is dropped: its reader has gone.
+        Raises ``Unsendable``, after publishing all others, for messages that the broker will never take.
+        """
         ...
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
@@ -58,8 +87,23 @@ class Broker(Protocol):
         """Return how many messages wait in ``queue`` undelivered, or None when there is no such queue."""
         ...
 
+    def peek(self, queue: str, limit: int) -> list[Delivery]:
+        """Return up to ``limit`` waiting messages, next one first, and leave them where they are.
+
+        They cannot be acked. For queues without a single active consumer, such as ``baton.dead``; empty when there is
+        no such queue. Meanwhile no one else can take these messages.
+        """
+        ...
+
+    def take(self, queue: str, letter: str) -> Delivery | None:
+        """Return the waiting message whose ``dead_letter.letter_id`` is ``letter``, or None.
+
+        It is ours until acked or rejected, so it can be published elsewhere before it leaves this queue.
+        """
+        ...
+
     def interrupt(self) -> None:
-        """Make a ``receive`` that waits in another thread return at once (used at shutdown)."""
+        """Make a ``receive`` that waits in another thread, or else the next one, return at once (used at shutdown)."""
         ...
 
     def close(self) -> None:

@@ -1,0 +1,35 @@
+"""From a URL to a broker: the scheme says which kind, and only that kind is imported."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from engine.broker.port import Broker
+from engine.broker.topology import TaskQueueType
+from engine.errors import BadConfiguration
+
+_RABBITMQ = frozenset({"amqp", "amqps", "pyamqp"})
+
+
+def open_broker(url: str, *, task_queues: TaskQueueType = TaskQueueType.CLASSIC) -> Broker:
+    """Return a connection to the broker at ``url``; it is opened by its first call.
+
+    ``amqp://``, ``amqps://`` and ``pyamqp://`` are RabbitMQ (several URLs, separated by ``;``, are tried in turn);
+    ``memory://`` is the broker inside this process, ``memory://name`` another one; every other scheme is a transport
+    of kombu. ``task_queues`` says how missing task queues are declared on RabbitMQ. Raises ``BadConfiguration`` when
+    the URL names no transport.
+    """
+    scheme = urlsplit(url).scheme
+    if not scheme:
+        raise BadConfiguration([f"The broker URL {url!r} has no scheme: write for example amqp://host:5672/."])
+    if scheme == "memory":
+        from engine.broker.memory import memory_broker
+
+        return memory_broker(url.partition("://")[2].strip("/")).connect()
+    if scheme in _RABBITMQ:
+        from engine.broker.rabbitmq import RabbitBroker
+
+        return RabbitBroker(url, task_queues=task_queues)
+    from engine.broker.transports import KombuBroker
+
+    return KombuBroker(url)
