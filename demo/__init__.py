@@ -1,0 +1,1 @@
+"""Six workflows that people run, with tasks that do the real thing on real input."""
