@@ -1,0 +1,1 @@
+"""Provisioning: finds or starts the servers that Baton needs, and holds what is deployed with it."""

@@ -1,0 +1,71 @@
+"""The servers of the test suite are real, durable and clean."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import kombu
+import psycopg
+import pytest
+
+from deploy.endpoint import Servers, Unusable
+from deploy.probe import answering_version, conninfo, postgres_version
+from deploy.vhosts import Vhosts
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_database_is_empty_and_durable(postgres_url: str) -> None:
+    with psycopg.connect(conninfo(postgres_url)) as connection:
+        tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+        settings = [connection.execute(f"SHOW {name}").fetchone() for name in ("fsync", "synchronous_commit")]
+    assert tables == (0,)
+    assert settings == [("on",), ("on",)]
+
+
+def test_a_virtual_host_carries_messages(rabbitmq_url: str) -> None:
+    with kombu.Connection(rabbitmq_url) as connection, connection.SimpleQueue("greetings") as queue:
+        queue.put({"hello": "rabbit"})
+        message = queue.get(timeout=10)
+        assert message.payload == {"hello": "rabbit"}
+        message.ack()
+
+
+def test_a_deleted_virtual_host_is_gone(servers: Servers) -> None:
+    vhosts = Vhosts(servers.broker_url, servers.management_url)
+    url = vhosts.create("test_gone")
+    assert answering_version(url) == servers.rabbitmq_version
+    vhosts.delete("test_gone")
+    with pytest.raises(Unusable):
+        answering_version(url)
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_private_servers_end_with_the_run_that_asked_for_them(end: signal.Signals, tmp_path: Path) -> None:
+    # Given a process that asks for servers, and that nobody named any for.
+    asks = "import subprocess, sys, time; " + (
+        "subprocess.Popen([sys.executable, '-m', 'deploy.servers', 'serve'], stdin=subprocess.PIPE); time.sleep(600)"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("BATON_TEST_")}
+    asking = subprocess.Popen(
+        [sys.executable, "-c", asks], cwd=ROOT, env=environment, stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert asking.stdout is not None
+    servers = Servers.from_json(asking.stdout.readline().decode())
+    if "private" not in (servers.postgres_origin, servers.rabbitmq_origin):
+        pytest.skip("this machine has servers on the standard ports, so that none was started")
+    # When it is killed.
+    os.kill(asking.pid, end)
+    # Then the provider closes its output once the servers are gone.
+    assert asking.stdout.read() == b""
+    asking.wait()
+    if servers.postgres_origin == "private":
+        with pytest.raises(Unusable):
+            postgres_version(servers.database_url)
+    if servers.rabbitmq_origin == "private":
+        with pytest.raises(Unusable):
+            answering_version(servers.broker_url)
