@@ -1,0 +1,1 @@
+"""Text in, value out: the ``${…}`` language, JSON paths, scripts and jq programs."""

@@ -1,0 +1,155 @@
+"""Functions at the end of a JSON path: ``length()``, ``sum()``, ``first()`` … None of them changes its subject."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from engine.expression.java_text import java_text
+from engine.expression.jsonpath_segment import Path, Segment
+from engine.model.payload import Json
+
+
+class _NoResult(Exception):
+    """The function has no answer for this subject; the path then finds nothing."""
+
+
+#: A function gets its subject and its arguments, and returns its result or raises ``_NoResult``.
+Function: TypeAlias = Callable[[Json, Sequence[Json]], Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What stands between a function's parentheses: a literal, or a path to be looked up."""
+
+    literal: Json = None
+    path: Path | None = None
+
+    def value(self, node: Json, root: Json, *, relative: bool) -> Json:
+        """Return the argument's value; ``relative`` paths start at ``node`` rather than at ``root``."""
+        if self.path is None:
+            return self.literal
+        nodes = self.path.values(root, node if relative else root)
+        if not self.path.definite:
+            return nodes
+        return nodes[-1] if nodes else None
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Segment):
+    """``.name(arguments)``: applied to each value found so far, or, after ``..``, to the list of them all."""
+
+    function: Function
+    arguments: tuple[tuple[Argument, bool], ...] = ()
+    to_all: bool = False
+
+    @property
+    def definite(self) -> bool:
+        """Whether one value comes of each: always."""
+        return True
+
+    def select(self, node: Json, root: Json) -> Iterator[Json]:
+        """Yield the function's result, or nothing where it has none."""
+        values = [argument.value(node, root, relative=relative) for argument, relative in self.arguments]
+        try:
+            yield self.function(node, values)
+        except _NoResult:
+            return
+
+    def select_all(self, nodes: Sequence[Json], root: Json) -> Iterator[Json]:
+        """Yield one result for each value, or one for all."""
+        if self.to_all:
+            yield from self.select(list(nodes), root)
+            return
+        for node in nodes:
+            yield from self.select(node, root)
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _flat(arguments: Sequence[Json]) -> Iterator[Json]:
+    for argument in arguments:
+        if isinstance(argument, list | tuple):
+            yield from argument
+        else:
+            yield argument
+
+
+def _numbers(subject: Json, arguments: Sequence[Json]) -> list[float]:
+    elements = [*(subject if isinstance(subject, list | tuple) else ()), *_flat(arguments)]
+    try:
+        numbers = [float(element) for element in elements if _is_number(element)]
+    except OverflowError:
+        raise _NoResult from None
+    if not numbers:
+        raise _NoResult
+    return numbers
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise _NoResult
+    return number
+
+
+def _sum(subject: Json, arguments: Sequence[Json]) -> float:
+    return _finite(sum(_numbers(subject, arguments)))
+
+
+def _average(subject: Json, arguments: Sequence[Json]) -> float:
+    numbers = _numbers(subject, arguments)
+    return _finite(sum(numbers) / len(numbers))
+
+
+def _deviation(subject: Json, arguments: Sequence[Json]) -> float:
+    """Return the standard deviation of the whole population, as Jayway does."""
+    numbers = _numbers(subject, arguments)
+    average = sum(numbers) / len(numbers)
+    return _finite(math.hypot(*(number - average for number in numbers)) / math.sqrt(len(numbers)))
+
+
+def _length(subject: Json, arguments: Sequence[Json]) -> int | None:
+    measured = arguments[0] if arguments else subject
+    return len(measured) if isinstance(measured, list | tuple | Mapping) else None
+
+
+def _keys(subject: Json, arguments: Sequence[Json]) -> list[str] | None:
+    return list(subject) if isinstance(subject, Mapping) else None
+
+
+def _element(subject: Json, position: Json) -> Json:
+    if not isinstance(subject, list | tuple) or not isinstance(position, int) or isinstance(position, bool):
+        raise _NoResult
+    if not -len(subject) <= position < len(subject):
+        raise _NoResult
+    return subject[position]
+
+
+def _concatenation(subject: Json, arguments: Sequence[Json]) -> str:
+    own = [element for element in subject if isinstance(element, str)] if isinstance(subject, list | tuple) else []
+    return "".join([*own, *(java_text(value) for value in _flat(arguments) if value is not None)])
+
+
+def _appended(subject: Json, arguments: Sequence[Json]) -> Json:
+    return [*subject, *arguments] if isinstance(subject, list | tuple) else subject
+
+
+FUNCTIONS: Mapping[str, Function] = {
+    "length": _length,
+    "size": _length,
+    "min": lambda subject, arguments: min(_numbers(subject, arguments)),
+    "max": lambda subject, arguments: max(_numbers(subject, arguments)),
+    "sum": _sum,
+    "avg": _average,
+    "stddev": _deviation,
+    "first": lambda subject, arguments: _element(subject, 0),
+    "last": lambda subject, arguments: _element(subject, -1),
+    "index": lambda subject, arguments: _element(subject, arguments[0] if arguments else None),
+    "keys": _keys,
+    "concat": _concatenation,
+    "append": _appended,
+}
