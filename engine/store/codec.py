@@ -1,0 +1,43 @@
+"""Between values and what a column can hold: JSON text both ways, and text without what databases refuse."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import msgspec
+
+from engine.model.payload import Json
+
+#: Stands where a character cannot be stored: U+FFFD, Unicode's own replacement character.
+REPLACEMENT: Final = "\ufffd"
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+def encode(value: Json) -> str:
+    """Return ``value`` as JSON text; keys keep their order.
+
+    Half characters (lone surrogates) are written as escapes, which every database keeps.
+    """
+    try:
+        return _encode(value).decode()
+    except (UnicodeEncodeError, OverflowError):
+        return json.dumps(value, separators=(",", ":"))
+
+
+def decode(text: str | bytes) -> Json:
+    """Return the value of a JSON text that ``encode`` has written."""
+    try:
+        return _decode(text)
+    except msgspec.DecodeError:
+        # Only json reads the escapes of half characters.
+        return json.loads(text)
+
+
+def storable(text: str) -> str:
+    """Return ``text`` as a text column can keep it: NUL and half characters become U+FFFD."""
+    if text.isascii():
+        return text.replace("\0", REPLACEMENT) if "\0" in text else text
+    return text.replace("\0", REPLACEMENT).encode("utf-16", "surrogatepass").decode("utf-16", "replace")

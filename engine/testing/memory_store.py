@@ -1,0 +1,303 @@
+"""A store that keeps everything in this process: for tests, and for trying things out."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import msgspec
+
+from engine.clock import Instant, after
+from engine.model.definition import TaskDef, WorkflowDef
+from engine.model.execution import NEVER, Task, Workflow
+from engine.model.payload import JsonObject
+from engine.store.codec import storable
+from engine.store.port import Due, LoggedRequest, Rows, Save, WorkflowQuery
+from engine.store.share import fair_share
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+_S = TypeVar("_S", Task, Workflow)
+
+#: Stands in the journal where there was no entry before.
+_NOTHING: Any = object()
+
+
+class _Tables:
+    """All that the store holds. Values are frozen, so whoever reads one may keep it."""
+
+    def __init__(self) -> None:
+        self.workflows: dict[str, Workflow] = {}
+        self.tasks: dict[str, dict[int, Task]] = {}
+        self.rung_at: dict[str, Instant] = {}
+        self.request_log: dict[int, LoggedRequest] = {}
+        self.snapshots: dict[str, WorkflowDef] = {}
+        self.workflow_defs: dict[tuple[str, int], WorkflowDef] = {}
+        self.task_defs: dict[str, TaskDef] = {}
+        self.queues: dict[str, Instant] = {}
+        self.settings: dict[str, str] = {}
+        self.living: dict[str, Instant] = {}
+        self.leases: dict[int, str] = {}
+
+
+class _Journal:
+    """Writes entries and remembers what stood there before."""
+
+    def __init__(self) -> None:
+        self._before: list[tuple[dict[Any, Any], Any, Any]] = []
+
+    def put(self, table: dict[_K, _V], key: _K, value: _V) -> None:
+        self._before.append((table, key, table.get(key, _NOTHING)))
+        table[key] = value
+
+    def drop(self, table: dict[_K, _V], key: _K) -> bool:
+        if key not in table:
+            return False
+        self._before.append((table, key, table.pop(key)))
+        return True
+
+    def undo(self) -> None:
+        while self._before:
+            table, key, value = self._before.pop()
+            if value is _NOTHING:
+                table.pop(key, None)
+            else:
+                table[key] = value
+
+
+def _stored(record: _S) -> _S:
+    """Return the record with its texts as a database would give them back."""
+    texts = ((name, getattr(record, name)) for name in record.__struct_fields__)
+    changed = {name: kept for name, text in texts if isinstance(text, str) and (kept := storable(text)) != text}
+    return msgspec.structs.replace(record, **changed) if changed else record
+
+
+class _Runs:
+    """The part of a transaction that concerns runs."""
+
+    def __init__(self, tables: _Tables, journal: _Journal) -> None:
+        self._tables = tables
+        self._journal = journal
+
+    def load(self, workflow_ids: Collection[str]) -> dict[str, Rows]:
+        """See ``Transaction.load``."""
+        tables = self._tables
+        return {
+            each: Rows(tables.workflows[each], tuple(task for _, task in sorted(tables.tasks[each].items())))
+            for each in workflow_ids
+            if each in tables.workflows
+        }
+
+    def save(self, saves: Sequence[Save]) -> set[str]:
+        """See ``Transaction.save``."""
+        tables, journal = self._tables, self._journal
+        written = set()
+        for save in saves:
+            workflow = _stored(save.workflow)
+            stored = tables.workflows.get(workflow.id)
+            if (stored.version_no if stored else None) != save.loaded_version:
+                continue
+            if stored is None:
+                journal.put(tables.tasks, workflow.id, {})
+            journal.put(tables.workflows, workflow.id, workflow)
+            rows = tables.tasks[workflow.id]
+            for task in (*save.inserted, *save.updated):
+                journal.put(rows, task.seq, _stored(task))
+            written.add(workflow.id)
+        return written
+
+    def find(self, query: WorkflowQuery) -> tuple[int, tuple[Workflow, ...]]:
+        """See ``Transaction.find``."""
+        matching = [each for each in self._tables.workflows.values() if _matches(each, query)]
+        matching.sort(key=lambda each: (each.created_at, each.id), reverse=True)
+        return len(matching), tuple(matching[query.start : query.start + query.size])
+
+    def log_requests(self, lines: Sequence[LoggedRequest]) -> None:
+        """See ``Transaction.log_requests``."""
+        log = self._tables.request_log
+        for line in lines:
+            request = msgspec.structs.replace(line.request, reply_to=None, reply_id=None)
+            self._journal.put(log, len(log), LoggedRequest(request, line.outcome, line.at))
+
+    def requests(self, workflow_id: str) -> tuple[LoggedRequest, ...]:
+        """See ``Transaction.requests``."""
+        lines = (line for line in self._tables.request_log.values() if line.request.workflow_id == workflow_id)
+        return tuple(sorted(lines, key=lambda line: line.at))
+
+    def ring(self, now: Instant, lease_seconds: float, limit: int) -> tuple[Due, ...]:
+        """See ``Transaction.ring``."""
+        tables = self._tables
+        expired = after(now, -lease_seconds)
+
+        def rings(workflow: Workflow) -> bool:
+            rung_at = tables.rung_at.get(workflow.id, NEVER)
+            due = workflow.status.is_open and workflow.wake_at != NEVER and workflow.wake_at <= now
+            return due and (rung_at < workflow.wake_at or rung_at <= expired)
+
+        found = sorted(filter(rings, tables.workflows.values()), key=lambda each: (each.wake_at, each.id))[:limit]
+        for workflow in found:
+            self._journal.put(tables.rung_at, workflow.id, now)
+        return tuple(Due(workflow.id, workflow.wake_at) for workflow in found)
+
+    def next_ring(self) -> Instant | None:
+        """See ``Transaction.next_ring``."""
+        every = self._tables.workflows.values()
+        return min((each.wake_at for each in every if each.status.is_open and each.wake_at != NEVER), default=None)
+
+    def open_workflow_ids(self, after: str, limit: int) -> tuple[str, ...]:
+        """See ``Transaction.open_workflow_ids``."""
+        every = self._tables.workflows.values()
+        return tuple(sorted(each.id for each in every if each.status.is_open and each.id > after)[:limit])
+
+    def statistics(self) -> JsonObject:
+        """See ``Transaction.statistics``."""
+        runs: Counter[str] = Counter()
+        tasks: dict[str, Counter[str]] = {}
+        for workflow in self._tables.workflows.values():
+            runs[workflow.status.value] += 1
+            for task in self._tables.tasks[workflow.id].values() if workflow.status.is_open else ():
+                if task.queue and task.status.is_open:
+                    tasks.setdefault(task.queue, Counter())[task.status.value] += 1
+        return {"workflows": dict(runs), "tasks": {queue: dict(counts) for queue, counts in tasks.items()}}
+
+
+def _matches(workflow: Workflow, query: WorkflowQuery) -> bool:
+    return (
+        (query.name is None or workflow.name == query.name)
+        and (not query.statuses or workflow.status in query.statuses)
+        and (query.correlation_id is None or workflow.correlation_id == query.correlation_id)
+        and (query.parent_id is None or workflow.parent_id == query.parent_id)
+    )
+
+
+class _Definitions:
+    """The part of a transaction that concerns definitions."""
+
+    def __init__(self, tables: _Tables, journal: _Journal) -> None:
+        self._tables = tables
+        self._journal = journal
+
+    def put_snapshot(self, snapshots: Mapping[str, WorkflowDef]) -> None:
+        """See ``Transaction.put_snapshot``."""
+        for key, definition in snapshots.items():
+            if key not in self._tables.snapshots:
+                self._journal.put(self._tables.snapshots, key, definition)
+
+    def snapshots(self, hashes: Collection[str]) -> dict[str, WorkflowDef]:
+        """See ``Transaction.snapshots``."""
+        return {each: self._tables.snapshots[each] for each in hashes if each in self._tables.snapshots}
+
+    def register_workflow(self, definition: WorkflowDef, *, overwrite: bool) -> bool:
+        """See ``Transaction.register_workflow``."""
+        key = (definition.name, definition.version)
+        if key in self._tables.workflow_defs and not overwrite:
+            return False
+        self._journal.put(self._tables.workflow_defs, key, definition)
+        return True
+
+    def workflow_def(self, name: str, version: int | None) -> WorkflowDef | None:
+        """See ``Transaction.workflow_def``."""
+        if version is None:
+            version = max((number for each, number in self._tables.workflow_defs if each == name), default=0)
+        return self._tables.workflow_defs.get((name, version))
+
+    def workflow_defs(self) -> tuple[WorkflowDef, ...]:
+        """See ``Transaction.workflow_defs``."""
+        return tuple(definition for _, definition in sorted(self._tables.workflow_defs.items(), key=lambda e: e[0]))
+
+    def unregister_workflow(self, name: str, version: int) -> bool:
+        """See ``Transaction.unregister_workflow``."""
+        return self._journal.drop(self._tables.workflow_defs, (name, version))
+
+    def register_tasks(self, definitions: Sequence[TaskDef]) -> None:
+        """See ``Transaction.register_tasks``."""
+        for definition in definitions:
+            self._journal.put(self._tables.task_defs, definition.name, definition)
+
+    def task_defs(self, names: Collection[str] | None = None) -> dict[str, TaskDef]:
+        """See ``Transaction.task_defs``."""
+        every = self._tables.task_defs
+        return dict(every) if names is None else {name: every[name] for name in names if name in every}
+
+    def unregister_task(self, name: str) -> bool:
+        """See ``Transaction.unregister_task``."""
+        return self._journal.drop(self._tables.task_defs, name)
+
+
+class MemoryTransaction(_Runs, _Definitions):
+    """Everything that can be read or written inside one transaction of a ``MemoryStore``."""
+
+    def note_queues(self, names: Collection[str]) -> None:
+        """See ``Transaction.note_queues``."""
+        for name in names:
+            if name not in self._tables.queues:
+                self._journal.put(self._tables.queues, name, NEVER)
+
+    def queue_names(self) -> tuple[str, ...]:
+        """See ``Transaction.queue_names``."""
+        return tuple(sorted(self._tables.queues))
+
+    def saw_empty(self, moments: Mapping[str, Instant]) -> None:
+        """See ``Transaction.saw_empty``."""
+        for name, moment in moments.items():
+            if moment > self._tables.queues.get(name, NEVER):
+                self._journal.put(self._tables.queues, name, moment)
+
+    def queues_seen_empty(self) -> dict[str, Instant]:
+        """See ``Transaction.queues_seen_empty``."""
+        return {name: moment for name, moment in self._tables.queues.items() if moment != NEVER}
+
+    def setting(self, key: str) -> str | None:
+        """See ``Transaction.setting``."""
+        return self._tables.settings.get(key)
+
+    def put_setting(self, key: str, value: str) -> str:
+        """See ``Transaction.put_setting``."""
+        if key not in self._tables.settings:
+            self._journal.put(self._tables.settings, key, value)
+        return self._tables.settings[key]
+
+    def share_leases(self, owner: str, now: Instant, lease_seconds: float, partitions: int) -> tuple[int, ...]:
+        """See ``Transaction.share_leases``."""
+        tables, journal = self._tables, self._journal
+        journal.put(tables.living, owner, after(now, lease_seconds))
+        living = {each for each, until in tables.living.items() if until > now}
+        mine = fair_share(owner, living, tables.leases, partitions)
+        self._give_up({number for number, holder in tables.leases.items() if holder == owner} - set(mine))
+        for number in mine:
+            journal.put(tables.leases, number, owner)
+        return mine
+
+    def release_leases(self, owner: str) -> None:
+        """See ``Transaction.release_leases``."""
+        self._journal.drop(self._tables.living, owner)
+        self._give_up({number for number, holder in self._tables.leases.items() if holder == owner})
+
+    def _give_up(self, partitions: Collection[int]) -> None:
+        for number in partitions:
+            self._journal.drop(self._tables.leases, number)
+
+
+class MemoryStore:
+    """Keeps runs and definitions as long as the process lives; transactions follow one another."""
+
+    def __init__(self) -> None:
+        self._tables = _Tables()
+        self._turn = threading.RLock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[MemoryTransaction]:
+        """Open a transaction; commits when the block ends, rolls back when it raises."""
+        with self._turn:
+            journal = _Journal()
+            try:
+                yield MemoryTransaction(self._tables, journal)
+            except BaseException:
+                journal.undo()
+                raise
+
+    def close(self) -> None:
+        """Do nothing: there is no connection to close."""
