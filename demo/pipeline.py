@@ -18,6 +18,7 @@ from typing import Any
 
 from dulwich import porcelain
 from dulwich.errors import NotGitRepository
+from dulwich.objects import Commit
 from dulwich.repo import Repo
 
 from demo.app import app
@@ -69,6 +70,7 @@ def clone_repository(workspace: str, repository: str, branch: str, build: str) -
     draft.rename(target)
     with Repo(target) as clone:
         commit = clone[clone.head()]
+        assert isinstance(commit, Commit)  # a branch never points at anything else
         return {
             "source": source,
             "commit": commit.id.decode(),
