@@ -1,0 +1,1 @@
+"""Verbs, pure: what a fact does to a run, and what comes next."""

@@ -1,0 +1,109 @@
+"""What each kind of news does to a run; what no longer fits is dropped and counted (invariant I2)."""
+
+from __future__ import annotations
+
+from engine.clock import after
+from engine.decider.deadline import note_dates
+from engine.decider.draft import Draft
+from engine.decider.ending import cancel
+from engine.decider.place import place_of
+from engine.decider.walk import Settle, Walk
+from engine.model.event import ChildEnded, ChildStarted, TaskResult
+from engine.model.execution import NEVER, Task
+from engine.model.payload import Json
+from engine.model.status import TaskStatus
+from engine.tasks import task_type
+
+
+def task_result(walk: Walk, result: TaskResult) -> bool:
+    """Apply a worker's word about a task; False when the task is unknown or closed."""
+    draft = walk.draft
+    task = _open_task(draft, result.seq)
+    if task is None:
+        return False
+    if result.status is TaskStatus.IN_PROGRESS:
+        _sign_of_life(draft, task, result)
+        return True
+    config = draft.configs[task.seq]
+    if result.status is TaskStatus.COMPLETED and config.async_complete and task_type(config.type).may_complete_later:
+        note_dates(draft, _in_progress(draft, task, result, output=result.output, queue=""))
+        return True
+    ended = draft.change(
+        task,
+        status=result.status,
+        output=result.output,
+        reason=result.reason,
+        worker=result.worker or task.worker,
+        started_at=task.started_at or draft.now,
+        updated_at=draft.now,
+        ended_at=draft.now,
+        due_at=NEVER,
+    )
+    walk.agenda.append(Settle(ended.seq))
+    return True
+
+
+def _sign_of_life(draft: Draft, task: Task, result: TaskResult) -> None:
+    """Somebody works on the task, wants it back later, or tells how far it has come."""
+    if result.heartbeat:
+        _in_progress(draft, task, result, output=result.output or task.output)
+    elif task.queue and result.callback_after_seconds is not None:
+        draft.change(
+            task,
+            status=TaskStatus.SCHEDULED,
+            output=result.output,
+            worker=result.worker or task.worker,
+            updated_at=draft.now,
+            callback_after_seconds=result.callback_after_seconds,
+            visible_at=after(draft.now, result.callback_after_seconds),
+            dispatched=False,
+        )
+    else:
+        _in_progress(draft, task, result, output=result.output)
+    note_dates(draft, draft.tasks[task.seq])
+
+
+def _in_progress(draft: Draft, task: Task, result: TaskResult, **fields: Json) -> Task:
+    return draft.change(
+        task,
+        status=TaskStatus.IN_PROGRESS,
+        worker=result.worker or task.worker,
+        started_at=task.started_at or draft.now,
+        updated_at=draft.now,
+        **fields,
+    )
+
+
+def child_started(walk: Walk, news: ChildStarted) -> bool:
+    """The run that a task asked for is stored; one that nobody wants any more is ended again."""
+    draft = walk.draft
+    task = draft.tasks.get(news.seq)
+    if task is None or task.child_id != news.child_id:
+        return False
+    if task.status is not TaskStatus.SCHEDULED:
+        if task.status is TaskStatus.CANCELED or task.status is TaskStatus.TIMED_OUT:
+            cancel(draft, task)
+        return False
+    place = place_of(draft, task)
+    if place is None or draft.workflow.status.is_terminal:
+        return False
+    walk.carry_out(task, task_type(place.config.type).child_started(place, news.child_id))
+    return True
+
+
+def child_ended(walk: Walk, news: ChildEnded) -> bool:
+    """The run that a task started has ended, or could not be started."""
+    task = _open_task(walk.draft, news.seq)
+    if task is None or task.child_id != news.child_id:
+        return False
+    place = place_of(walk.draft, task)
+    if place is None:
+        return False
+    walk.carry_out(task, task_type(place.config.type).child_ended(place, news))
+    return True
+
+
+def _open_task(draft: Draft, seq: int) -> Task | None:
+    task = draft.tasks.get(seq)
+    closed = task is None or task.status.is_terminal or draft.workflow.status.is_terminal
+    return None if closed else task

@@ -1,0 +1,197 @@
+"""Carrying out what a task type answered: one place where a step becomes rows and commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_never
+from uuid import NAMESPACE_OID, uuid5
+
+from engine.decider.deadline import note_dates
+from engine.decider.draft import Draft
+from engine.decider.ending import abort, end
+from engine.decider.execution import ListKey, OpenList
+from engine.decider.place import place_of
+from engine.model.command import Dispatch, StartChild
+from engine.model.execution import NEVER, Task
+from engine.model.payload import Json
+from engine.model.status import TaskStatus
+from engine.tasks import task_type
+from engine.tasks.step import Abort, Assign, Await, Complete, End, Fail, HandOut, Hold, Launch, Open, Step
+
+#: A task domain that stands for "no domain".
+_NO_DOMAIN = "NO_DOMAIN"
+
+
+def out(draft: Draft, task: Task, step: Step) -> Task:  # noqa: C901  one arm for each member of a closed union
+    """Do what the step says to the task's row and to the run; return the row as it is then."""
+    match step:
+        case Complete():
+            return _finish(draft, task, step.status, step.output, step.reason, step.input)
+        case Fail():
+            default = TaskStatus.FAILED_WITH_TERMINAL_ERROR if step.terminal else TaskStatus.FAILED
+            return _finish(draft, task, step.status or default, step.output, step.reason, None)
+        case HandOut():
+            return _hand_out(draft, task, step)
+        case Hold():
+            return _hold(draft, task, step)
+        case Open():
+            return _open(draft, task, step)
+        case Await():
+            return _await(draft, task, step)
+        case Launch():
+            return _launch(draft, task, step)
+        case Assign():
+            draft.change_workflow(variables={**draft.workflow.variables, **step.variables})
+            return _finish(draft, task, TaskStatus.COMPLETED, {}, None, None)
+        case End():
+            done = _finish(draft, task, TaskStatus.COMPLETED, {}, None, None)
+            done = draft.change(done, executed=True, output=dict(step.output))
+            end(draft, step.status, step.reason, output=step.output)
+            return done
+        case Abort():
+            abort(draft, step.reason, at=task)
+            return task
+        case _:
+            assert_never(step)
+
+
+def _finish(
+    draft: Draft, task: Task, status: TaskStatus, output: Json, reason: str | None, stored: Json | None
+) -> Task:
+    if task.status is TaskStatus.SCHEDULED and not task.started_at:
+        task = draft.change(task, started_at=draft.now)
+    return draft.change(
+        task,
+        status=status,
+        output=output,
+        reason=reason,
+        input=task.input if stored is None else stored,
+        ended_at=draft.now,
+        updated_at=draft.now,
+        due_at=NEVER,
+    )
+
+
+def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
+    domain = _domain(draft, step.name or task.name) if step.by_domain else None
+    own = task.own_definition
+    name = task.name
+    if step.name is not None and step.by_domain and step.name != task.name:
+        name = step.name
+        found = draft.surroundings.task_defs.get(name)
+        own = found.to_json() if found is not None and own is None else own
+    now_visible = task.visible_at <= draft.now
+    task = draft.change(
+        task,
+        name=name,
+        own_definition=own,
+        domain=domain,
+        queue=f"{domain}:{step.queue}" if domain else step.queue,
+        input=task.input if step.input is None else step.input,
+        dispatched=now_visible,
+    )
+    if now_visible:
+        draft.command(Dispatch(task.seq))
+    note_dates(draft, task)
+    return task
+
+
+def _domain(draft: Draft, name: str) -> str | None:
+    """Return the domain that ``taskToDomain`` names for this task: its own entry, else the one for all (``*``)."""
+    domains = draft.workflow.task_to_domain
+    if not domains:
+        return None
+    listed = str(domains.get(name) or domains.get("*") or "")
+    last = listed.rpartition(",")[2].strip()
+    return None if not last or last.upper() == _NO_DOMAIN else last
+
+
+def _hold(draft: Draft, task: Task, step: Hold) -> Task:
+    output = task.output if step.output is None else step.output
+    if step.until is not None and step.until <= draft.now:
+        return _finish(draft, task, TaskStatus.COMPLETED, output, None, None)
+    task = draft.change(
+        task,
+        status=TaskStatus.IN_PROGRESS,
+        output=output,
+        started_at=task.started_at or draft.now,
+        updated_at=draft.now,
+        due_at=NEVER if step.until is None else step.until,
+    )
+    note_dates(draft, task)
+    return task
+
+
+def _open(draft: Draft, task: Task, step: Open) -> Task:
+    status = TaskStatus.COMPLETED if step.done else TaskStatus.IN_PROGRESS
+    task = draft.change(
+        task,
+        status=status,
+        output=step.output,
+        input=task.input if step.input is None else step.input,
+        iteration=task.iteration if step.iteration is None else step.iteration,
+        started_at=task.started_at or draft.now,
+        updated_at=draft.now,
+        ended_at=draft.now if step.done else NEVER,
+    )
+    note_dates(draft, task)
+    return task
+
+
+def newly_opened(draft: Draft, task: Task) -> Iterator[ListKey]:
+    """Open the lists that the task's row names and that are not open yet; yield their keys."""
+    config = draft.configs[task.seq]
+    kind = task_type(config.type)
+    if task.executed or (task.status.is_terminal and task.status is not TaskStatus.COMPLETED):
+        return
+    branches = kind.branches(config, task)
+    if not branches or (kind.detached and draft.forks.get(task.seq) is not None):
+        return
+    outer_key = (task.parent, task.branch)
+    outer = draft.lists[outer_key]
+    if kind.detached:
+        draft.forks[task.seq] = len(branches)
+        draft.lists[outer_key] = OpenList(outer.branch, outer.suffix, outer.live + len(branches))
+    for branch in branches:
+        key = (task.seq, branch.name)
+        if key not in draft.lists:
+            draft.lists[key] = OpenList(branch, outer.suffix + branch.suffix, 1)
+            yield key
+
+
+def _await(draft: Draft, task: Task, step: Await) -> Task:
+    task = draft.change(
+        task,
+        status=TaskStatus.IN_PROGRESS,
+        input=task.input if step.input is None else step.input,
+        started_at=draft.now,
+        updated_at=draft.now,
+    )
+    note_dates(draft, task)
+    place = place_of(draft, task)
+    if place is None:
+        return task
+    unsettled = 0
+    for ref in task_type(place.config.type).awaits(place.config, task):
+        full = ref + place.suffix
+        there = place.latest(full)
+        if there is None or not there.executed:
+            unsettled += 1
+            draft.waiters[full] = (*(draft.waiters.get(full) or ()), task.seq)
+    draft.unsettled[task.seq] = unsettled
+    before = place.previous()
+    if before is not None and task_type(before[0].type).detached:
+        draft.joins[before[1].seq] = task.seq
+    return task
+
+
+def child_id(task: Task) -> str:
+    """Return the id of the run that a task starts: derived, so that starting it twice is starting it once."""
+    return str(uuid5(NAMESPACE_OID, f"baton child of {task.id}"))
+
+
+def _launch(draft: Draft, task: Task, step: Launch) -> Task:
+    task = draft.change(task, input=step.input, child_id=child_id(task), dispatched=True)
+    draft.command(StartChild(task.seq))
+    note_dates(draft, task)
+    return task

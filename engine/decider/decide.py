@@ -1,0 +1,161 @@
+"""The decision: facts in, new rows and commands out; no I/O, no clock, no chance.
+
+``begin`` makes a run, ``decide`` carries an existing one on, ``give_up`` ends one that cannot be decided. None of them
+changes the ``Execution`` it is given: the holder folds the decision in once it is stored. Deciding the same facts
+twice from the same state gives the same decision, ids included, so a crash between deciding and storing costs
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import assert_never
+
+from msgspec import Struct
+
+from engine.clock import Instant
+from engine.decider import apply
+from engine.decider.deadline import workflow_deadline
+from engine.decider.draft import Draft, Surroundings
+from engine.decider.ending import end
+from engine.decider.execution import ROOT, Execution, OpenList
+from engine.decider.open_desk import OpenDesk
+from engine.decider.wake import wake
+from engine.decider.walk import Enter, Walk
+from engine.model.command import Announce, Command, Reply, TellParent
+from engine.model.definition import WorkflowDef
+from engine.model.event import ChildEnded, ChildStarted, Event, StartWorkflow, TaskResult, Wake
+from engine.model.execution import Task, Workflow
+from engine.model.payload import Json
+from engine.model.request import Outcome, Request
+from engine.model.status import WorkflowStatus
+from engine.operations import operations
+from engine.operations.desk import refused
+from engine.tasks.step import Branch
+
+
+class Decision(Struct, frozen=True):
+    """What is to be stored and then done; ``draft`` folds it into the run it was decided on."""
+
+    workflow: Workflow
+    inserted: tuple[Task, ...]
+    updated: tuple[Task, ...]
+    #: For each event, by its id, what it commands.
+    commands: dict[str, tuple[Command, ...]]
+    #: For each request, by its event id, how it was answered.
+    outcomes: dict[str, Outcome]
+    #: Facts that no longer fitted.
+    dropped: int
+    draft: Draft
+
+    @property
+    def is_empty(self) -> bool:
+        """True when nothing about the run has changed."""
+        return not self.inserted and not self.updated and self.workflow == self.draft.loaded
+
+
+def begin(
+    start: StartWorkflow, definition: WorkflowDef, definition_hash: str, now: Instant, surroundings: Surroundings
+) -> Decision:
+    """Make the run that a start asks for and carry it to its first rest."""
+    workflow = Workflow(
+        id=start.workflow_id,
+        name=definition.name,
+        version=definition.version,
+        definition_hash=definition_hash,
+        input=_with_template(start.input, definition.input_template),
+        variables=dict(definition.variables),
+        task_to_domain=start.task_to_domain,
+        correlation_id=start.correlation_id,
+        priority=start.priority,
+        parent_id=start.parent_id,
+        parent_task_id=start.parent_task_id,
+        depth=start.depth,
+        created_by=start.created_by,
+        event=start.event,
+        idempotency_key=start.idempotency_key,
+        created_at=now,
+        updated_at=now,
+    )
+    execution = Execution(workflow, definition)
+    execution.fresh = False
+    execution.lists[ROOT] = OpenList(Branch(name="", steps=definition.tasks), "", 1)
+    draft = Draft(execution, now, surroundings)
+    draft.wake_by(workflow_deadline(draft))
+    draft.command(Announce(0, WorkflowStatus.RUNNING.value))
+    if workflow.parent_id is not None:
+        draft.command(TellParent(started=True))
+    walk = Walk(draft)
+    walk.agenda.append(Enter(ROOT, 0))
+    walk.to_rest()
+    if start.reply_to is not None:
+        started = Outcome(granted=True, result={"workflowId": workflow.id})
+        draft.command(Reply(start.reply_to, start.reply_id, started))
+    return _decision(draft, {start.event_id: draft.take_commands()}, {})
+
+
+def _with_template(given: Mapping[str, Json], template: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the input with the template's values for keys that are missing or null, at the top level only."""
+    return {**template, **{key: value for key, value in given.items() if value is not None or key not in template}}
+
+
+def decide(execution: Execution, events: Sequence[Event], now: Instant, surroundings: Surroundings) -> Decision:
+    """Apply facts to a run, in their order, and carry it to its next rest after each."""
+    draft = Draft(execution, now, surroundings)
+    walk = Walk(draft)
+    commands: dict[str, tuple[Command, ...]] = {}
+    outcomes: dict[str, Outcome] = {}
+    if execution.fresh and draft.workflow.status is WorkflowStatus.RUNNING:
+        walk.pick_up()
+        walk.to_rest()
+    for event in events:
+        match event:
+            case Request():
+                outcomes[event.event_id] = _operate(walk, event)
+            case TaskResult():
+                draft.dropped += not apply.task_result(walk, event)
+            case ChildStarted():
+                draft.dropped += not apply.child_started(walk, event)
+            case ChildEnded():
+                draft.dropped += not apply.child_ended(walk, event)
+            case Wake():
+                draft.dropped += not wake(walk, event)
+            case _:
+                assert_never(event)
+        walk.to_rest()
+        commands[event.event_id] = draft.take_commands()
+    return _decision(draft, commands, outcomes)
+
+
+def _operate(walk: Walk, request: Request) -> Outcome:
+    operation = operations().get(request.verb)
+    if operation is None:
+        outcome = refused(400, f"Unknown request {request.verb!r}: use one of {', '.join(sorted(operations()))}.")
+    else:
+        outcome = operation(OpenDesk(walk), request)
+    if request.reply_to is not None:
+        walk.draft.command(Reply(request.reply_to, request.reply_id, outcome))
+    return outcome
+
+
+def give_up(execution: Execution, event_ids: Sequence[str], now: Instant, reason: str) -> Decision:
+    """Fail a run that cannot be decided, with the reason, so that it neither loops nor blocks its partition."""
+    draft = Draft(execution, now, Surroundings())
+    if draft.workflow.status.is_open:
+        end(draft, WorkflowStatus.FAILED, reason, output={})
+    commands = draft.take_commands()
+    first = event_ids[0] if event_ids else ""
+    return _decision(draft, {first: commands}, {})
+
+
+def _decision(draft: Draft, commands: dict[str, tuple[Command, ...]], outcomes: dict[str, Outcome]) -> Decision:
+    written = sorted(draft.touched)
+    return Decision(
+        workflow=draft.workflow,
+        inserted=tuple(draft.tasks[seq] for seq in written if seq > draft.first_new),
+        updated=tuple(draft.tasks[seq] for seq in written if seq <= draft.first_new),
+        commands=commands,
+        outcomes=outcomes,
+        dropped=draft.dropped,
+        draft=draft,
+    )

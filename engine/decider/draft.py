@@ -1,0 +1,142 @@
+"""The one mutable thing inside ``decide``: a run with changes laid over it, and the commands that go with them."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from engine.clock import Instant
+from engine.decider.execution import Execution, ListKey, OpenList, restore
+from engine.decider.layer import Layer
+from engine.errors import BatonError
+from engine.model.command import Command
+from engine.model.definition import TaskDef, WorkflowTask
+from engine.model.execution import NEVER, Task, Workflow
+from engine.model.payload import Json
+from engine.model.status import TASK_TRANSITIONS, WORKFLOW_TRANSITIONS, TaskStatus, WorkflowStatus
+from engine.tasks.step import Limits
+
+
+class IllegalMove(BatonError):
+    """A status that may not follow the present one; a fault of the engine, never of its users."""
+
+
+class Surroundings(Struct, frozen=True, kw_only=True):
+    """What a decision may know beside the run itself."""
+
+    #: Registered task definitions, for names that are only found out while the run goes on.
+    task_defs: dict[str, TaskDef] = {}
+    #: When each task queue was last seen without ready messages.
+    queues_seen_empty: dict[str, Instant] = {}
+    #: Values for ``${workflow.env.…}``.
+    environment: dict[str, Json] = {}
+    limits: Limits = Limits()
+    #: Steps of the flow that one decision may take before it saves and goes on later.
+    step_budget: int = 20_000
+    #: Seconds after which a task that nobody was ever heard of ends, where its definition sets no response timeout.
+    unheard_timeout_seconds: float = 3_600.0
+
+
+class Draft:
+    """A run being decided upon. Nothing of it reaches the ``Execution`` beneath until ``fold``."""
+
+    def __init__(self, base: Execution, now: Instant, surroundings: Surroundings) -> None:
+        self.definition = base.definition
+        self.now = now
+        self.surroundings = surroundings
+        #: Tasks written by this decision; those with a seq above ``first_new`` are new rows.
+        self.touched: dict[int, None] = {}
+        self.first_new = base.workflow.last_seq
+        #: The run's record as it was.
+        self.loaded = base.workflow
+        self.commands: list[Command] = []
+        #: Facts that no longer fitted (late, duplicate, of a closed task).
+        self.dropped = 0
+        #: The step budget was spent: what is left is found again from the rows.
+        self.unfinished = False
+        self._lay_over(base)
+
+    def _lay_over(self, base: Execution) -> None:
+        self.base = base
+        self.workflow: Workflow = base.workflow
+        self.tasks: Layer[int, Task] = Layer(base.tasks)
+        self.configs: Layer[int, WorkflowTask] = Layer(base.configs)
+        self.latest: Layer[str, int] = Layer(base.latest)
+        self.named: Layer[str, int] = Layer(base.named)
+        self.open: Layer[int, None] = Layer(base.open)
+        self.lists: Layer[ListKey, OpenList] = Layer(base.lists)
+        self.forks: Layer[int, int] = Layer(base.forks)
+        self.joins: Layer[int, int] = Layer(base.joins)
+        self.unsettled: Layer[int, int] = Layer(base.unsettled)
+        self.waiters: Layer[str, tuple[int, ...]] = Layer(base.waiters)
+
+    def rebuild(self) -> None:
+        """Derive everything anew from the rows as they are now: after an operation that reopened some of them.
+
+        The run beneath stays as it was; ``base`` is a new one from here on.
+        """
+        rows = [self.tasks[seq] for seq in sorted(self.tasks)]
+        self._lay_over(restore(self.workflow, rows, self.definition))
+
+    def has_ended(self) -> bool:
+        """True once the run has an end, also one reached in this very decision."""
+        return self.workflow.status.is_terminal
+
+    def command(self, command: Command) -> None:
+        """Want this done once the decision is stored."""
+        self.commands.append(command)
+
+    def take_commands(self) -> tuple[Command, ...]:
+        """Return what the last fact led to, and start anew for the next."""
+        taken = tuple(self.commands)
+        self.commands = []
+        return taken
+
+    def add(self, task: Task, config: WorkflowTask, plain_ref: str) -> Task:
+        """Write a new row."""
+        self.workflow = msgspec.structs.replace(self.workflow, last_seq=task.seq)
+        self.configs[task.seq] = config
+        self.latest[task.ref] = task.seq
+        self.named[plain_ref] = task.seq
+        return self.put(task)
+
+    def put(self, task: Task) -> Task:
+        """Write a row as it is now."""
+        self.tasks[task.seq] = task
+        self.touched[task.seq] = None
+        if task.status.is_open:
+            self.open[task.seq] = None
+        else:
+            self.open.drop(task.seq)
+        return task
+
+    def change(self, task: Task, **fields: Json) -> Task:
+        """Write a row with some fields changed; a new status must be one that may follow."""
+        status: TaskStatus | None = fields.get("status")
+        if status is not None and status is not task.status and status not in TASK_TRANSITIONS[task.status]:
+            raise IllegalMove(f"Task {task.id} ({task.ref}) cannot go from {task.status} to {status}")
+        return self.put(msgspec.structs.replace(task, **fields))
+
+    def change_workflow(self, **fields: Json) -> Workflow:
+        """Change the run's own record; a new status must be one that may follow."""
+        status: WorkflowStatus | None = fields.get("status")
+        present = self.workflow.status
+        if status is not None and status is not present and status not in WORKFLOW_TRANSITIONS[present]:
+            raise IllegalMove(f"Workflow {self.workflow.id} cannot go from {present} to {status}")
+        self.workflow = msgspec.structs.replace(self.workflow, **fields)
+        return self.workflow
+
+    def wake_by(self, moment: Instant) -> None:
+        """Make sure that the run is looked at by then; an earlier date stays."""
+        wake_at = self.workflow.wake_at
+        if moment != NEVER and (wake_at == NEVER or moment < wake_at):
+            self.workflow = msgspec.structs.replace(self.workflow, wake_at=moment)
+
+    def fold(self, workflow: Workflow) -> None:
+        """Make the stored decision the run's present state; ``workflow`` is its record as stored."""
+        for layer in (self.tasks, self.configs, self.latest, self.named, self.open, self.lists, self.forks, self.joins):
+            layer.fold()
+        self.unsettled.fold()
+        self.waiters.fold()
+        self.base.workflow = workflow
+        self.base.fresh = self.unfinished

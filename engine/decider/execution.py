@@ -1,0 +1,174 @@
+"""A run as the decider sees it: its rows, and what follows from them so that no decision has to look at all of them.
+
+The rows are the truth; everything else here is derived and can be rebuilt by ``restore``. A *list* is a sequence of
+steps that runs somewhere: the workflow's own, a case, a branch, the body of a loop's iteration. It is named by the
+seq of the task that opened it and the branch's name; the workflow's own list is ``ROOT``.
+
+A list is *live* while its flow has not passed its end, or while a detached branch opened in it (a fork's) is live.
+The count kept for it is 1 for the flow and 1 for each live detached branch. When it falls to 0 the list has ended and
+the task that opened it is told: so neither a join, nor a loop, nor the workflow ever looks through its tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from engine.model.definition import WorkflowDef, WorkflowTask
+from engine.model.execution import Task, Workflow
+from engine.tasks import task_type
+from engine.tasks.step import Branch
+
+#: (seq of the task that opened it, name of the branch)
+ListKey: TypeAlias = tuple[int, str]
+
+ROOT: ListKey = (0, "")
+
+
+class OpenList(Struct, frozen=True):
+    """A live list: what runs in it, the loop suffix of its references, and its count."""
+
+    branch: Branch
+    suffix: str
+    live: int
+
+    def ref_of(self, config: WorkflowTask) -> str:
+        """Return the plain reference name of a step in this list: a branch made from a template has its own."""
+        return self.branch.ref or config.task_reference_name
+
+
+class Execution:
+    """One run in memory; owned by one holder, changed only by folding in a decision that has been stored."""
+
+    __slots__ = (
+        "configs",
+        "definition",
+        "forks",
+        "fresh",
+        "joins",
+        "latest",
+        "lists",
+        "named",
+        "open",
+        "tasks",
+        "unsettled",
+        "waiters",
+        "workflow",
+    )
+
+    def __init__(self, workflow: Workflow, definition: WorkflowDef) -> None:
+        self.workflow = workflow
+        self.definition = definition
+        #: Just rebuilt from its rows: the next decision first makes sure that nothing was left lying.
+        self.fresh = True
+        #: Every attempt of every task by seq.
+        self.tasks: dict[int, Task] = {}
+        #: The step of the definition that each task carries out.
+        self.configs: dict[int, WorkflowTask] = {}
+        #: Full reference name (with loop suffix) -> seq of its last attempt.
+        self.latest: dict[str, int] = {}
+        #: Plain reference name -> seq of the last task under it, whatever the iteration: what ``${ref…}`` means.
+        self.named: dict[str, int] = {}
+        #: Tasks that are SCHEDULED or IN_PROGRESS.
+        self.open: dict[int, None] = {}
+        self.lists: dict[ListKey, OpenList] = {}
+        #: Fork -> how many of its branches are live.
+        self.forks: dict[int, int] = {}
+        #: Fork -> the task that waits behind it.
+        self.joins: dict[int, int] = {}
+        #: Waiting task -> how many of its references have not settled.
+        self.unsettled: dict[int, int] = {}
+        #: Reference -> tasks that wait for it.
+        self.waiters: dict[str, tuple[int, ...]] = {}
+
+
+def restore(workflow: Workflow, tasks: Iterable[Task], definition: WorkflowDef) -> Execution:
+    """Rebuild a run from its stored rows (``tasks`` in the order of seq)."""
+    execution = Execution(workflow, definition)
+    _Restoring(execution).run(tasks)
+    return execution
+
+
+class _Restoring:
+    """The scratch paper of one ``restore``."""
+
+    def __init__(self, execution: Execution) -> None:
+        self._run = execution
+        #: Every list that ever was, with its full suffix; ``live`` is counted afterwards.
+        self._lists: dict[ListKey, OpenList] = {
+            ROOT: OpenList(Branch(name="", steps=execution.definition.tasks), "", 0)
+        }
+        #: Lists that a task's row still names: only these can be live.
+        self._named: dict[ListKey, OpenList] = dict(self._lists)
+        #: How far the flow of each list has come: the last position that was passed.
+        self._passed: dict[ListKey, int] = {}
+
+    def run(self, tasks: Iterable[Task]) -> None:
+        for task in tasks:
+            self._adopt(task)
+        self._count()
+        for seq in self._run.open:
+            self._find_waiting(self._run.tasks[seq])
+
+    def _adopt(self, task: Task) -> None:
+        run, key = self._run, (task.parent, task.branch)
+        opened = self._lists.get(key) or self._earlier_iteration(task)
+        config = opened.branch.steps[task.position]
+        run.tasks[task.seq] = task
+        run.configs[task.seq] = config
+        run.latest[task.ref] = task.seq
+        run.named[opened.ref_of(config)] = task.seq
+        if task.status.is_open:
+            run.open[task.seq] = None
+        if task.executed:
+            self._passed[key] = max(self._passed.get(key, -1), task.position)
+        for branch in task_type(config.type).branches(config, task):
+            inner = OpenList(branch, opened.suffix + branch.suffix, 0)
+            self._lists[task.seq, branch.name] = self._named[task.seq, branch.name] = inner
+
+    def _earlier_iteration(self, task: Task) -> OpenList:
+        """Return a list that its loop's row has moved on from."""
+        loop, config = self._run.tasks[task.parent], self._run.configs[task.parent]
+        outer = self._lists[loop.parent, loop.branch]
+        branch = Branch(name=task.branch, steps=config.loop_over, suffix=f"__{task.branch}", iteration=task.iteration)
+        opened = OpenList(branch, outer.suffix + branch.suffix, 0)
+        self._lists[task.parent, task.branch] = opened
+        return opened
+
+    def _count(self) -> None:
+        """Count what is live, innermost lists first: a list's count depends on the forks in it."""
+        run = self._run
+        beside: dict[ListKey, int] = {}
+        for key in sorted(self._named, key=lambda each: each[0], reverse=True):
+            opened = self._named[key]
+            flowing = self._passed.get(key, -1) < len(opened.branch.steps) - 1
+            live = beside.get(key, 0) + (1 if flowing else 0)
+            if not live:
+                continue
+            run.lists[key] = OpenList(opened.branch, opened.suffix, live)
+            if key != ROOT and task_type(run.configs[key[0]].type).detached:
+                fork = run.tasks[key[0]]
+                outer = (fork.parent, fork.branch)
+                beside[outer] = beside.get(outer, 0) + 1
+                run.forks[fork.seq] = run.forks.get(fork.seq, 0) + 1
+
+    def _find_waiting(self, task: Task) -> None:
+        run = self._run
+        config = run.configs[task.seq]
+        refs = task_type(config.type).awaits(config, task)
+        opened = run.lists.get((task.parent, task.branch))
+        if not refs or opened is None:
+            return
+        before = opened.branch.steps[task.position - 1] if task.position else None
+        if before is not None and task_type(before.type).detached:
+            run.joins[run.latest[opened.ref_of(before) + opened.suffix]] = task.seq
+        unsettled = 0
+        for ref in refs:
+            full = ref + opened.suffix
+            awaited = run.latest.get(full)
+            if awaited is None or not run.tasks[awaited].executed:
+                unsettled += 1
+                run.waiters[full] = (*run.waiters.get(full, ()), task.seq)
+        run.unsettled[task.seq] = unsettled

@@ -1,0 +1,92 @@
+"""The run as operations see it: their view of a draft and its walk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.clock import Instant
+from engine.decider import apply
+from engine.decider.ending import end
+from engine.decider.schedule import schedule_retry
+from engine.decider.walk import Walk
+from engine.model.definition import WorkflowTask
+from engine.model.event import TaskResult
+from engine.model.execution import NEVER, Task, Workflow
+from engine.model.payload import Json
+from engine.model.status import TaskStatus, WorkflowStatus
+from engine.tasks import task_type
+
+
+class OpenDesk:
+    """One run, open for an operation; implements ``operations.desk.Desk``."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._walk = walk
+        self._draft = walk.draft
+        self.now: Instant = walk.draft.now
+        self._reopened = False
+        self._again: list[int] = []
+
+    @property
+    def workflow(self) -> Workflow:
+        """The run's record."""
+        return self._draft.workflow
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield every attempt, in the order of scheduling."""
+        return (self._draft.tasks[seq] for seq in sorted(self._draft.tasks))
+
+    def open_tasks(self) -> Iterator[Task]:
+        """Yield the open tasks, in the order of scheduling."""
+        return (self._draft.tasks[seq] for seq in sorted(self._draft.open))
+
+    def task(self, seq: int) -> Task | None:
+        """Return the task with that seq."""
+        return self._draft.tasks.get(seq)
+
+    def config(self, task: Task) -> WorkflowTask:
+        """Return the step that a task carries out."""
+        return self._draft.configs[task.seq]
+
+    def takes_signal(self, task: Task) -> bool:
+        """True when a signal may complete the task."""
+        return task_type(self.config(task).type).takes_signal
+
+    def is_container(self, task: Task) -> bool:
+        """True for what is reopened rather than attempted again."""
+        return task_type(self.config(task).type).reopens
+
+    def change_workflow(self, **fields: Json) -> Workflow:
+        """Change the run's record."""
+        return self._draft.change_workflow(**fields)
+
+    def apply(self, result: TaskResult) -> bool:
+        """Apply a task result as if a worker had sent it."""
+        applied = apply.task_result(self._walk, result)
+        self._walk.to_rest()
+        return applied
+
+    def end(self, status: WorkflowStatus, reason: str | None) -> None:
+        """End the run without its failure workflow."""
+        end(self._draft, status, reason, failure_workflow=False)
+
+    def reopen(self, task: Task) -> None:
+        """Put a closed container back to IN_PROGRESS."""
+        self._reopened = True
+        self._draft.change(
+            task, status=TaskStatus.IN_PROGRESS, reason=None, ended_at=NEVER, updated_at=self.now, due_at=NEVER
+        )
+
+    def attempt_again(self, task: Task) -> None:
+        """Give a closed task a further attempt once the flow goes on."""
+        self._again.append(task.seq)
+
+    def go_on(self) -> None:
+        """Let the flow go on from the rows as they are now."""
+        if self._reopened or self._again:
+            self._draft.rebuild()
+        for seq in self._again:
+            schedule_retry(self._draft, self._draft.tasks[seq], self.now)
+        self._again, self._reopened = [], False
+        self._walk.pick_up()
+        self._walk.to_rest()

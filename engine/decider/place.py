@@ -1,0 +1,102 @@
+"""Where a task stands: what its type is shown when it is asked what to do."""
+
+from __future__ import annotations
+
+from engine.clock import Instant
+from engine.decider.context import Context
+from engine.decider.draft import Draft
+from engine.decider.execution import OpenList
+from engine.expression.template import substitute
+from engine.model.definition import TaskDef, WorkflowTask
+from engine.model.execution import Task, Workflow
+from engine.model.payload import Json
+from engine.tasks import task_type
+from engine.tasks.step import Limits
+
+#: Conductor's ad-hoc definition for everything but SIMPLE: no retries, no response timeout.
+_NO_DEFINITION = TaskDef(retry_count=0, response_timeout_seconds=0)
+
+
+class Place:
+    """One task in its list, with the run around it; implements ``tasks.step.At``."""
+
+    __slots__ = ("_draft", "_opened", "config", "now", "task")
+
+    def __init__(self, draft: Draft, opened: OpenList, config: WorkflowTask, task: Task) -> None:
+        self._draft = draft
+        self._opened = opened
+        self.config = config
+        self.task = task
+        self.now: Instant = draft.now
+
+    @property
+    def workflow(self) -> Workflow:
+        """The run's record."""
+        return self._draft.workflow
+
+    @property
+    def limits(self) -> Limits:
+        """What a condition may cost."""
+        return self._draft.surroundings.limits
+
+    @property
+    def suffix(self) -> str:
+        """The loop suffix of the list in which the task stands."""
+        return self._opened.suffix
+
+    def substitute(self, value: Json) -> Json:
+        """Return ``value`` with its expressions replaced."""
+        context = Context(self._draft, self.task.id)
+        return substitute(value, context, environment=self._draft.surroundings.environment)
+
+    def latest(self, ref: str) -> Task | None:
+        """Return the last attempt of the task with this full reference name."""
+        seq = self._draft.latest.get(ref)
+        return None if seq is None else self._draft.tasks[seq]
+
+    def previous(self) -> tuple[WorkflowTask, Task] | None:
+        """Return the step and task before this one in its list."""
+        if self.task.position == 0:
+            return None
+        config = self._opened.branch.steps[self.task.position - 1]
+        task = self.latest(self._opened.ref_of(config) + self._opened.suffix)
+        return None if task is None else (config, task)
+
+    def next_step(self) -> WorkflowTask | None:
+        """Return the step behind this one in its list."""
+        steps = self._opened.branch.steps
+        return steps[self.task.position + 1] if self.task.position + 1 < len(steps) else None
+
+    def task_def(self, name: str) -> TaskDef | None:
+        """Return the registered task definition of that name."""
+        return self._draft.surroundings.task_defs.get(name)
+
+
+def place_of(draft: Draft, task: Task) -> Place | None:
+    """Return where a task stands, or None when its list has ended."""
+    opened = draft.lists.get((task.parent, task.branch))
+    return None if opened is None else Place(draft, opened, draft.configs[task.seq], task)
+
+
+def definition_of(config: WorkflowTask, task: Task) -> TaskDef:
+    """Return the task definition that applies (Conductor 1.3).
+
+    The one in the run's snapshot; for a task whose name was only found at run time the one found then; else the
+    type's own, which for all but SIMPLE means no retries.
+    """
+    if task.own_definition is not None:
+        return _parsed(task)
+    if config.task_definition is not None:
+        return config.task_definition
+    return task_type(config.type).default_definition or _NO_DEFINITION
+
+
+def _parsed(task: Task) -> TaskDef:
+    return TaskDef.model_validate(task.own_definition)
+
+
+def retry_limit(config: WorkflowTask, task: Task) -> int:
+    """Return how many further attempts a task may have: the step's own number, else its definition's."""
+    if config.retry_count is not None:
+        return config.retry_count
+    return definition_of(config, task).retry_count

@@ -1,0 +1,117 @@
+"""New rows: the first attempt of a step, and the attempts after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from engine.clock import Instant, after
+from engine.decider.context import Context
+from engine.decider.deadline import note_dates
+from engine.decider.draft import Draft
+from engine.decider.ending import abort
+from engine.decider.execution import ListKey, OpenList
+from engine.decider.place import definition_of
+from engine.expression.template import substitute
+from engine.model.definition import WorkflowTask
+from engine.model.execution import NEVER, Task, task_id
+from engine.model.payload import Json
+from engine.tasks import task_type
+
+
+def schedule(draft: Draft, key: ListKey, opened: OpenList, position: int) -> Task | None:
+    """Write the first attempt of the step at this place; None when the run had to be failed instead."""
+    config = opened.branch.steps[position]
+    plain = opened.ref_of(config)
+    ref = plain + opened.suffix
+    if draft.latest.get(ref) is not None:
+        abort(draft, f"The workflow attempted to create a duplicate task reference name: {ref}")
+        return None
+    task = Task(
+        workflow_id=draft.workflow.id,
+        seq=draft.workflow.last_seq + 1,
+        ref=ref,
+        type=config.type,
+        name=_name(config),
+        parent=key[0],
+        branch=key[1],
+        position=position,
+        iteration=opened.branch.iteration if opened.branch.iteration is not None else _iteration(draft, key),
+        first_scheduled_at=draft.now,
+        scheduled_at=draft.now,
+        visible_at=after(draft.now, config.start_delay) if config.start_delay else draft.now,
+        updated_at=NEVER,
+    )
+    given = opened.branch.input
+    own = evaluate_input(draft, config, task) if given is None else dict(given)
+    return draft.add(msgspec.structs.replace(task, input=own), config, plain)
+
+
+def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
+    """Write the attempt after a failed one, to be started at ``at``; its input is evaluated again over the old one."""
+    config = draft.configs[failed.seq]
+    opened = draft.lists[failed.parent, failed.branch]
+    draft.change(failed, retried=True)
+    delay = max(0, at - draft.now)
+    again = Task(
+        workflow_id=failed.workflow_id,
+        seq=draft.workflow.last_seq + 1,
+        ref=failed.ref,
+        type=failed.type,
+        name=failed.name,
+        parent=failed.parent,
+        branch=failed.branch,
+        position=failed.position,
+        iteration=failed.iteration,
+        attempt=failed.attempt + 1,
+        retry_of=failed.seq,
+        reason=failed.reason,
+        input=failed.input,
+        domain=failed.domain,
+        own_definition=failed.own_definition,
+        callback_after_seconds=-(-delay // 1_000_000),
+        first_scheduled_at=failed.first_scheduled_at,
+        scheduled_at=draft.now,
+        visible_at=Instant(draft.now + delay),
+        queue=failed.queue,
+    )
+    own = dict(opened.branch.input) if opened.branch.input is not None else evaluate_input(draft, config, again)
+    if not task_type(config.type).wraps_input:
+        own = {**failed.input, **own}
+    again = msgspec.structs.replace(again, input=own)
+    again = draft.add(again, config, opened.ref_of(config))
+    if delay:
+        draft.wake_by(again.visible_at)
+        note_dates(draft, again)
+    return again
+
+
+def evaluate_input(draft: Draft, config: WorkflowTask, task: Task) -> dict[str, Json]:
+    """Return a task's input: its parameters with expressions replaced, over the definition's template.
+
+    Keys missing from the parameters come from the template before the evaluation; keys that turn out null fall back
+    to the template's raw value afterwards (Conductor 2.7).
+    """
+    template: Mapping[str, Json] = {}
+    if task_type(config.type).takes_template:
+        template = definition_of(config, task).input_template
+    parameters = {**template, **config.input_parameters} if template else config.input_parameters
+    if not parameters:
+        return {}
+    context = Context(draft, task_id(task.workflow_id, task.seq))
+    values: dict[str, Json] = substitute(parameters, context, environment=draft.surroundings.environment)
+    if not template:
+        return values if values is not parameters else dict(values)
+    return {key: template[key] if value is None and key in template else value for key, value in values.items()}
+
+
+def _name(config: WorkflowTask) -> str:
+    """Return Conductor's taskDefName: the type for forks, joins and switches, else the step's own name."""
+    kind = task_type(config.type)
+    return kind.shown_as or kind.name if kind.named_by_type else config.name
+
+
+def _iteration(draft: Draft, key: ListKey) -> int:
+    """Return the iteration of the enclosing loop, 0 outside loops."""
+    return draft.tasks[key[0]].iteration if key[0] else 0

@@ -1,0 +1,95 @@
+"""A date has come: what is due now, for the run and for each of its open tasks."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from engine.clock import SECOND
+from engine.decider.deadline import Kind, overdue, policy_of, recompute_wake, timeout_reason, workflow_deadline
+from engine.decider.draft import Draft
+from engine.decider.ending import cancel, end
+from engine.decider.place import place_of
+from engine.decider.walk import Settle, Walk
+from engine.model.command import Dispatch, StartChild
+from engine.model.definition import TimeoutPolicy, WorkflowTimeoutPolicy
+from engine.model.event import Wake
+from engine.model.execution import NEVER, Task
+from engine.model.status import TaskStatus, WorkflowStatus
+from engine.tasks import task_type
+
+
+def wake(walk: Walk, event: Wake) -> bool:
+    """Do what is due; with ``resend``, publish open work again because the broker has lost it."""
+    draft = walk.draft
+    if draft.has_ended():
+        return False
+    if event.resend:
+        _send_again(draft)
+    if _run_timed_out(draft):
+        return True
+    for seq in draft.open:
+        task = draft.tasks[seq]
+        due = overdue(draft, task)
+        if due is None or (draft.workflow.status is WorkflowStatus.PAUSED and due is not Kind.DUE):
+            continue
+        _act(walk, task, due)
+        if draft.has_ended():
+            return True
+    walk.to_rest()
+    if not draft.has_ended() and not draft.unfinished:
+        recompute_wake(draft)
+    return True
+
+
+def _send_again(draft: Draft) -> None:
+    for seq in draft.open:
+        task = draft.tasks[seq]
+        if not task.dispatched:
+            continue
+        if task.queue and task.status is TaskStatus.SCHEDULED:
+            draft.command(Dispatch(seq))
+        elif task.child_id:
+            draft.command(StartChild(seq))
+
+
+def _run_timed_out(draft: Draft) -> bool:
+    deadline = workflow_deadline(draft)
+    if deadline == NEVER or draft.now < deadline:
+        return False
+    definition = draft.definition
+    if definition.timeout_policy is not WorkflowTimeoutPolicy.TIME_OUT_WF:
+        return False
+    elapsed = (draft.now - (draft.workflow.last_retried_at or draft.workflow.created_at)) // SECOND
+    reason = (
+        f"Workflow timed out after {elapsed} seconds. Timeout configured as {definition.timeout_seconds} seconds. "
+        f"Timeout policy configured to {definition.timeout_policy.value}"
+    )
+    end(draft, WorkflowStatus.TIMED_OUT, reason)
+    return True
+
+
+def _act(walk: Walk, task: Task, due: Kind) -> None:
+    match due:
+        case Kind.VISIBLE:
+            walk.start_again(task)
+        case Kind.DUE:
+            place = place_of(walk.draft, task)
+            if place is not None:
+                walk.carry_out(task, task_type(place.config.type).due(place))
+        case Kind.TOTAL | Kind.TASK | Kind.POLL | Kind.RESPONSE | Kind.SILENCE:
+            _time_out(walk, task, due)
+        case _:
+            assert_never(due)
+
+
+def _time_out(walk: Walk, task: Task, kind: Kind) -> None:
+    draft = walk.draft
+    reason = timeout_reason(draft, task, kind)
+    ended = draft.change(
+        task, status=TaskStatus.TIMED_OUT, reason=reason, ended_at=draft.now, updated_at=draft.now, due_at=NEVER
+    )
+    cancel(draft, task)
+    if policy_of(draft, task, kind) is TimeoutPolicy.TIME_OUT_WF:
+        end(draft, WorkflowStatus.TIMED_OUT, reason, failed=ended)
+    else:
+        walk.agenda.append(Settle(ended.seq))

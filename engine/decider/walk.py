@@ -1,0 +1,294 @@
+"""The flow: from what has just happened to the next point of rest.
+
+An agenda holds what is still to be done, first come, first served. Three kinds of entry are enough:
+
+* ``Enter``: the flow reaches a place in a list; schedule the step there, or end the list behind its last step.
+* ``Settle``: a task has ended; retry it, pass behind it, or fail the run.
+* ``Ask``: something that a task waited for has come; ask its type what to do now.
+
+Everything on the agenda can be found again from the rows (``pick_up``), so a decision may stop when its step budget
+is spent, and a run that is loaded afresh needs nobody's memory.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TypeAlias, assert_never
+
+from msgspec import Struct
+
+from engine.decider import carry
+from engine.decider.draft import Draft
+from engine.decider.ending import complete, fail
+from engine.decider.execution import ROOT, ListKey
+from engine.decider.place import Place, definition_of, place_of
+from engine.decider.retry import may_retry, retry_at, total_time_spent
+from engine.decider.schedule import schedule, schedule_retry
+from engine.model.command import WakeSoon
+from engine.model.execution import Task
+from engine.model.status import TaskStatus, WorkflowStatus
+from engine.tasks import task_type
+from engine.tasks.step import Step
+
+
+class Enter(Struct, frozen=True):
+    """The flow reaches this position of a list."""
+
+    key: ListKey
+    position: int
+
+
+class Settle(Struct, frozen=True):
+    """This task has ended and nobody has drawn the consequences yet."""
+
+    seq: int
+
+
+class Carry(Struct, frozen=True):
+    """The task's type has answered: do what it says."""
+
+    seq: int
+    step: Step
+
+
+Entry: TypeAlias = Enter | Settle | Carry
+
+
+class Walk:
+    """One run of the flow over a draft."""
+
+    def __init__(self, draft: Draft) -> None:
+        self.draft = draft
+        self.agenda: deque[Entry] = deque()
+        self._steps_left = draft.surroundings.step_budget
+
+    def to_rest(self) -> None:
+        """Work through the agenda until the run rests, has ended, is paused, or the step budget is spent."""
+        draft = self.draft
+        while self.agenda and draft.workflow.status is WorkflowStatus.RUNNING:
+            if self._steps_left <= 0:
+                draft.command(WakeSoon())
+                draft.wake_by(draft.now)
+                draft.unfinished = True
+                self.agenda.clear()
+                return
+            entry = self.agenda.popleft()
+            match entry:
+                case Enter():
+                    self._steps_left -= 1
+                    self._enter(entry.key, entry.position)
+                case Settle():
+                    self._settle(draft.tasks[entry.seq])
+                case Carry():
+                    self.carry_out(draft.tasks[entry.seq], entry.step)
+                case _:
+                    assert_never(entry)
+        self.agenda.clear()
+        if draft.workflow.status is WorkflowStatus.RUNNING:
+            self._check_something_moves()
+
+    # what tasks do
+
+    def carry_out(self, task: Task, step: Step) -> None:
+        """Do what the task's type answered, and note what follows from it."""
+        task = carry.out(self.draft, task, step)
+        if self.draft.has_ended():
+            return
+        if task.status.is_terminal:
+            self.agenda.append(Settle(task.seq))
+        self._open_lists(task)
+        if task.seq in self.draft.unsettled and self._is_ready(task):
+            self._ask_waiting(task)
+
+    def _enter(self, key: ListKey, position: int) -> None:
+        opened = self.draft.lists.get(key)
+        if opened is None:
+            return
+        if position >= len(opened.branch.steps):
+            self._count_down(key)
+            return
+        task = schedule(self.draft, key, opened, position)
+        if task is not None:
+            self._start(task)
+
+    def _start(self, task: Task) -> None:
+        place = place_of(self.draft, task)
+        if place is not None:
+            self.carry_out(task, task_type(place.config.type).start(place))
+
+    def start_again(self, task: Task) -> None:
+        """Start a further attempt whose delay has passed, or whose step an operator wants again."""
+        self._start(task)
+
+    # what happens when tasks end
+
+    def _settle(self, task: Task) -> None:
+        draft = self.draft
+        if task.executed or task.retried or not task.status.is_terminal:
+            return
+        if self._has_attached_list(task):
+            return
+        if task.status.is_successful:
+            self.pass_by(task)
+            return
+        config = draft.configs[task.seq]
+        if may_retry(config, task):
+            spent = total_time_spent(config, task, draft.now)
+            if spent is None:
+                self._retry(task)
+                return
+            if not config.optional:
+                fail(draft, task, spent, framed=False)
+                return
+        if config.optional:
+            self.pass_by(draft.change(task, status=TaskStatus.COMPLETED_WITH_ERRORS))
+        elif config.permissive:
+            self.pass_by(task)
+        else:
+            fail(draft, task, task.reason)
+
+    def _retry(self, task: Task) -> None:
+        config = self.draft.configs[task.seq]
+        again = schedule_retry(self.draft, task, retry_at(definition_of(config, task), task, self.draft.now))
+        if again.visible_at <= self.draft.now:
+            self._start(again)
+
+    def pass_by(self, task: Task) -> None:
+        """Let the flow go on behind a task, and tell whoever waits for it."""
+        draft = self.draft
+        task = draft.change(task, executed=True)
+        for seq in draft.waiters.get(task.ref) or ():
+            left = draft.unsettled.get(seq)
+            if left is not None:
+                draft.unsettled[seq] = left - 1
+                if left <= 1:
+                    self._ask_waiting(draft.tasks[seq])
+        draft.waiters.drop(task.ref)
+        self.agenda.append(Enter((task.parent, task.branch), task.position + 1))
+
+    # lists
+
+    def _has_attached_list(self, task: Task) -> bool:
+        """True while a list that the flow has to go through before passing this task is live (a chosen case)."""
+        config = self.draft.configs[task.seq]
+        kind = task_type(config.type)
+        if kind.detached:
+            return False
+        return any((task.seq, branch.name) in self.draft.lists for branch in kind.branches(config, task))
+
+    def _open_lists(self, task: Task) -> None:
+        for key in carry.newly_opened(self.draft, task):
+            self.agenda.append(Enter(key, 0))
+
+    def _count_down(self, key: ListKey) -> None:
+        """One thing less is live in this list; when it was the last, the list has ended."""
+        draft = self.draft
+        opened = draft.lists[key]
+        if opened.live > 1:
+            draft.lists[key] = type(opened)(opened.branch, opened.suffix, opened.live - 1)
+            return
+        if key == ROOT:
+            draft.lists.drop(key)
+            complete(draft)
+            return
+        draft.lists.drop(key)
+        owner = draft.tasks[key[0]]
+        if task_type(draft.configs[owner.seq].type).detached:
+            self._branch_of_fork_ended(owner)
+        elif owner.status.is_terminal:
+            self.agenda.append(Settle(owner.seq))
+        else:
+            place = place_of(draft, owner)
+            if place is not None:
+                self.carry_out(owner, task_type(place.config.type).branch_ended(place))
+
+    def _branch_of_fork_ended(self, fork: Task) -> None:
+        draft = self.draft
+        left = (draft.forks.get(fork.seq) or 1) - 1
+        draft.forks[fork.seq] = left
+        waiting = draft.joins.get(fork.seq)
+        if left == 0 and waiting is not None and waiting in draft.unsettled:
+            self._ask_waiting(draft.tasks[waiting])
+        self._count_down((fork.parent, fork.branch))
+
+    # joins
+
+    def _is_ready(self, task: Task) -> bool:
+        """True when nothing more can come: all references have settled, or every branch of the fork has ended."""
+        draft = self.draft
+        if not draft.unsettled.get(task.seq):
+            return True
+        place = place_of(draft, task)
+        before = place.previous() if place is not None else None
+        return before is not None and draft.forks.get(before[1].seq) == 0
+
+    def _ask_waiting(self, task: Task) -> None:
+        draft = self.draft
+        place = place_of(draft, task)
+        if place is None or not task.status.is_open:
+            return
+        draft.unsettled.drop(task.seq)
+        kind = task_type(place.config.type)
+        found = (place.latest(ref + place.suffix) for ref in kind.awaits(place.config, task))
+        joined = [(draft.configs[each.seq], each) for each in found if each is not None]
+        self.agenda.append(Carry(task.seq, kind.settled(place, joined)))
+
+    # safety
+
+    def pick_up(self) -> None:
+        """Put on the agenda whatever the rows show as left lying: after a spent budget, a pause, or a reload."""
+        draft = self.draft
+        frontier: dict[ListKey, Task] = {}
+        for seq in draft.tasks:
+            task = draft.tasks[seq]
+            key = (task.parent, task.branch)
+            if key in draft.lists and not task.retried:
+                there = frontier.get(key)
+                if there is None or (task.position, task.seq) > (there.position, there.seq):
+                    frontier[key] = task
+        for key in draft.lists:
+            task_there = frontier.get(key)
+            if task_there is None:
+                self.agenda.append(Enter(key, 0))
+            else:
+                self._pick_up_task(key, task_there)
+
+    def _pick_up_task(self, key: ListKey, task: Task) -> None:
+        draft = self.draft
+        if task.executed:
+            if task.position + 1 < len(draft.lists[key].branch.steps):
+                self.agenda.append(Enter(key, task.position + 1))
+        elif task.status.is_terminal:
+            self.agenda.append(Settle(task.seq))
+        elif task.status is TaskStatus.SCHEDULED and not task.dispatched:
+            if task.visible_at <= draft.now:
+                self._start(task)
+        elif task.seq in draft.unsettled:
+            if self._is_ready(task):
+                self._ask_waiting(task)
+        else:
+            self._pick_up_container(key, task)
+
+    def _pick_up_container(self, key: ListKey, task: Task) -> None:
+        place = Place(self.draft, self.draft.lists[key], self.draft.configs[task.seq], task)
+        kind = task_type(place.config.type)
+        if kind.branches(place.config, task) and not self._has_attached_list(task):
+            self.agenda.append(Carry(task.seq, kind.branch_ended(place)))
+
+    def _check_something_moves(self) -> None:
+        """Fail a run in which nothing is left that could ever move it (invariant I4)."""
+        draft = self.draft
+        if len(draft.open) > len(draft.unsettled):
+            return
+        waiting = [draft.tasks[seq] for seq in draft.unsettled]
+        if not waiting:
+            raise AssertionError(f"workflow {draft.workflow.id} is RUNNING and has no open task")
+        task = waiting[0]
+        refs = [
+            ref
+            for ref in task_type(task.type).awaits(draft.configs[task.seq], task)
+            if (place := place_of(draft, task)) is not None and place.latest(ref + place.suffix) is None
+        ]
+        reason = f"{task.ref} waits for {', '.join(refs)}, which nothing in the workflow can schedule any more"
+        draft.change(task, status=TaskStatus.FAILED, reason=reason, ended_at=draft.now)
+        fail(draft, draft.tasks[task.seq], reason)

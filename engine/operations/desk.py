@@ -1,0 +1,83 @@
+"""What an operation may see and do: the run on the operator's desk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from engine.clock import Instant
+from engine.model.definition import WorkflowTask
+from engine.model.event import TaskResult
+from engine.model.execution import Task, Workflow
+from engine.model.payload import Json
+from engine.model.request import Outcome
+from engine.model.status import WorkflowStatus
+
+
+class Desk(Protocol):
+    """One run, open for an operation. What is done here is stored and published as any other decision."""
+
+    now: Instant
+
+    @property
+    def workflow(self) -> Workflow:
+        """The run's record."""
+        ...
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield every attempt of every task, in the order of scheduling."""
+        ...
+
+    def open_tasks(self) -> Iterator[Task]:
+        """Yield the tasks that are SCHEDULED or IN_PROGRESS, in the order of scheduling."""
+        ...
+
+    def task(self, seq: int) -> Task | None:
+        """Return the task with that seq."""
+        ...
+
+    def config(self, task: Task) -> WorkflowTask:
+        """Return the step of the definition that a task carries out."""
+        ...
+
+    def takes_signal(self, task: Task) -> bool:
+        """True when somebody may complete the task by a signal."""
+        ...
+
+    def change_workflow(self, **fields: Json) -> Workflow:
+        """Change the run's record."""
+        ...
+
+    def apply(self, result: TaskResult) -> bool:
+        """Apply a task result as if a worker had sent it; False when it does not fit any more."""
+        ...
+
+    def end(self, status: WorkflowStatus, reason: str | None) -> None:
+        """End the run without starting its failure workflow."""
+        ...
+
+    def reopen(self, task: Task) -> None:
+        """Put a container or a waiting task that was closed back to IN_PROGRESS, in its place."""
+        ...
+
+    def attempt_again(self, task: Task) -> None:
+        """Give a task that was closed a further attempt, at once."""
+        ...
+
+    def is_container(self, task: Task) -> bool:
+        """True for forks, joins, switches and loops: they are reopened, not attempted again."""
+        ...
+
+    def go_on(self) -> None:
+        """Let the flow go on from wherever the rows show it to be."""
+        ...
+
+
+def granted(message: str = "", **result: Json) -> Outcome:
+    """Return a grant."""
+    return Outcome(granted=True, code=200, message=message, result=result)
+
+
+def refused(code: int, message: str) -> Outcome:
+    """Return a refusal: 400 for a senseless request, 404 for something missing, 409 for one that does not fit now."""
+    return Outcome(granted=False, code=code, message=message)

@@ -1,0 +1,116 @@
+"""DO_WHILE: repeats a list of steps while a condition holds, or for each item of a list (Conductor 3.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.errors import BadExpression, Fault
+from engine.expression.script import evaluate_javascript, is_true
+from engine.model.definition import WorkflowTask, walk
+from engine.model.execution import Task
+from engine.model.payload import Json
+from engine.tasks.step import At, Branch, Complete, Fail, Open, Step, TaskType, required
+
+
+class DoWhile(TaskType):
+    """Iterations count from 1; references inside end in ``__<iteration>``; loops may be nested.
+
+    The output's numbered parts (one for each iteration) are kept in the row as they are finished.
+    """
+
+    name = "DO_WHILE"
+    retriable = False
+    reopens = True
+
+    def check(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Demand a condition and a body; ``keepLastN`` is a whole number."""
+        yield from required(config, "loopCondition", config.loop_condition)
+        yield from required(config, "loopOver", config.loop_over)
+        keep = config.input_parameters.get("keepLastN")
+        if keep is not None and not (isinstance(keep, int) and keep > 0):
+            yield Fault("inputParameters.keepLastN", f"must be a whole number above 0, not {keep!r}")
+
+    def scripts(self, config: WorkflowTask) -> Iterator[tuple[str, str]]:
+        """Yield the condition: it is always JavaScript."""
+        if config.loop_condition:
+            yield "loopCondition", config.loop_condition
+
+    def start(self, at: At) -> Step:
+        """Open the first iteration; an empty list of items completes the loop at once."""
+        items = _items(at)
+        if items is not None and not items:
+            return Complete(output={"iteration": 0})
+        return Open(done=False, iteration=1, output=_counters(1, items))
+
+    def branches(self, config: WorkflowTask, task: Task) -> tuple[Branch, ...]:
+        """Return the body of the present iteration."""
+        if not task.status.is_open or not task.iteration:
+            return ()
+        number = task.iteration
+        return (Branch(name=str(number), steps=config.loop_over, suffix=f"__{number}", iteration=number),)
+
+    def branch_ended(self, at: At) -> Step:
+        """Note the iteration's outputs, evaluate the condition, and go round again or complete."""
+        number = at.task.iteration
+        bodies = _body_outputs(at, number)
+        output = {key: value for key, value in at.task.output.items() if key not in ("loopIndex", "loopItem")}
+        output[str(number)] = bodies
+        keep = at.config.input_parameters.get("keepLastN")
+        if isinstance(keep, int):
+            output.pop(str(number - keep), None)
+        items = _items(at)
+        try:
+            again = (items is None or number < len(items)) and _holds(at, output, bodies, items)
+        except BadExpression as error:
+            reason = f"Unable to evaluate condition {at.config.loop_condition}, exception {error}"
+            return Fail(reason=reason, output={**output, **_counters(number, items)}, terminal=True)
+        if not again:
+            return Complete(output={**output, **_counters(number, items)})
+        return Open(done=False, iteration=number + 1, output={**output, **_counters(number + 1, items)})
+
+
+def _items(at: At) -> list[Json] | None:
+    """Return the items of list mode as they are now, or None in condition mode."""
+    source = at.config.items if at.config.items is not None else at.config.input_parameters.get("_items")
+    if source is None:
+        return None
+    value = at.substitute(source)
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _counters(iteration: int, items: list[Json] | None) -> dict[str, Json]:
+    counters: dict[str, Json] = {"iteration": iteration}
+    if items is not None and iteration <= len(items):
+        counters |= {"loopIndex": iteration - 1, "loopItem": items[iteration - 1]}
+    return counters
+
+
+def _body_outputs(at: At, iteration: int) -> dict[str, Json]:
+    """Return the output of every step in the body that ran in this iteration, by plain reference name."""
+    suffix = f"{at.suffix}__{iteration}"
+    found = (
+        (step.task_reference_name, at.latest(step.task_reference_name + suffix))
+        for _, step in walk(at.config.loop_over)
+    )
+    return {ref: task.output for ref, task in found if task is not None}
+
+
+def _holds(at: At, output: dict[str, Json], bodies: dict[str, Json], items: list[Json] | None) -> bool:
+    condition = at.config.loop_condition
+    if not condition:
+        return items is not None
+    counters = _counters(at.task.iteration, items)
+    inputs = at.substitute(dict(at.config.input_parameters))
+    seen = {**inputs, **bodies, at.config.task_reference_name: {**output, **counters}, **counters}
+    result = evaluate_javascript(
+        condition,
+        {"$": seen, "loopIndex": counters.get("loopIndex"), "loopItem": counters.get("loopItem")},
+        time_limit_seconds=at.limits.script_seconds,
+        memory_limit_bytes=at.limits.script_bytes,
+    )
+    return is_true(result)
+
+
+TYPE = DoWhile()

@@ -1,0 +1,25 @@
+"""JSON_JQ_TRANSFORM: applies a jq program (Conductor 3.16); its body is ``workers/tasks/json_jq_transform.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.errors import Fault
+from engine.model.definition import WorkflowTask
+from engine.tasks.step import required
+from engine.tasks.system import SystemTask
+
+
+class JsonJqTransform(SystemTask):
+    """Runs in the script workers, in a process that can be killed."""
+
+    name = "JSON_JQ_TRANSFORM"
+
+    def check(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Demand a program."""
+        template = config.task_definition.input_template if config.task_definition else {}
+        given = {**template, **config.input_parameters}
+        yield from required(config, "inputParameters.queryExpression", given.get("queryExpression"))
+
+
+TYPE = JsonJqTransform()

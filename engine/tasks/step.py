@@ -1,0 +1,259 @@
+"""What a task type may answer, and what it is shown when it is asked.
+
+A type never changes anything itself. It is asked at four moments (its task starts, a list it opened has ended, the
+tasks it waits for have settled, its date has come, its child has news) and answers with one ``Step``; the decider
+carries the step out. So a type is one small file, and nothing outside this room knows its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, Protocol, TypeAlias
+
+from msgspec import Struct
+
+from engine.clock import Instant
+from engine.errors import Fault
+from engine.model.definition import TaskDef, WorkflowTask
+from engine.model.event import ChildEnded
+from engine.model.execution import Task, Workflow
+from engine.model.payload import Json, JsonObject
+from engine.model.status import TaskStatus, WorkflowStatus
+
+
+class Complete(Struct, frozen=True, kw_only=True):
+    """The task is done; the flow moves on behind it."""
+
+    output: JsonObject = {}
+    status: TaskStatus = TaskStatus.COMPLETED
+    reason: str | None = None
+    #: Replaces what is stored as the task's input.
+    input: JsonObject | None = None
+
+
+class Fail(Struct, frozen=True, kw_only=True):
+    """This attempt has failed; ``terminal`` means that no further attempt can mend it."""
+
+    reason: str
+    output: JsonObject = {}
+    terminal: bool = False
+    #: Overrides the status that ``terminal`` implies: CANCELED and TIMED_OUT children.
+    status: TaskStatus | None = None
+
+
+class HandOut(Struct, frozen=True, kw_only=True):
+    """A worker carries the task out: publish it to this queue. ``name`` is the worker task's name if it differs."""
+
+    queue: str
+    name: str | None = None
+    input: JsonObject | None = None
+    #: True where task domains choose among several queues of workers (worker tasks, not system tasks).
+    by_domain: bool = False
+
+
+class Hold(Struct, frozen=True, kw_only=True):
+    """The task stays IN_PROGRESS until ``until``; without a date until somebody completes it."""
+
+    until: Instant | None = None
+    output: JsonObject | None = None
+
+
+class Open(Struct, frozen=True, kw_only=True):
+    """Open the lists that ``TaskType.branches`` names for the task as it stands after this step.
+
+    ``done`` completes the task at once. A ``detached`` task lets the flow go on while its branches run (a fork);
+    otherwise the flow goes on when the last branch has ended (a switch) or when the type says so (a loop).
+    """
+
+    done: bool = True
+    detached: bool = False
+    output: JsonObject = {}
+    input: JsonObject | None = None
+    #: The loop's counter; also stored on the task's row.
+    iteration: int | None = None
+
+
+class Await(Struct, frozen=True, kw_only=True):
+    """Wait until everything that ``TaskType.awaits`` names has settled, then ask ``TaskType.settled``."""
+
+    input: JsonObject | None = None
+
+
+class Launch(Struct, frozen=True, kw_only=True):
+    """Start another run as the task's input describes it."""
+
+    input: JsonObject
+
+
+class Assign(Struct, frozen=True, kw_only=True):
+    """Write these variables of the workflow; the task is done."""
+
+    variables: JsonObject
+
+
+class End(Struct, frozen=True, kw_only=True):
+    """End the whole run with this status; the task itself is done."""
+
+    status: WorkflowStatus
+    output: JsonObject
+    reason: str | None
+
+
+class Abort(Struct, frozen=True, kw_only=True):
+    """The definition cannot be carried out here: the run fails with this reason (Conductor's mapping errors)."""
+
+    reason: str
+
+
+Step: TypeAlias = Complete | Fail | HandOut | Hold | Open | Await | Launch | Assign | End | Abort
+
+
+class Branch(Struct, frozen=True, kw_only=True):
+    """A list of steps opened under a task.
+
+    ``name`` is unique among the task's lists; ``suffix`` is appended to the reference names inside. A branch made
+    from one template for many inputs carries its own ``ref`` and ``input`` for its only step.
+    """
+
+    name: str
+    steps: tuple[WorkflowTask, ...]
+    suffix: str = ""
+    iteration: int | None = None
+    ref: str | None = None
+    input: JsonObject | None = None
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What evaluating a condition inside the decider may cost."""
+
+    script_seconds: float = 0.05
+    script_bytes: int = 32 * 1024 * 1024
+    variables_bytes: int = 256 * 1024
+
+
+class At(Protocol):
+    """What a type sees of the run when it is asked."""
+
+    config: WorkflowTask
+    task: Task
+    now: Instant
+
+    @property
+    def workflow(self) -> Workflow:
+        """The run's record."""
+        ...
+
+    @property
+    def limits(self) -> Limits:
+        """What a condition may cost."""
+        ...
+
+    @property
+    def suffix(self) -> str:
+        """The loop suffix of the list in which the task stands: empty outside loops."""
+        ...
+
+    def substitute(self, value: Json) -> Json:
+        """Return ``value`` with its ``${…}`` expressions replaced."""
+        ...
+
+    def latest(self, ref: str) -> Task | None:
+        """Return the last attempt of the task with this full reference name."""
+        ...
+
+    def previous(self) -> tuple[WorkflowTask, Task] | None:
+        """Return the step and task that stand before this one in its list."""
+        ...
+
+    def next_step(self) -> WorkflowTask | None:
+        """Return the step behind this one in its list."""
+        ...
+
+    def task_def(self, name: str) -> TaskDef | None:
+        """Return the registered task definition of that name."""
+        ...
+
+
+class TaskType:
+    """A kind of task. A subclass says what is special about it; the defaults are those of a worker task."""
+
+    #: The ``type`` written in definitions.
+    name: ClassVar[str]
+    #: Conductor's taskType in run objects where it is not ``name``.
+    shown_as: ClassVar[str | None] = None
+    #: Tasks show the type in place of the step's name (Conductor 6.2: FORK, JOIN, SWITCH).
+    named_by_type: ClassVar[bool] = False
+    #: Built-ins that are never tried again (Conductor 4.3.1).
+    retriable: ClassVar[bool] = True
+    #: TaskDef.inputTemplate applies (Conductor 2.7).
+    takes_template: ClassVar[bool] = False
+    #: The lists it opens run beside the flow (a fork) instead of within it.
+    detached: ClassVar[bool] = False
+    #: Its definition when none is registered; None means Conductor's ad-hoc definition without retries.
+    default_definition: ClassVar[TaskDef | None] = None
+    #: ``asyncComplete`` in the definition leaves the task open after its worker's success, for somebody else to end.
+    may_complete_later: ClassVar[bool] = False
+    #: Cancelling the task also ends what it started (queued work, a child run).
+    stops_with_task: ClassVar[bool] = True
+    #: What is stored as input wraps the evaluated one, so a further attempt starts from a fresh evaluation.
+    wraps_input: ClassVar[bool] = False
+    #: An operator's retry puts its row back to IN_PROGRESS instead of making a further attempt (joins, loops).
+    reopens: ClassVar[bool] = False
+    #: Somebody may complete it by a signal (Conductor: WAIT; ours also HUMAN).
+    takes_signal: ClassVar[bool] = False
+    #: The child run's end is awaited (SUB_WORKFLOW), not just its start.
+    awaits_child: ClassVar[bool] = True
+
+    def shown_type(self, task: Task) -> str:
+        """Return what run objects show as the task's type (Conductor 6.2)."""
+        return self.shown_as or self.name
+
+    def check(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Yield what is wrong with a step of this type; paths are relative to the step."""
+        yield from ()
+
+    def check_follower(self, following: WorkflowTask | None) -> str | None:
+        """Return what is wrong with the step behind one of this type, if anything."""
+        return None
+
+    def scripts(self, config: WorkflowTask) -> Iterator[tuple[str, str]]:
+        """Yield the JavaScript sources of a step with their field names, for the syntax check."""
+        yield from ()
+
+    def start(self, at: At) -> Step:
+        """Answer what happens when the flow reaches the task; ``at.task.input`` is evaluated."""
+        raise NotImplementedError
+
+    def branches(self, config: WorkflowTask, task: Task) -> tuple[Branch, ...]:
+        """Return the lists that this task has open now, from its stored row alone."""
+        return ()
+
+    def branch_ended(self, at: At) -> Step:
+        """Answer what happens when the last of the task's attached lists has ended."""
+        return Complete(output=at.task.output)
+
+    def awaits(self, config: WorkflowTask, task: Task) -> tuple[str, ...]:
+        """Return the plain reference names that this task waits for, from its stored row alone."""
+        return ()
+
+    def settled(self, at: At, joined: Sequence[tuple[WorkflowTask, Task]]) -> Step:
+        """Answer what happens when everything awaited has settled; ``joined`` leaves out what never ran."""
+        raise NotImplementedError
+
+    def due(self, at: At) -> Step:
+        """Answer what happens when the date of a ``Hold`` has come."""
+        return Complete(output=at.task.output)
+
+    def child_started(self, at: At, child_id: str) -> Step:
+        """Answer what happens when the launched run is stored."""
+        return Hold(output={"subWorkflowId": child_id})
+
+    def child_ended(self, at: At, news: ChildEnded) -> Step:
+        """Answer what happens when the launched run has ended or could not be started."""
+        return Complete(output=news.output)
+
+
+def required(config: WorkflowTask, field: str, present: object) -> Iterator[Fault]:
+    """Yield Conductor's complaint when a field that the type needs is empty."""
+    if not present:
+        yield Fault(field, f"field is required for taskType: {config.type} taskName: {config.name}")

@@ -1,0 +1,70 @@
+"""SWITCH: chooses one of several lists of steps (Conductor 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.errors import BadExpression, Fault
+from engine.expression.script import case_key, evaluate
+from engine.model.definition import WorkflowTask
+from engine.model.execution import Task
+from engine.tasks.step import Abort, At, Branch, Complete, Fail, Open, Step, TaskType, required
+
+_DEFAULT = "defaultCase"
+_EVALUATORS = ("value-param", "javascript", "graaljs", "python")
+
+
+class Switch(TaskType):
+    """The row is complete as soon as the case is chosen; the flow goes on when the chosen list has ended."""
+
+    name = "SWITCH"
+    named_by_type = True
+    retriable = False
+
+    def check(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Demand an evaluator, an expression and cases."""
+        yield from required(config, "evaluatorType", config.evaluator_type)
+        yield from required(config, "expression", config.expression)
+        yield from required(config, "decisionCases", config.decision_cases)
+        if config.evaluator_type and config.evaluator_type not in _EVALUATORS:
+            yield Fault("evaluatorType", f"unknown evaluator {config.evaluator_type!r}: use value-param or javascript")
+
+    def scripts(self, config: WorkflowTask) -> Iterator[tuple[str, str]]:
+        """Yield the expression where it is JavaScript."""
+        if config.evaluator_type in ("javascript", "graaljs") and config.expression:
+            yield "expression", config.expression
+
+    def start(self, at: At) -> Step:
+        """Evaluate the expression and open the list of that case, or the default one where no case has the key."""
+        config = at.config
+        if config.evaluator_type not in _EVALUATORS:
+            return Abort(reason=f"No evaluator registered for type: {config.evaluator_type}")
+        try:
+            result = evaluate(
+                config.evaluator_type,
+                config.expression or "",
+                at.task.input,
+                time_limit_seconds=at.limits.script_seconds,
+                memory_limit_bytes=at.limits.script_bytes,
+            )
+        except BadExpression as error:
+            return Fail(reason=str(error))
+        case = case_key(result)
+        steps = config.decision_cases.get(case, config.default_case)
+        stored = {**at.task.input, "case": case}
+        output = {"evaluationResult": [case], "selectedCase": case}
+        if not steps:
+            return Complete(output=output, input=stored)
+        return Open(output=output, input={**stored, "hasChildren": "true"})
+
+    def branches(self, config: WorkflowTask, task: Task) -> tuple[Branch, ...]:
+        """Return the list of the case that was chosen."""
+        case = task.input.get("case")
+        if case is None or "hasChildren" not in task.input:
+            return ()
+        if case in config.decision_cases:
+            return (Branch(name=f"case {case}", steps=config.decision_cases[case]),)
+        return (Branch(name=_DEFAULT, steps=config.default_case),)
+
+
+TYPE = Switch()
