@@ -1,0 +1,81 @@
+"""Connects a Celery app to the engine: its tasks become tasks of workflows, and nothing changes for anyone else."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from celery import Celery, Task
+from celery.signals import worker_init
+from kombu.entity import Exchange, Queue
+
+from engine.broker import topology
+from workers.guard import guarded
+from workers.reply import AnswerBackend, EngineReplies
+from workers.task_names import queue_name, served_tasks
+
+_CONNECTED: Final = "baton_connected"
+
+
+def connect(app: Celery, domain: str | None = None) -> None:
+    """Let the workers of ``app`` carry out the tasks of workflows.
+
+    A task ``shop.tasks.resize`` is called ``resize`` in workflows, and is served on the queue ``resize`` (with a
+    ``domain``, on ``<domain>:resize``) by a plain ``celery -A shop worker``; ``-Q`` narrows that down as usual. Answers
+    to the engine go to the engine; results of all other tasks go to the app's own backend, as before.
+
+    Two settings hold for all tasks of the workers, because a worker has them only once: messages are acked when the
+    task has ended (a killed worker loses nothing), and the prefetch multiplier is 1 (urgent tasks go first).
+
+    A worker whose tasks include two of one short name does not start: ``BadConfiguration`` names them.
+    """
+    if getattr(app, _CONNECTED, False):
+        return
+    setattr(app, _CONNECTED, True)
+
+    def prepare(sender: Any, **_: object) -> None:
+        if sender.app is app:
+            sender.prefetch_multiplier = 1
+            _serve(app, domain)
+
+    # When a worker has imported its modules and not yet begun to listen: all its tasks are known.
+    worker_init.connect(prepare, weak=False)
+
+
+def prepare_task(task: Task, replies: EngineReplies) -> None:
+    """Make one task answer the engine, and report every end of its work for it."""
+    task.backend = AnswerBackend(_backend_of(task), replies)
+    task.run = guarded(task, task.run)
+    task.acks_late = True
+
+
+def _serve(app: Celery, domain: str | None) -> None:
+    replies = EngineReplies(app)
+    # None as long as no -Q was given.
+    chosen = app.amqp.queues._consume_from
+    for name, task in served_tasks(app).items():
+        prepare_task(task, replies)
+        # The engine sends by the short name; under it the worker must find the task.
+        app.tasks[name] = task
+        queue = _queue(queue_name(name, domain))
+        if chosen is None or queue.name in chosen:
+            app.amqp.queues.select_add(queue)
+        else:
+            app.amqp.queues.add(queue)
+
+
+def _queue(name: str) -> Queue:
+    """Return the queue with exactly the arguments that the engine declares it with; others are refused with 406."""
+    declared = topology.queue(name)
+    return Queue(  # type: ignore[no-untyped-call]
+        name,
+        exchange=Exchange(""),  # type: ignore[no-untyped-call]
+        routing_key=name,
+        durable=declared.durable,
+        queue_arguments=dict(declared.arguments),
+    )
+
+
+def _backend_of(task: Task) -> Any:
+    """Return what finds the backend that the task has without the engine; apps keep one for each thread."""
+    own = task._backend
+    return (lambda: own) if own is not None else (lambda: task.app.backend)
