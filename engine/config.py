@@ -1,0 +1,214 @@
+"""Settings: one frozen value, read once from ``BATON_…`` variables and a ``.env`` file; all faults are told at once."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from engine.errors import BadConfiguration
+from engine.masking import masked
+
+PREFIX = "BATON_"
+
+#: Variables with this prefix belong to the test suite (which servers it uses) and are not ours to judge.
+TEST_PREFIX = "BATON_TEST_"
+
+MEGABYTE = 1024 * 1024
+
+#: Kubernetes tells every container about services such as ``baton-server`` in variables that look like ours.
+_SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?$")
+
+DatabaseUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^(postgresql\+psycopg|sqlite)://",
+        description="a URL like postgresql+psycopg://user:password@host:5432/name or sqlite:///file",
+    ),
+]
+BrokerUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9+.-]*://",
+        description="a URL like amqp://user:password@host:5672// (any transport of kombu)",
+    ),
+]
+HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/]", description="a URL like http://host:port")]
+AppPath = Annotated[str, Meta(pattern=r"^[\w.]+(:[\w.]+)?$", description="a Celery app as module:attribute")]
+Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
+Count = Annotated[int, Meta(ge=1, description="a whole number, at least 1")]
+#: At most a year, which keeps infinity and typing errors out.
+Seconds = Annotated[float, Meta(gt=0, le=31_536_000, description="seconds, more than 0 and at most a year")]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set; the variable of a field is ``BATON_`` and its name in capitals.
+
+    Units stand in the names. What is shown of a setting (``repr``, ``shown``) has its passwords masked.
+    """
+
+    #: SQLAlchemy's URL of the database that holds the truth; Postgres through psycopg, or SQLite.
+    database_url: DatabaseUrl = "postgresql+psycopg://baton:baton@localhost:5432/baton"
+    #: kombu's URL of the broker; ``//`` at the end is RabbitMQ's default virtual host.
+    broker_url: BrokerUrl = "amqp://guest:guest@localhost:5672//"
+    #: RabbitMQ's HTTP API; with it, lost messages of single queues are noticed too.
+    management_url: HttpUrl | None = None
+    #: Where the commands of the terminal find the server.
+    server_url: HttpUrl = "http://localhost:8080"
+    #: The address on which the server listens; it has no log-in of its own, so others are let in deliberately.
+    http_host: str = "127.0.0.1"
+    http_port: Port = 8080
+    #: Number of events queues. Stored in the database at the first start and changed only by a drain.
+    partitions: Annotated[int, Meta(ge=1, le=1024)] = 16
+    #: Most messages that one transaction takes.
+    batch_size: Annotated[int, Meta(ge=1, le=10_000)] = 200
+    #: How long a batch waits for company after its first message; 0 takes what has arrived.
+    batch_linger_ms: Annotated[int, Meta(ge=0, le=1_000)] = 0
+    #: Executions, and tasks in them, that a decider keeps in memory.
+    cache_workflows: Count = 10_000
+    cache_tasks: Count = 500_000
+    #: Unacked messages that the broker hands to one decider.
+    prefetch: Annotated[int, Meta(ge=1, le=65_535)] = 1_000
+    #: Steps of one decision before it is saved and goes on by a wake-up.
+    step_budget: Count = 20_000
+    #: How long a decider owns a partition without renewing; the time that fail-over takes at most.
+    lease_seconds: Seconds = 15.0
+    #: How long a wake-up may stay unanswered before the timekeeper sends it again.
+    ring_lease_seconds: Seconds = 10.0
+    #: Longest pause between two looks of the timekeeper, so the most by which a deadline is late when idle.
+    timekeeper_idle_seconds: Seconds = 1.0
+    #: Pause between two looks of the rescuer.
+    rescuer_interval_seconds: Seconds = 5.0
+    #: A task that gave no sign of life ends after this time even if its definition has no response timeout.
+    unheard_timeout_seconds: Seconds = 3_600.0
+    #: Largest input or output of a task or workflow, as JSON.
+    payload_limit_bytes: Annotated[int, Meta(ge=1_024)] = 10 * MEGABYTE
+    #: Limits of one script in the decider (conditions of SWITCH and DO_WHILE).
+    script_time_limit_ms: Count = 50
+    script_memory_limit_bytes: Annotated[int, Meta(ge=MEGABYTE)] = 32 * MEGABYTE
+    #: How deep sub-workflows may nest before a start is refused.
+    max_depth: Count = 64
+    #: ``quorum`` trades priorities for replication; workers must then be set the same way.
+    task_queue_type: Literal["classic", "quorum"] = "classic"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    #: How long a process that was told to stop may finish what it has begun.
+    drain_seconds: Seconds = 30.0
+    #: The Celery app (``module:attribute``) whose tasks ``baton dev`` carries out itself.
+    app: AppPath | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse values that do not fit each other."""
+        faults = list(_contradictions(self))
+        if faults:
+            raise BadConfiguration(faults)
+
+    def shown(self) -> dict[str, object]:
+        """Return every setting by name, with passwords masked: safe to print and to log."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: masked(value) if isinstance(value, str) else value for name, value in values.items()}
+
+    def __repr__(self) -> str:
+        inner = ", ".join(f"{name}={value!r}" for name, value in self.shown().items())
+        return f"Settings({inner})"
+
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:  # type: ignore[override]
+        yield from self.shown().items()
+
+
+def load(environment: Mapping[str, str] | None = None, directory: Path | None = None) -> Settings:
+    """Read the settings from ``environment``, and from ``.env`` in ``directory`` what the environment leaves open.
+
+    By default that is the process's environment and its working directory. An empty value counts as not set.
+
+    Raises:
+        BadConfiguration: with one sentence for each variable that is unknown or has a value that cannot be used.
+    """
+    given = _given(environment, directory)
+    types = get_type_hints(Settings, include_extras=True)
+    values: dict[str, object] = {}
+    faults: list[str] = []
+    for variable, (text, source) in given.items():
+        field = variable.removeprefix(PREFIX).lower()
+        if field not in types or variable != variable_of(field):
+            faults.append(f"{variable} ({source}) is not a setting{_nearest(variable, types)}")
+            continue
+        try:
+            values[field] = msgspec.convert(text, types[field], strict=False)
+        except msgspec.ValidationError as error:
+            faults.append(f"{variable} ({source}) is {masked(text)!r}: {_wanted(types[field], error)}.")
+    try:
+        settings = Settings(**values)  # type: ignore[arg-type]
+    except BadConfiguration as error:
+        faults.extend(error.faults)
+    if faults:
+        raise BadConfiguration(faults)
+    return settings
+
+
+def variable_of(field: str) -> str:
+    """Return the name of the environment variable that sets ``field``."""
+    return PREFIX + field.upper()
+
+
+def _given(environment: Mapping[str, str] | None, directory: Path | None) -> dict[str, tuple[str, str]]:
+    """Return value and source of every variable that is meant for us; the environment outdoes the file."""
+    file = (directory or Path.cwd()) / ".env"
+    found: dict[str, tuple[str, str]] = {}
+    if file.is_file():
+        from dotenv import dotenv_values  # most processes in production have no such file
+
+        written = dotenv_values(file, interpolate=False)
+        found = {name: (value, str(file)) for name, value in written.items() if value}
+    environment = os.environ if environment is None else environment
+    found |= {name: (value, "environment") for name, value in environment.items() if value}
+    return {name: found[name] for name in sorted(found) if _is_ours(name, found[name][0])}
+
+
+def _is_ours(name: str, value: str) -> bool:
+    if not name.startswith(PREFIX) or name.startswith(TEST_PREFIX):
+        return False
+    own = name.removeprefix(PREFIX).lower() in Settings.__struct_fields__
+    return not _SERVICE_LINK.search(name) or (own and not value.startswith("tcp://"))
+
+
+def _nearest(variable: str, fields: Collection[str]) -> str:
+    from difflib import get_close_matches  # costs ten milliseconds, and only a fault needs it
+
+    near = get_close_matches(variable.removeprefix(PREFIX).lower(), fields, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {variable_of(near[0])}?"
+    return f"; there are {', '.join(variable_of(field) for field in sorted(fields))}."
+
+
+def _wanted(type_: object, error: msgspec.ValidationError) -> str:
+    """Return what the setting should be: the type's own words where it has some, else its choices or limits."""
+    for part in get_args(type_) or ():
+        if isinstance(part, Meta) and part.description:
+            return f"must be {part.description}"
+    for part in (type_, *get_args(type_)):
+        for inner in get_args(part):
+            if isinstance(inner, Meta) and inner.description:
+                return f"must be {inner.description}"
+    if get_origin(type_) is Literal:
+        return f"must be one of {', '.join(get_args(type_))}"
+    text = str(error).replace("`", "")
+    return text[:1].lower() + text[1:]
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    if settings.batch_size > settings.prefetch:
+        yield (
+            f"{variable_of('batch_size')} ({settings.batch_size}) is larger than {variable_of('prefetch')} "
+            f"({settings.prefetch}), so that a batch could never be full: raise the second or lower the first."
+        )
+    if settings.cache_tasks < settings.cache_workflows:
+        yield (
+            f"{variable_of('cache_tasks')} ({settings.cache_tasks}) is smaller than {variable_of('cache_workflows')} "
+            f"({settings.cache_workflows}); every workflow has at least one task."
+        )
