@@ -185,8 +185,8 @@ def status_json(workflow: Workflow, *, include_output: bool, include_variables: 
 def read_task_result(document: Json) -> tuple[str, dict[str, Json]]:
     """Read a TaskResult body as workflow id and arguments of the request ``update_task``.
 
-    The arguments are ``taskId``, ``status``, ``output``, ``reason``, ``workerId`` and ``callbackAfterSeconds``. Raises
-    ``BadMessage`` naming every wrong field.
+    The arguments are ``taskId``, ``status``, ``output``, ``reason``, ``workerId``, ``callbackAfterSeconds`` and
+    ``extendLease``. Raises ``BadMessage`` naming every wrong field.
     """
     fields = Fields(document, "task result")
     identity = fields.needed("taskId")
@@ -205,6 +205,7 @@ def read_task_result(document: Json) -> tuple[str, dict[str, Json]]:
         "reason": reason[:REASON_LIMIT] if reason else None,
         "workerId": fields.text("workerId"),
         "callbackAfterSeconds": fields.integer("callbackAfterSeconds", 0) or 0,
+        "extendLease": fields.flag("extendLease"),
     }
     fields.finish()
     return workflow_id, arguments

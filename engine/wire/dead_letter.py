@@ -28,7 +28,7 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
 
 
 def bury(delivery: Delivery, reason: str, now: Instant) -> Message:
-    """Return what keeps a delivery in ``baton.dead``: the original, with the headers ``reason``, ``from`` and ``at``."""
+    """Return the message that keeps a delivery in ``baton.dead``: the original, and why, whence and when in headers."""
     headers = {
         **delivery.message.headers,
         _REASON: reason[:_REASON_LIMIT],

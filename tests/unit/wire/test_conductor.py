@@ -155,6 +155,7 @@ def test_a_task_result_becomes_the_arguments_of_an_update():
             "reason": "r" * 500,
             "workerId": "host-1",
             "callbackAfterSeconds": 5,
+            "extendLease": False,
         },
     )
 

@@ -1,0 +1,77 @@
+"""The web application: every route, with the store and the requester they share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.responses import PlainTextResponse, Response
+
+import engine
+from engine.api import problem
+from engine.api.body import answer
+from engine.api.dead_routes import dead_routes
+from engine.api.definition_routes import definition_routes
+from engine.api.requester import Requester
+from engine.api.task_routes import task_routes
+from engine.api.workflow_routes import workflow_routes
+from engine.clock import Clock, SystemClock
+from engine.errors import StoreUnavailable
+from engine.model.payload import Json
+from engine.store.port import Store
+
+
+def create_app(store: Store, requester: Requester, *, clock: Clock | None = None) -> FastAPI:
+    """Return the application; it starts the requester with itself and closes it at the end, but not the store."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        requester.start()
+        yield
+        requester.close()
+
+    app = FastAPI(
+        title="Baton",
+        version=engine.__version__,
+        lifespan=lifespan,
+        docs_url="/swagger-ui",
+        redoc_url=None,
+        openapi_url="/api-docs",
+        redirect_slashes=False,
+    )
+    problem.install(app)
+    app.include_router(workflow_routes(store, requester))
+    app.include_router(task_routes(store, requester))
+    app.include_router(definition_routes(store, clock or SystemClock()))
+    app.include_router(dead_routes(requester))
+    _health(app, store, requester)
+    return app
+
+
+def _health(app: FastAPI, store: Store, requester: Requester) -> None:
+    @app.get("/health")
+    @app.get("/api/health")
+    def health() -> Response:
+        """Say whether database and broker can be reached: 200 when both can, else 503 with the reasons."""
+        results = [_database(store), _result("broker", requester.lost)]
+        healthy = all(result["healthy"] for result in results)
+        body = {"healthResults": results, "suppressedHealthResults": [], "healthy": healthy}
+        return answer(body, 200 if healthy else 503)
+
+    @app.get("/api/version")
+    def version() -> Response:
+        return PlainTextResponse(engine.__version__)
+
+
+def _database(store: Store) -> dict[str, Json]:
+    try:
+        with store.transaction() as tx:
+            tx.next_ring()
+    except StoreUnavailable as error:
+        return _result("database", error)
+    return _result("database", None)
+
+
+def _result(name: str, error: Exception | None) -> dict[str, Json]:
+    return {"name": name, "healthy": error is None, **({} if error is None else {"reason": str(error)})}

@@ -1,0 +1,56 @@
+"""Request bodies as JSON, refused early when they are too large or something else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from engine.model.payload import Json, JsonObject
+from engine.wire.fields import MESSAGE_LIMIT, Fields, read_json, write_json
+
+
+async def _raw(request: Request) -> bytes:
+    """Read the body; stop as soon as it is too large, or the memory would be the sender's to spend."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MESSAGE_LIMIT:
+            raise HTTPException(413, f"The body is larger than {MESSAGE_LIMIT:,} bytes: send less, or an address.")
+        chunks.append(chunk)
+    # A page in a browser may post texts and forms anywhere, but not JSON: demanding it keeps strangers' pages out.
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if size and kind != "application/json" and not kind.endswith("+json"):
+        raise HTTPException(415, "The body must be JSON: send it with the header 'Content-Type: application/json'.")
+    return b"".join(chunks)
+
+
+#: The raw body of a request that claims to be JSON; empty when there is none.
+RawBody = Annotated[bytes, Depends(_raw)]
+
+
+def document(body: bytes) -> Json:
+    """Return the body as JSON; raise ``BadMessage`` when it is none."""
+    return read_json(body, "the body")
+
+
+def mapping(body: bytes) -> JsonObject:
+    """Return the body as an object, empty when there is no body; raise ``BadMessage`` when it is something else."""
+    if not body.strip():
+        return {}
+    value = document(body)
+    Fields(value, "the body")
+    return dict(value)
+
+
+def answer(value: Json, status: int = 200) -> Response:
+    """Return ``value`` as a JSON response."""
+    return Response(write_json(value), status_code=status, media_type="application/json")
+
+
+def done(status: int = 200) -> Response:
+    """Return an empty response, Conductor's answer to what has nothing to say."""
+    return Response(status_code=status)

@@ -1,0 +1,143 @@
+"""Routes under /api/metadata: register, look at and forget definitions (reference 5.1)."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from engine.api.body import RawBody, answer, document, done
+from engine.api.definitions import register, register_tasks
+from engine.clock import Clock
+from engine.decider.validate import check_task, check_workflow
+from engine.errors import BadDefinition, BadMessage, NotFound
+from engine.model.payload import Json
+from engine.store.port import Store
+
+
+def definition_routes(store: Store, clock: Clock) -> APIRouter:
+    """Return the routes; all of them block, so they run in the server's thread pool."""
+    router = APIRouter(prefix="/api/metadata")
+    _writing_workflows(router, store, clock)
+    _reading_workflows(router, store)
+    _tasks(router, store, clock)
+    return router
+
+
+def _writing_workflows(router: APIRouter, store: Store, clock: Clock) -> None:
+    @router.post("/workflow")
+    def create(body: RawBody, overwrite: bool = False) -> Response:
+        register(store, check_workflow(document(body)), clock.now(), overwrite=overwrite)
+        return done()
+
+    @router.put("/workflow")
+    def put(body: RawBody) -> Response:
+        good: list[str] = []
+        bad: dict[str, str] = {}
+        for number, each in enumerate(_listed(document(body))):
+            name = str(each.get("name") or f"[{number}]") if isinstance(each, dict) else f"[{number}]"
+            try:
+                register(store, check_workflow(each), clock.now(), overwrite=True)
+                good.append(name)
+            except BadDefinition as error:
+                bad[name] = str(error)
+        return answer({"bulkErrorResults": bad, "bulkSuccessfulResults": good})
+
+    @router.post("/workflow/validate")
+    def validate(body: RawBody) -> Response:
+        check_workflow(document(body))
+        return done()
+
+    @router.delete("/workflow/{name}/{version}")
+    def forget(name: str, version: int) -> Response:
+        with store.transaction() as tx:
+            known = tx.unregister_workflow(name, version)
+        if not known:
+            raise _unknown_workflow(name, version)
+        return done()
+
+
+def _reading_workflows(router: APIRouter, store: Store) -> None:
+    @router.get("/workflow")
+    def every_workflow() -> Response:
+        with store.transaction() as tx:
+            return answer([definition.to_json() for definition in tx.workflow_defs()])
+
+    @router.get("/workflow/{name}")
+    def workflow(name: str, version: int | None = None) -> Response:
+        with store.transaction() as tx:
+            found = tx.workflow_def(name, version)
+        if found is None:
+            raise _unknown_workflow(name, version)
+        return answer(found.to_json())
+
+    @router.get("/workflow/{name}/versions")
+    def versions(name: str) -> Response:
+        with store.transaction() as tx:
+            found = [definition for definition in tx.workflow_defs() if definition.name == name]
+        return answer(
+            [
+                {
+                    "name": each.name,
+                    "version": each.version,
+                    "createTime": each.create_time,
+                    "updateTime": each.update_time,
+                }
+                for each in found
+            ]
+        )
+
+
+def _tasks(router: APIRouter, store: Store, clock: Clock) -> None:
+    @router.post("/taskdefs")
+    def create(body: RawBody) -> Response:
+        documents = _listed(document(body))
+        if not documents:
+            raise BadMessage("The list of task definitions is empty.")
+        register_tasks(store, [check_task(each) for each in documents], clock.now())
+        return done()
+
+    @router.put("/taskdefs")
+    def update(body: RawBody) -> Response:
+        definition = check_task(document(body))
+        with store.transaction() as tx:
+            known = tx.task_defs([definition.name])
+        if not known:
+            raise _unknown_task(definition.name)
+        register_tasks(store, [definition], clock.now())
+        return done()
+
+    @router.get("/taskdefs")
+    def every_task() -> Response:
+        with store.transaction() as tx:
+            return answer([definition.to_json() for definition in tx.task_defs().values()])
+
+    @router.get("/taskdefs/{name}")
+    def task(name: str) -> Response:
+        with store.transaction() as tx:
+            found = tx.task_defs([name]).get(name)
+        if found is None:
+            raise _unknown_task(name)
+        return answer(found.to_json())
+
+    @router.delete("/taskdefs/{name}")
+    def forget(name: str) -> Response:
+        with store.transaction() as tx:
+            known = tx.unregister_task(name)
+        if not known:
+            raise _unknown_task(name)
+        return done()
+
+
+def _listed(value: Json) -> list[Json]:
+    if not isinstance(value, list):
+        raise BadMessage("The body must be a list of definitions: [{…}].")
+    return value
+
+
+def _unknown_workflow(name: str, version: int | None) -> NotFound:
+    which = f"version {version}" if version is not None else "any version"
+    return NotFound(f"No workflow {name!r} is registered in {which}: 'baton definition list' shows those there are.")
+
+
+def _unknown_task(name: str) -> NotFound:
+    return NotFound(f"No task definition {name!r} is registered: 'baton definition list' shows those there are.")

@@ -1,0 +1,41 @@
+"""Registers definitions: straight into the store, because they are no run's state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.clock import Instant, milliseconds
+from engine.errors import Refused
+from engine.model.definition import TaskDef, WorkflowDef
+from engine.store.port import Store
+
+
+def register(store: Store, definition: WorkflowDef, now: Instant, *, overwrite: bool) -> None:
+    """Store a checked workflow definition; raise ``Refused`` when that version exists and may not be replaced."""
+    with store.transaction() as tx:
+        present = tx.workflow_def(definition.name, definition.version)
+        if present is None:
+            times = {"create_time": definition.create_time or milliseconds(now)}
+        else:
+            times = {"create_time": present.create_time, "update_time": milliseconds(now)}
+        stored = tx.register_workflow(definition.model_copy(update=times), overwrite=overwrite)
+    if not stored:
+        raise Refused(
+            f"Workflow {definition.name!r} version {definition.version} exists already: raise the version, "
+            "or replace it with overwrite=true."
+        )
+
+
+def register_tasks(store: Store, definitions: Sequence[TaskDef], now: Instant) -> None:
+    """Store checked task definitions, replacing those of the same name."""
+    moment = milliseconds(now)
+    with store.transaction() as tx:
+        present = tx.task_defs([definition.name for definition in definitions])
+        tx.register_tasks(
+            [
+                each.model_copy(update={"create_time": present[each.name].create_time, "update_time": moment})
+                if each.name in present
+                else each.model_copy(update={"create_time": each.create_time or moment})
+                for each in definitions
+            ]
+        )

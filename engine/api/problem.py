@@ -1,0 +1,98 @@
+"""Errors as Conductor's clients expect them: a body of status, message, instance and retryable (reference 5.0)."""
+
+from __future__ import annotations
+
+import socket
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from engine.api.requester import TooLarge
+from engine.errors import BadDefinition, BadExpression, BadMessage, BatonError, NotFound, Refused, Transient
+from engine.log import get_logger
+from engine.model.payload import Json
+from engine.model.request import Outcome
+
+_log = get_logger(__name__)
+
+#: Named in every error, so that one of many servers can be found in the logs.
+_INSTANCE = socket.gethostname()
+
+
+class Declined(BatonError):
+    """A decider refused a request; carries its outcome."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        super().__init__(outcome.message)
+
+
+def granted(outcome: Outcome) -> Outcome:
+    """Return the outcome if the request was granted; raise ``Declined`` otherwise."""
+    if not outcome.granted:
+        raise Declined(outcome)
+    return outcome
+
+
+def problem(status: int, message: str, *, retryable: bool = False, **more: Json) -> JSONResponse:
+    """Return Conductor's error body."""
+    body = {"status": status, "message": message, "instance": _INSTANCE, "retryable": retryable, **more}
+    return JSONResponse(body, status_code=status)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ours, of the framework and of nobody in Conductor's body."""
+    app.add_exception_handler(BatonError, _known)
+    app.add_exception_handler(RequestValidationError, _parameter)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(Exception, _unknown)
+
+
+def status_of(error: BatonError) -> int:
+    """Return the HTTP status of an error: 4xx where the client is mistaken, 503 where trying again may help."""
+    match error:
+        case Declined():
+            return error.outcome.code if 400 <= error.outcome.code < 500 else 409
+        case NotFound():
+            return 404
+        case Refused():
+            return 409
+        case TooLarge():
+            return 413
+        case BadMessage() | BadDefinition() | BadExpression():
+            return 400
+        case Transient():
+            return 503
+        case _:
+            return 500
+
+
+def _known(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, BatonError)
+    if isinstance(error, BadDefinition):
+        faults = [{"path": fault.path, "message": str(fault).removeprefix(f"{fault.path}: ")} for fault in error.faults]
+        return problem(400, str(error), validationErrors=faults)
+    status = status_of(error)
+    if status >= 500:
+        _log.warning("request.failed", path=request.url.path, reason=str(error))
+    return problem(status, str(error), retryable=isinstance(error, Transient))
+
+
+def _parameter(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    faults = [f"{'.'.join(str(step) for step in fault['loc'][1:])}: {fault['msg']}" for fault in error.errors()]
+    return problem(400, "A parameter cannot be read: " + "; ".join(faults))
+
+
+def _framework(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    where = f"{request.method} {request.url.path}"
+    known = {404: f"There is no {where} here.", 405: f"{where}: this path does not know that method."}
+    return problem(error.status_code, known.get(error.status_code, str(error.detail)))
+
+
+def _unknown(request: Request, error: Exception) -> JSONResponse:
+    _log.error("request.crashed", path=request.url.path, exc_info=error)
+    return problem(500, "The server failed on this request; its log says why. Nothing is known to have changed.")

@@ -1,0 +1,229 @@
+"""Asks the deciders and waits for their answers: RPC over the broker, for doors that must answer at once."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotInTime
+from typing import TypeVar
+
+from msgspec.structs import replace
+
+from engine.broker.port import Broker, OpenBroker, Unsendable
+from engine.broker.topology import REPLY_PREFIX
+from engine.errors import BadMessage, BatonError, BrokerUnavailable, Permanent, Transient
+from engine.identifier import new_id
+from engine.log import get_logger
+from engine.model.event import StartWorkflow
+from engine.model.request import Outcome, Request
+from engine.wire.message import Message
+from engine.wire.partition import queue_of
+from engine.wire.request_message import decode_outcome, encode_request
+from engine.wire.start_message import encode_start
+
+_T = TypeVar("_T")
+
+_log = get_logger(__name__)
+
+#: Seconds that the thread waits for answers before it looks around; what is sent interrupts the wait.
+_IDLE_SECONDS = 5.0
+
+
+class NoAnswer(Transient):
+    """No decider answered in time; the request may still be carried out."""
+
+
+class TooLarge(Permanent):
+    """The broker refuses the message."""
+
+
+class _Ask:
+    """A message on its way out and who waits for the answer."""
+
+    __slots__ = ("answer", "message")
+
+    def __init__(self, message: Message) -> None:
+        self.message = message
+        self.answer: Future[Outcome] = Future()
+
+
+class _Job:
+    """Something to do with the connection, and how to tell its owner that it cannot be done."""
+
+    __slots__ = ("do", "fail")
+
+    def __init__(self, do: Callable[[], None], fail: Callable[[BrokerUnavailable], None]) -> None:
+        self.do = do
+        self.fail = fail
+
+
+class Requester:
+    """One broker connection with a thread of its own, shared by every caller in this process.
+
+    ``timeout_seconds`` is how long a caller waits for an answer, ``back_off_seconds`` the pause between attempts to
+    reach a broker that is away.
+    """
+
+    def __init__(
+        self,
+        open_broker: OpenBroker,
+        partitions: int,
+        *,
+        timeout_seconds: float = 10.0,
+        back_off_seconds: float = 1.0,
+    ) -> None:
+        self._broker = open_broker()
+        self._partitions = partitions
+        self._timeout_seconds = timeout_seconds
+        self._back_off_seconds = back_off_seconds
+        self._queue = REPLY_PREFIX + new_id()
+        self._lock = threading.Lock()
+        self._outgoing: deque[_Ask] = deque()
+        self._jobs: deque[_Job] = deque()
+        self._waiting: dict[str, _Ask] = {}
+        self._lost: BrokerUnavailable | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="requester", daemon=True)
+
+    def start(self) -> None:
+        """Begin to send and to listen; a broker that is away is waited for."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop, and tell everybody who still waits."""
+        self._stopped.set()
+        self._broker.interrupt()
+        if self._thread.is_alive():
+            self._thread.join(timeout=_IDLE_SECONDS)
+
+    def ask(self, event: StartWorkflow | Request) -> Outcome:
+        """Send a start or a request to the partition of its workflow and return the decider's answer.
+
+        Raises ``NoAnswer`` after the time limit, ``BrokerUnavailable`` when the connection is lost meanwhile and
+        ``TooLarge`` when the broker refuses the message.
+        """
+        addressed = replace(event, reply_to=self._queue, reply_id=new_id())
+        message = self._encode(addressed)
+        ask = _Ask(message)
+        reply_id = str(addressed.reply_id)
+        with self._lock:
+            self._check()
+            self._waiting[reply_id] = ask
+            self._outgoing.append(ask)
+        self._broker.interrupt()
+        try:
+            return ask.answer.result(self._timeout_seconds)
+        except NotInTime:
+            raise NoAnswer(
+                f"No decider answered within {self._timeout_seconds:g} s. The request stays in the queue "
+                f"{message.queue!r} and is carried out as soon as one runs: start one with 'baton decider'."
+            ) from None
+        finally:
+            with self._lock:
+                self._waiting.pop(reply_id, None)
+
+    def with_broker(self, work: Callable[[Broker], _T]) -> _T:
+        """Return what ``work`` returns when called with the connection, in its thread; for looking at queues."""
+        result: Future[_T] = Future()
+
+        def do() -> None:
+            try:
+                result.set_result(work(self._broker))
+            except BrokerUnavailable as error:
+                result.set_exception(error)
+                raise
+            except BatonError as error:
+                result.set_exception(error)
+
+        with self._lock:
+            self._check()
+            self._jobs.append(_Job(do, result.set_exception))
+        self._broker.interrupt()
+        try:
+            return result.result(self._timeout_seconds)
+        except NotInTime:
+            raise NoAnswer(f"The broker did not answer within {self._timeout_seconds:g} s: try again.") from None
+
+    @property
+    def lost(self) -> BrokerUnavailable | None:
+        """Why the broker cannot be reached just now, or None."""
+        return self._lost
+
+    def _check(self) -> None:
+        if self._stopped.is_set():
+            raise BrokerUnavailable("The server is shutting down: send the request again in a moment.")
+        if self._lost is not None:
+            raise self._lost
+
+    def _encode(self, event: StartWorkflow | Request) -> Message:
+        if isinstance(event, StartWorkflow):
+            return encode_start(event, queue_of(event.workflow_id, self._partitions))
+        return encode_request(event, self._partitions)
+
+    def _run(self) -> None:
+        connected = False
+        while not self._stopped.is_set():
+            try:
+                if not connected:
+                    self._connect()
+                    connected = True
+                self._turn()
+            except Exception as error:  # a thread that dies silently would leave every caller without an answer
+                connected = False
+                if not isinstance(error, BrokerUnavailable):
+                    _log.exception("requester.failed")
+                self._give_up(BrokerUnavailable(f"The broker cannot be reached: {error}"))
+                self._stopped.wait(self._back_off_seconds)
+        self._give_up(BrokerUnavailable("The server is shutting down: send the request again in a moment."))
+        self._broker.close()
+
+    def _connect(self) -> None:
+        self._broker.reconnect()
+        self._broker.declare_replies(self._queue)
+        self._broker.consume(self._queue, prefetch=1000)
+        self._lost = None
+
+    def _turn(self) -> None:
+        """Send what is to be sent, do what is to be done, then hand out answers as they come."""
+        with self._lock:
+            asks = list(self._outgoing)
+            self._outgoing.clear()
+        self._publish(asks)
+        while self._jobs:
+            self._jobs.popleft().do()
+        deliveries = self._broker.receive(1000, _IDLE_SECONDS)
+        for delivery in deliveries:
+            ask = self._waiting.get(delivery.message.correlation_id or "")
+            if ask is None or ask.answer.done():
+                continue
+            try:
+                ask.answer.set_result(decode_outcome(delivery))
+            except BadMessage as error:
+                ask.answer.set_exception(error)
+        self._broker.ack(deliveries)
+
+    def _publish(self, asks: list[_Ask]) -> None:
+        if not asks:
+            return
+        try:
+            self._broker.publish([ask.message for ask in asks])
+        except Unsendable as error:
+            refused = {id(message): reason for message, reason in error.faults}
+            for ask in asks:
+                if id(ask.message) in refused:
+                    ask.answer.set_exception(TooLarge(f"The broker refuses the request: {refused[id(ask.message)]}"))
+
+    def _give_up(self, error: BrokerUnavailable) -> None:
+        """Tell everybody who waits that no answer can come any more: the reply queue went with the connection."""
+        self._lost = error
+        with self._lock:
+            waiting, jobs = list(self._waiting.values()), list(self._jobs)
+            self._outgoing.clear()
+            self._jobs.clear()
+        for ask in waiting:
+            if not ask.answer.done():
+                ask.answer.set_exception(error)
+        for job in jobs:
+            job.fail(error)

@@ -1,0 +1,64 @@
+"""Reads runs from the store and shows them as Conductor does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from engine.decider.execution import restore
+from engine.errors import NotFound
+from engine.model.definition import TaskDef, WorkflowDef, WorkflowTask
+from engine.model.execution import Task, Workflow, split_task_id
+from engine.model.payload import Json
+from engine.store.port import Rows, Store
+from engine.tasks import task_type
+from engine.wire.conductor import Describe, Described, task_json, workflow_json
+
+
+def rows_of(store: Store, workflow_id: str) -> Rows:
+    """Return a run's rows; raise ``NotFound`` when there is none of that id."""
+    with store.transaction() as tx:
+        found = tx.load([workflow_id]).get(workflow_id)
+    if found is None:
+        raise NotFound(f"No workflow has the id {workflow_id!r}.")
+    return found
+
+
+def run_json(store: Store, workflow_id: str, *, include_tasks: bool) -> dict[str, Json]:
+    """Return Conductor's Workflow object of a run."""
+    rows = rows_of(store, workflow_id)
+    definition = _snapshot(store, rows.workflow)
+    describe = _described(restore(rows.workflow, rows.tasks, definition).configs) if include_tasks else _unasked
+    return workflow_json(rows.workflow, rows.tasks, definition, describe, include_tasks)
+
+
+def one_task_json(store: Store, identity: str) -> dict[str, Json]:
+    """Return Conductor's Task object; raise ``NotFound`` when no task has this id."""
+    split = split_task_id(identity)
+    if split is None:
+        raise NotFound(f"No task has the id {identity!r}: ids are <workflow id>.<number>.")
+    workflow_id, seq = split
+    rows = rows_of(store, workflow_id)
+    task = next((task for task in rows.tasks if task.seq == seq), None)
+    if task is None:
+        raise NotFound(f"No task has the id {identity!r}: workflow {workflow_id!r} has {len(rows.tasks)} tasks.")
+    definition = _snapshot(store, rows.workflow)
+    configs = restore(rows.workflow, rows.tasks, definition).configs
+    return task_json(task, rows.workflow, _described(configs)(task))
+
+
+def _snapshot(store: Store, workflow: Workflow) -> WorkflowDef:
+    with store.transaction() as tx:
+        return tx.snapshots([workflow.definition_hash])[workflow.definition_hash]
+
+
+def _described(configs: Mapping[int, WorkflowTask]) -> Describe:
+    def describe(task: Task) -> Described:
+        step, kind = configs[task.seq], task_type(task.type)
+        own = TaskDef.model_validate(task.own_definition) if task.own_definition is not None else step.task_definition
+        return Described(step=step, task_type=kind.shown_type(task), task_def_name=task.name, definition=own)
+
+    return describe
+
+
+def _unasked(task: Task) -> Described:
+    raise AssertionError(f"{task.id} is not to be shown")

@@ -1,0 +1,71 @@
+"""Conductor's search grammar, as far as runs can be found by it: clauses over a few fields, joined by AND."""
+
+from __future__ import annotations
+
+import re
+
+from engine.errors import BadMessage
+from engine.model.status import WorkflowStatus
+from engine.store.port import WorkflowQuery
+
+#: Conductor's limit of one page.
+PAGE_LIMIT = 5000
+
+_CLAUSE = re.compile(r"\s*(\w+)\s*(=|\bIN\b)\s*(.+?)\s*", re.DOTALL)
+_AND = re.compile(r"\s+AND\s+")
+_FIELDS = ("workflowType", "status", "correlationId", "parentWorkflowId")
+_GRAMMAR = (
+    "write clauses such as workflowType = order AND status IN (FAILED,TIMED_OUT); "
+    f"the fields are {', '.join(_FIELDS)}, IN is for status only"
+)
+
+
+def read_query(query: str, free_text: str, start: int, size: int) -> WorkflowQuery:
+    """Return what a search asks for; raise ``BadMessage`` for anything beyond the grammar, never a wrong answer."""
+    if free_text not in ("", "*"):
+        raise BadMessage(f"freeText {free_text!r} is not supported: use query; {_GRAMMAR}.")
+    if not 1 <= size <= PAGE_LIMIT:
+        raise BadMessage(f"size must be from 1 to {PAGE_LIMIT}, not {size}.")
+    if start < 0:
+        raise BadMessage(f"start must not be negative, not {start}.")
+    clauses = dict(_clause(text) for text in _AND.split(query.strip())) if query.strip() else {}
+    statuses = clauses.get("status", ())
+    return WorkflowQuery(
+        name=_single(clauses, "workflowType"),
+        statuses=tuple(_status(text) for text in statuses),
+        correlation_id=_single(clauses, "correlationId"),
+        parent_id=_single(clauses, "parentWorkflowId"),
+        start=start,
+        size=size,
+    )
+
+
+def _clause(text: str) -> tuple[str, tuple[str, ...]]:
+    found = _CLAUSE.fullmatch(text)
+    if found is None or found[1] not in _FIELDS:
+        raise BadMessage(f"The query's clause {text!r} is not understood: {_GRAMMAR}.")
+    field, operator, value = found.groups()
+    if operator == "IN":
+        return field, tuple(_bare(part) for part in value.strip("() ").split(","))
+    return field, (_bare(value),)
+
+
+def _bare(value: str) -> str:
+    return value.strip().strip("'\"")
+
+
+def _single(clauses: dict[str, tuple[str, ...]], field: str) -> str | None:
+    values = clauses.get(field)
+    if values is None:
+        return None
+    if len(values) != 1:
+        raise BadMessage(f"{field} takes one value, not {len(values)}: {_GRAMMAR}.")
+    return values[0]
+
+
+def _status(text: str) -> WorkflowStatus:
+    try:
+        return WorkflowStatus(text)
+    except ValueError:
+        known = ", ".join(status.value for status in WorkflowStatus)
+        raise BadMessage(f"There is no status {text!r}: use one of {known}.") from None

@@ -1,0 +1,65 @@
+"""Routes under /api/tasks: look at a task, report its result, signal what waits (reference 5.4)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import PlainTextResponse, Response
+
+from engine.api import runs
+from engine.api.body import RawBody, answer, document, done, mapping
+from engine.api.problem import granted
+from engine.api.requester import Requester
+from engine.errors import BadMessage
+from engine.identifier import new_id
+from engine.model.payload import Json
+from engine.model.request import Outcome, Request
+from engine.store.port import Store
+from engine.wire.conductor import REPORTABLE, read_task_result
+
+
+def task_routes(store: Store, requester: Requester) -> APIRouter:
+    """Return the routes; all of them block, so they run in the server's thread pool."""
+    router = APIRouter(prefix="/api/tasks")
+
+    def ask(workflow_id: str, verb: str, arguments: dict[str, Json]) -> Outcome:
+        request = Request(event_id=new_id(), workflow_id=workflow_id, verb=verb, arguments=arguments)
+        return granted(requester.ask(request))
+
+    @router.post("")
+    def update(body: RawBody) -> Response:
+        workflow_id, arguments = read_task_result(document(body))
+        ask(workflow_id, "update_task", arguments)
+        return PlainTextResponse(str(arguments["taskId"]))
+
+    @router.get("/{task_id}")
+    def show(task_id: str) -> Response:
+        return answer(runs.one_task_json(store, task_id))
+
+    # Stands before the next route, whose pattern it also fits.
+    @router.post("/{workflow_id}/{status}/signal")
+    def signal(workflow_id: str, status: str, body: RawBody) -> Response:
+        ask(workflow_id, "signal", {"status": _reportable(status), "output": mapping(body)})
+        return done()
+
+    @router.post("/{workflow_id}/{ref}/{status}")
+    def update_by_ref(
+        workflow_id: str,
+        ref: str,
+        status: str,
+        body: RawBody,
+        worker_id: Annotated[str | None, Query(alias="workerid")] = None,
+    ) -> Response:
+        arguments = {"ref": ref, "status": _reportable(status), "output": mapping(body), "workerId": worker_id}
+        outcome = ask(workflow_id, "update_task", arguments)
+        return PlainTextResponse(str(outcome.result.get("taskId") or ""))
+
+    return router
+
+
+def _reportable(status: str) -> str:
+    known = [each.value for each in REPORTABLE]
+    if status not in known:
+        raise BadMessage(f"A task cannot be reported as {status!r}: use one of {', '.join(known)}.")
+    return status

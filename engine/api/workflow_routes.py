@@ -1,0 +1,111 @@
+"""Routes under /api/workflow: start runs, look at them, and ask for changes (reference 5.2)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import PlainTextResponse, Response
+
+from engine.api import runs
+from engine.api.body import RawBody, answer, document, done, mapping
+from engine.api.problem import granted
+from engine.api.requester import Requester
+from engine.api.search import read_query
+from engine.identifier import new_id
+from engine.model.event import StartWorkflow
+from engine.model.payload import Json
+from engine.model.request import Request
+from engine.store.port import Store
+from engine.wire.conductor import status_json, summary_json
+from engine.wire.start_message import read_start
+
+
+def workflow_routes(store: Store, requester: Requester) -> APIRouter:
+    """Return the routes; all of them block, so they run in the server's thread pool."""
+    router = APIRouter(prefix="/api/workflow")
+    _starting(router, requester)
+    _looking(router, store)
+    _changing(router, requester)
+    return router
+
+
+def _starting(router: APIRouter, requester: Requester) -> None:
+    def start(wanted: StartWorkflow) -> Response:
+        outcome = granted(requester.ask(wanted))
+        return PlainTextResponse(str(outcome.result.get("workflowId") or wanted.workflow_id))
+
+    @router.post("")
+    def start_workflow(body: RawBody) -> Response:
+        return start(read_start(document(body), new_id, subject="start request"))
+
+    @router.post("/{name}")
+    def start_by_name(
+        name: str,
+        body: RawBody,
+        version: int | None = None,
+        correlation_id: Annotated[str | None, Query(alias="correlationId")] = None,
+        priority: int = 0,
+    ) -> Response:
+        wanted = {
+            "name": name,
+            "version": version,
+            "correlationId": correlation_id,
+            "priority": priority,
+            "input": mapping(body),
+        }
+        return start(read_start(wanted, new_id, subject="start request"))
+
+
+def _looking(router: APIRouter, store: Store) -> None:
+    @router.get("/search")
+    def search(
+        query: str = "",
+        free_text: Annotated[str, Query(alias="freeText")] = "*",
+        start: int = 0,
+        size: int = 100,
+    ) -> Response:
+        wanted = read_query(query, free_text, start, size)
+        with store.transaction() as tx:
+            total, found = tx.find(wanted)
+        return answer({"totalHits": total, "results": [summary_json(workflow) for workflow in found]})
+
+    @router.get("/{workflow_id}")
+    def show(workflow_id: str, include_tasks: Annotated[bool, Query(alias="includeTasks")] = True) -> Response:
+        return answer(runs.run_json(store, workflow_id, include_tasks=include_tasks))
+
+    @router.get("/{workflow_id}/status")
+    def status(
+        workflow_id: str,
+        include_output: Annotated[bool, Query(alias="includeOutput")] = False,
+        include_variables: Annotated[bool, Query(alias="includeVariables")] = False,
+    ) -> Response:
+        workflow = runs.rows_of(store, workflow_id).workflow
+        return answer(status_json(workflow, include_output=include_output, include_variables=include_variables))
+
+
+def _changing(router: APIRouter, requester: Requester) -> None:
+    def ask(workflow_id: str, verb: str, **arguments: Json) -> None:
+        granted(requester.ask(Request(event_id=new_id(), workflow_id=workflow_id, verb=verb, arguments=arguments)))
+
+    @router.put("/{workflow_id}/pause")
+    def pause(workflow_id: str) -> Response:
+        ask(workflow_id, "pause")
+        return done()
+
+    @router.put("/{workflow_id}/resume")
+    def resume(workflow_id: str) -> Response:
+        ask(workflow_id, "resume")
+        return done()
+
+    @router.delete("/{workflow_id}")
+    def terminate(workflow_id: str, reason: str | None = None) -> Response:
+        ask(workflow_id, "terminate", reason=reason)
+        return done()
+
+    @router.post("/{workflow_id}/retry")
+    def retry(
+        workflow_id: str, resume_children: Annotated[bool, Query(alias="resumeSubworkflowTasks")] = False
+    ) -> Response:
+        ask(workflow_id, "retry", resumeSubworkflowTasks=resume_children)
+        return done(204)

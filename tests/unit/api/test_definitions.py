@@ -1,0 +1,82 @@
+"""Definitions over HTTP: registered, replaced, shown and refused with every mistake."""
+
+SLEEP = {"name": "nap", "version": 1, "tasks": [{"name": "nap", "taskReferenceName": "nap", "type": "SIMPLE"}]}
+TASK = {"name": "resize", "retryCount": 1}
+
+
+def test_a_registered_workflow_can_be_fetched_listed_and_forgotten(client):
+    assert client.post("/api/metadata/workflow", json=SLEEP).status_code == 200
+
+    shown = client.get("/api/metadata/workflow/nap").json()
+    assert (shown["name"], shown["createTime"]) == ("nap", 1_700_000_000_000)
+    assert [each["name"] for each in client.get("/api/metadata/workflow").json()] == ["nap"]
+    assert client.get("/api/metadata/workflow/nap/versions").json() == [
+        {"name": "nap", "version": 1, "createTime": 1_700_000_000_000, "updateTime": 0}
+    ]
+    assert client.delete("/api/metadata/workflow/nap/1").status_code == 200
+    assert client.delete("/api/metadata/workflow/nap/1").status_code == 404
+    assert client.get("/api/metadata/workflow/nap").status_code == 404
+
+
+def test_the_highest_version_is_the_latest(client):
+    for version in (1, 3, 2):
+        client.post("/api/metadata/workflow", json={**SLEEP, "version": version})
+
+    assert client.get("/api/metadata/workflow/nap").json()["version"] == 3
+    assert client.get("/api/metadata/workflow/nap?version=2").json()["version"] == 2
+    assert client.get("/api/metadata/workflow/nap?version=9").status_code == 404
+
+
+def test_an_existing_version_is_replaced_only_on_demand(client):
+    client.post("/api/metadata/workflow", json=SLEEP)
+
+    refused = client.post("/api/metadata/workflow", json={**SLEEP, "description": "new"})
+    replaced = client.post("/api/metadata/workflow?overwrite=true", json={**SLEEP, "description": "new"})
+
+    assert (refused.status_code, replaced.status_code) == (409, 200)
+    assert "overwrite" in refused.json()["message"]
+    assert client.get("/api/metadata/workflow/nap").json()["description"] == "new"
+
+
+def test_every_mistake_of_a_definition_is_listed_with_its_path(client):
+    bad = {"name": "x", "timeoutSeconds": -1, "tasks": [{"name": "a"}, {"name": "b", "taskReferenceName": []}]}
+
+    for path in ("/api/metadata/workflow", "/api/metadata/workflow/validate"):
+        response = client.post(path, json=bad)
+
+        assert response.status_code == 400
+        faults = {fault["path"] for fault in response.json()["validationErrors"]}
+        assert {"timeoutSeconds", "tasks[1].taskReferenceName"} <= faults
+        assert len(faults) >= 3
+    assert client.get("/api/metadata/workflow").json() == []
+
+
+def test_a_list_of_definitions_succeeds_in_part(client):
+    response = client.put("/api/metadata/workflow", json=[SLEEP, {"name": "bad"}, 5])
+
+    body = response.json()
+    assert body["bulkSuccessfulResults"] == ["nap"]
+    assert set(body["bulkErrorResults"]) == {"bad", "[2]"}
+
+
+def test_validation_alone_stores_nothing(client):
+    assert client.post("/api/metadata/workflow/validate", json=SLEEP).status_code == 200
+    assert client.get("/api/metadata/workflow").json() == []
+
+
+def test_task_definitions_are_stored_replaced_and_forgotten(client):
+    assert client.post("/api/metadata/taskdefs", json=[TASK]).status_code == 200
+    assert client.put("/api/metadata/taskdefs", json={**TASK, "retryCount": 5}).status_code == 200
+
+    assert client.get("/api/metadata/taskdefs/resize").json()["retryCount"] == 5
+    assert [each["name"] for each in client.get("/api/metadata/taskdefs").json()] == ["resize"]
+    assert client.delete("/api/metadata/taskdefs/resize").status_code == 200
+    assert client.delete("/api/metadata/taskdefs/resize").status_code == 404
+    assert client.get("/api/metadata/taskdefs/resize").status_code == 404
+    assert client.put("/api/metadata/taskdefs", json=TASK).status_code == 404
+
+
+def test_bad_task_definitions_are_refused(client):
+    for body in ([], {}, [{"name": "", "retryCount": "many"}], [7]):
+        assert client.post("/api/metadata/taskdefs", json=body).status_code == 400
+    assert client.get("/api/metadata/taskdefs").json() == []
