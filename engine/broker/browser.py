@@ -1,0 +1,75 @@
+"""Looking into a queue without consuming it, and taking one message out of the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pika import spec
+from pika.channel import Channel
+
+from engine.broker.amqp_connection import AmqpChannel, AmqpConnection, ChannelClosed
+from engine.broker.dead_letter import letter_id
+from engine.broker.inbox import Outstanding, Receipt, delivery
+from engine.model.payload import Json
+from engine.wire.message import Delivery
+
+_NOT_FOUND = 404
+
+
+class Browser:
+    """Fetches messages one by one; those that are not wanted go back where they were."""
+
+    def __init__(self, connection: AmqpConnection) -> None:
+        self._connection = connection
+        self._taking: AmqpChannel | None = None
+
+    def peek(self, queue: str, limit: int) -> list[Delivery]:
+        """Return up to ``limit`` waiting messages without receipts; closing the channel puts them back."""
+        channel = AmqpChannel(self._connection)
+        try:
+            found = [item for item, _ in zip(_fetch(channel, queue), range(limit), strict=False)]
+        finally:
+            channel.close()
+        return [Delivery(message=item.message, queue=item.queue, redelivered=item.redelivered) for item in found]
+
+    def take(self, queue: str, letter: str) -> Delivery | None:
+        """Return the message of this id, unacked on a channel that stays open for its ack, or None."""
+        if self._taking is None or self._taking.closed is not None:
+            self._taking = AmqpChannel(self._connection)
+        passed = Outstanding()
+        found = None
+        for item in _fetch(self._taking, queue):
+            if letter_id(item.message) == letter:
+                found = item
+                break
+            assert isinstance(item.receipt, Receipt)
+            passed.add(item.receipt.tag)
+        # One by one: "multiple" would also put back what an earlier take still holds on this channel.
+        self._taking.acknowledge(0, passed.tags, requeue=True)
+        return found
+
+
+def _fetch(channel: AmqpChannel, queue: str) -> Iterator[Delivery]:
+    """Yield the waiting messages of a queue, next one first, until it is empty or missing."""
+
+    def get(pika: Channel, answer: Json) -> None:
+        def arrived(_: Channel, method: spec.Basic.GetOk, properties: Json, body: bytes) -> None:
+            pika.callbacks.remove(pika.channel_number, spec.Basic.GetEmpty, empty)
+            answer((method, properties, body))
+
+        def empty(_: object) -> None:
+            answer(None)
+
+        pika.add_callback(empty, [spec.Basic.GetEmpty], one_shot=True)
+        pika.basic_get(queue, arrived)
+
+    while True:
+        try:
+            got = channel.ask(get)
+        except ChannelClosed as closed:
+            if closed.code == _NOT_FOUND:
+                return
+            raise
+        if got is None:
+            return
+        yield delivery(channel, queue, *got)

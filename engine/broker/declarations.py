@@ -1,0 +1,82 @@
+"""Declaring queues, and asking about them, on a channel that may be closed by a wrong question."""
+
+from __future__ import annotations
+
+from engine.broker.amqp_connection import AmqpChannel, AmqpConnection, ChannelClosed
+from engine.broker.topology import STATUS, Queue, TaskQueueType, is_engine_queue, queue
+from engine.errors import BadConfiguration
+from engine.model.payload import Json
+
+_NOT_FOUND, _PRECONDITION_FAILED = 404, 406
+
+
+class Declarations:
+    """A channel of its own, opened again whenever the broker has closed it, so that no other channel suffers."""
+
+    def __init__(self, connection: AmqpConnection, task_queues: TaskQueueType) -> None:
+        self._connection = connection
+        self._task_queues = task_queues
+        self._channel = AmqpChannel(connection)
+
+    def ready(self, name: str) -> int | None:
+        """Return how many messages wait in a queue, or None when there is none of that name."""
+        try:
+            answer = self._ask(lambda pika, answer: pika.queue_declare(name, passive=True, callback=answer))
+        except ChannelClosed as closed:
+            if closed.code == _NOT_FOUND:
+                return None
+            raise
+        count: int = answer.method.message_count
+        return count
+
+    def declare(self, wanted: Queue) -> None:
+        """Declare a queue; raise ``BadConfiguration`` when it exists with other arguments."""
+        try:
+            self._ask(
+                lambda pika, answer: pika.queue_declare(
+                    wanted.name,
+                    durable=wanted.durable,
+                    exclusive=wanted.exclusive,
+                    auto_delete=wanted.auto_delete,
+                    arguments=dict(wanted.arguments),
+                    callback=answer,
+                )
+            )
+        except ChannelClosed as closed:
+            if closed.code != _PRECONDITION_FAILED:
+                raise
+            raise BadConfiguration(
+                [
+                    f"Queue {wanted.name!r} cannot be declared as Baton needs it: {closed.text}. "
+                    "If it exists with other arguments, drain and delete it; Baton declares it again."
+                ]
+            ) from closed
+
+    def declare_missing(self, name: str) -> None:
+        """Declare the queue of this name unless it exists; a task queue that others have declared is used as it is."""
+        if is_engine_queue(name):
+            self.declare(queue(name))
+        elif self.ready(name) is None:
+            try:
+                self.declare(queue(name, self._task_queues))
+            except BadConfiguration:
+                # A worker may have declared it meanwhile, in its own way.
+                if self.ready(name) is None:
+                    raise
+
+    def declare_status(self) -> None:
+        """Declare the exchange for status messages."""
+        self._ask(
+            lambda pika, answer: pika.exchange_declare(
+                STATUS.name, exchange_type=STATUS.type, durable=STATUS.durable, callback=answer
+            )
+        )
+
+    def bind(self, name: str, pattern: str) -> None:
+        """Have status messages that match ``pattern`` copied into a queue."""
+        self._ask(lambda pika, answer: pika.queue_bind(name, STATUS.name, routing_key=pattern, callback=answer))
+
+    def _ask(self, question: Json) -> Json:
+        if self._channel.closed is not None:
+            self._channel = AmqpChannel(self._connection)
+        return self._channel.ask(question)

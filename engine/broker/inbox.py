@@ -1,0 +1,159 @@
+"""What the broker has delivered: waiting to be received, or received and not yet acked."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from functools import partial
+
+from msgspec import Struct
+from pika import frame, spec
+from pika.channel import Channel
+
+from engine.broker.amqp_connection import AmqpChannel, AmqpConnection, ChannelClosed, RawProperties
+from engine.broker.amqp_encoding import read_message
+from engine.model.payload import Json
+from engine.wire.message import Delivery
+
+
+class Receipt(Struct, frozen=True):
+    """The number of a delivery on the channel that it came through; void once that channel is gone."""
+
+    channel: AmqpChannel
+    tag: int
+
+
+class Outstanding:
+    """The deliveries of one channel that are neither acked nor rejected, in the order of their tags."""
+
+    def __init__(self) -> None:
+        self._tags: dict[int, None] = {}
+
+    def add(self, tag: int) -> None:
+        """Note a delivery."""
+        self._tags[tag] = None
+
+    @property
+    def tags(self) -> tuple[int, ...]:
+        """The tags noted, in order."""
+        return tuple(self._tags)
+
+    def settle(self, tags: Collection[int]) -> tuple[int, list[int]]:
+        """Forget these deliveries and return how to say so: up to one tag (0 for none), and one by one.
+
+        "Up to" is used only as far as every outstanding delivery below is among ``tags``, because it settles them all,
+        also those that have not been received yet. Tags that are not outstanding are left out.
+        """
+        settled = set(tags)
+        upto = 0
+        for tag in self._tags:
+            if tag not in settled:
+                break
+            upto = tag
+        single = sorted(tag for tag in settled if tag > upto and tag in self._tags)
+        for tag in settled:
+            self._tags.pop(tag, None)
+        return upto, single
+
+
+class Inbox:
+    """One channel for all consumers of a connection, each with a prefetch of its own."""
+
+    def __init__(self, connection: AmqpConnection, wake: threading.Condition) -> None:
+        self._wake = wake
+        self._arrived: deque[tuple[str, spec.Basic.Deliver, RawProperties, bytes]] = deque()
+        self._outstanding = Outstanding()
+        self._consumers: dict[str, str] = {}
+        self._connection = connection
+        #: Queues whose consumer was cancelled by the broker: they were deleted, or have lost their leader.
+        self.cancelled: set[str] = set()
+        self.channel = AmqpChannel(connection, on_closed=self._on_closed)
+        self.channel.ask(self._watch_cancellations)
+
+    def consume(self, queue: str, prefetch: int) -> None:
+        """Start a consumer; raise ``ChannelClosed`` when the broker refuses."""
+        self.channel.ask(lambda pika, answer: pika.basic_qos(prefetch_count=prefetch, callback=answer))
+        tag = f"baton.{queue}"[:255]
+        deliver = partial(self._deliver, queue)
+        self._consumers[queue] = tag
+        self.channel.ask(
+            lambda pika, answer: pika.basic_consume(
+                queue, on_message_callback=deliver, consumer_tag=tag, callback=answer
+            )
+        )
+
+    def cancel(self, queue: str) -> None:
+        """Stop a consumer and put back what nobody has received yet."""
+        tag = self._consumers.pop(queue, None)
+        if tag is None:
+            return
+        self.channel.ask(lambda pika, answer: pika.basic_cancel(tag, callback=answer))
+        with self._wake:
+            unread = [arrival[1].delivery_tag for arrival in self._arrived if arrival[0] == queue]
+            self._arrived = deque(arrival for arrival in self._arrived if arrival[0] != queue)
+        self.settle(unread, requeue=True)
+
+    def receive(self, limit: int) -> list[Delivery]:
+        """Return up to ``limit`` of what has arrived, without waiting."""
+        with self._wake:
+            taken = [self._arrived.popleft() for _ in range(min(limit, len(self._arrived)))]
+        return [delivery(self.channel, *arrival) for arrival in taken]
+
+    def settle(self, tags: Collection[int], *, requeue: bool) -> None:
+        """Ack these deliveries, or put them back."""
+        with self._wake:
+            upto, single = self._outstanding.settle(tags)
+        if upto or single:
+            self.channel.acknowledge(upto, single, requeue=requeue)
+
+    def __len__(self) -> int:
+        return len(self._arrived)
+
+    def _deliver(
+        self, queue: str, _: Channel, method: spec.Basic.Deliver, properties: RawProperties, body: bytes
+    ) -> None:
+        with self._wake:
+            self._outstanding.add(method.delivery_tag)
+            self._arrived.append((queue, method, properties, body))
+            self._wake.notify()
+
+    def _watch_cancellations(self, pika: Channel, answer: Callable[[Json], None]) -> None:
+        pika.add_on_cancel_callback(self._on_cancelled)
+        answer(None)
+
+    def _on_cancelled(self, cancel: frame.Method) -> None:
+        with self._wake:
+            for queue, tag in self._consumers.items():
+                if tag == cancel.method.consumer_tag:
+                    self.cancelled.add(queue)
+            self._wake.notify()
+
+    def _on_closed(self, reason: ChannelClosed) -> None:
+        # A delivery unacked for longer than the broker's consumer_timeout ends here too.
+        self._connection.end(f"closed the channel for consuming: {reason}")
+
+
+def delivery(
+    channel: AmqpChannel,
+    queue: str,
+    method: spec.Basic.Deliver | spec.Basic.GetOk,
+    properties: RawProperties,
+    body: bytes,
+) -> Delivery:
+    """Return what pika handed over as a delivery."""
+    return Delivery(
+        message=read_message(method.routing_key, method.exchange, properties.raw, body),
+        queue=queue,
+        redelivered=method.redelivered,
+        receipt=Receipt(channel, method.delivery_tag),
+    )
+
+
+def tags_by_channel(deliveries: Iterable[Delivery]) -> dict[AmqpChannel, list[int]]:
+    """Return the tags to settle on each channel; deliveries that carry no receipt are left out."""
+    found: dict[AmqpChannel, list[int]] = {}
+    for item in deliveries:
+        if isinstance(item.receipt, Receipt):
+            found.setdefault(item.receipt.channel, []).append(item.receipt.tag)
+    return found
