@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sqlite3
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from demo.app import app
@@ -141,11 +140,11 @@ def _date(text: str, faults: list[str]) -> str | None:
 
 
 def _cents(text: str, faults: list[str]) -> int | None:
-    try:
-        return int(Decimal(text.replace(".", "").replace(",", ".")) * 100)
-    except InvalidOperation:
-        faults.append(f"{text!r} is not an amount")
-        return None
+    """Read an amount such as ``1.234,56``."""
+    if re.fullmatch(r"-?[0-9]{1,3}(\.[0-9]{3})*,[0-9]{2}", text):
+        return int(text.replace(".", "").replace(",", ""))
+    faults.append(f"{text!r} is not an amount")
+    return None
 
 
 @app.task
