@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,9 @@ from pathlib import Path
 from deploy.endpoint import ServerMissing, free_ports, new_password
 
 COMPOSE_FILE = Path(__file__).parent.parent / "docker-compose.yml"
+
+#: Where the passwords and ports are noted.
+NOTES = "compose.json"
 
 #: Seconds to pull the images and see both servers healthy.
 UP_SECONDS = 600
@@ -30,25 +34,32 @@ def answers() -> bool:
         return False
 
 
-class ComposeServers:
-    """Postgres and RabbitMQ of the compose file under a project name of their own, on free ports, without a trace."""
+def was_used(directory: Path) -> bool:
+    """Tell whether servers were started in Docker with this directory."""
+    return (directory / NOTES).exists()
 
-    def __init__(self, project: str) -> None:
+
+class ComposeServers:
+    """Postgres and RabbitMQ of the compose file, under a project name of their own and on free ports.
+
+    ``directory`` keeps the passwords and ports, so that a later start finds the data of an earlier one.
+    """
+
+    def __init__(self, project: str, directory: Path) -> None:
         self._project = project
-        self._started: list[str] = []
-        postgres, amqp, http = free_ports(3)
-        password = new_password()
-        self._environment = {
-            "POSTGRES_PASSWORD": password,
-            "RABBITMQ_PASSWORD": password,
-            "FLOWER_PASSWORD": password,
-            "POSTGRES_PORT": str(postgres),
-            "RABBITMQ_PORT": str(amqp),
-            "RABBITMQ_MANAGEMENT_PORT": str(http),
-        }
-        self.database_url = f"postgresql+psycopg://baton:{password}@127.0.0.1:{postgres}/baton"
-        self.broker_url = f"amqp://baton:{password}@127.0.0.1:{amqp}//"
-        self.management_url = f"http://baton:{password}@127.0.0.1:{http}"
+        self._notes = directory / NOTES
+        if not self._notes.exists():
+            directory.mkdir(parents=True, exist_ok=True)
+            self._notes.touch(0o600)
+            self._notes.write_text(json.dumps(_choices()))
+        self._environment: dict[str, str] = json.loads(self._notes.read_text())
+        password = self._environment["POSTGRES_PASSWORD"]
+        self.database_url = (
+            f"postgresql+psycopg://baton:{password}@127.0.0.1:{self._environment['POSTGRES_PORT']}/baton"
+        )
+        at_rabbitmq = f"baton:{self._environment['RABBITMQ_PASSWORD']}@127.0.0.1"
+        self.broker_url = f"amqp://{at_rabbitmq}:{self._environment['RABBITMQ_PORT']}//"
+        self.management_url = f"http://{at_rabbitmq}:{self._environment['RABBITMQ_MANAGEMENT_PORT']}"
 
     def start(self, service: str) -> None:
         """Start one of the services and return when it is healthy.
@@ -56,16 +67,18 @@ class ComposeServers:
         Raises:
             ServerMissing: compose failed; the text carries its own words.
         """
-        self._started.append(service)
         done = self._compose("up", "--detach", "--wait", service)
         if done.returncode != 0:
             raise ServerMissing(f"docker compose could not start {service}:\n{done.stderr[-2000:]}")
 
     def stop(self) -> None:
-        """Remove what was started, data included."""
-        if self._started:
-            self._compose("down", "--volumes", "--remove-orphans")
-            self._started.clear()
+        """Stop what was started; the data stays."""
+        self._compose("down")
+
+    def remove(self) -> None:
+        """Stop what was started and delete its data."""
+        self._compose("down", "--volumes")
+        self._notes.unlink(missing_ok=True)
 
     def _compose(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -76,3 +89,15 @@ class ComposeServers:
             timeout=UP_SECONDS,
             check=False,
         )
+
+
+def _choices() -> dict[str, str]:
+    postgres, amqp, http = free_ports(3)
+    return {
+        "POSTGRES_PASSWORD": new_password(),
+        "RABBITMQ_PASSWORD": new_password(),
+        "FLOWER_PASSWORD": new_password(),
+        "POSTGRES_PORT": str(postgres),
+        "RABBITMQ_PORT": str(amqp),
+        "RABBITMQ_MANAGEMENT_PORT": str(http),
+    }

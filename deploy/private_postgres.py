@@ -37,6 +37,15 @@ def programs() -> Path | None:
     return Path(on_path).resolve().parent if on_path and shutil.which("pg_ctl") else None
 
 
+def reachable(directory: Path) -> bool:
+    """Tell whether the user under whom Postgres would run may enter ``directory``."""
+    if _owner() is None:
+        return True
+    enter = ["test", "-x", str(directory)]
+    done = subprocess.run(enter, user=_owner(), group=_group(), extra_groups=[], cwd="/", check=False)
+    return done.returncode == 0
+
+
 class PrivatePostgres:
     """One Postgres in ``directory``; what was stored there before is there again after a restart."""
 
@@ -67,14 +76,12 @@ class PrivatePostgres:
 
     def _make_directory(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        if _owner() is not None:
-            shutil.chown(self.directory, _owner())
+        _give_to_owner(self.directory)
 
     def _initialise(self) -> None:
         self._password_file.write_text(new_password() + "\n")
         self._password_file.chmod(0o600)
-        if _owner() is not None:
-            shutil.chown(self._password_file, _owner())
+        _give_to_owner(self._password_file)
         self._run(
             "initdb", "-D", str(self._data), "-U", "postgres", "-E", "UTF8", "--locale=C",
             "-A", "scram-sha-256", f"--pwfile={self._password_file}",
@@ -112,6 +119,12 @@ def _owner() -> str | None:
         return None
     known = {user.pw_name for user in pwd.getpwall()}
     return "postgres" if "postgres" in known else "nobody"
+
+
+def _give_to_owner(path: Path) -> None:
+    owner = _owner()
+    if owner is not None:
+        shutil.chown(path, owner)
 
 
 def _group() -> int | None:

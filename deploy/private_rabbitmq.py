@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from deploy import process
 from deploy.endpoint import ServerMissing, Unusable, free_ports, new_password
 from deploy.probe import answering_version
 
@@ -44,7 +42,6 @@ class PrivateRabbitmq:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._pids = directory / "pids"
 
     def start(self) -> tuple[str, str]:
         """Start the node and return its broker URL and the URL of its HTTP API.
@@ -60,21 +57,19 @@ class PrivateRabbitmq:
         password = self._password()
         self._configure(amqp, http, password)
         environment = self._environment(distribution, epmd)
-        # The port mapper that Erlang would start by itself outlives the node; ours is a child that we can end.
-        mapper = self._spawn(["epmd", "-address", "127.0.0.1", "-port", str(epmd)], environment, "epmd.out")
-        node = self._spawn([str(folder / "rabbitmq-server")], environment, "node.out")
-        self._pids.write_text(f"{node.pid}\n{mapper.pid}\n")
+        # The port mapper that Erlang would start by itself outlives the node; ours ends with it.
+        self._start("epmd", [_erlang_program("epmd"), "-address", "127.0.0.1", "-port", str(epmd)], environment)
+        node = self._start("node", [str(folder / "rabbitmq-server")], environment)
         broker_url = f"amqp://{USER}:{quote(password)}@127.0.0.1:{amqp}//"
         self._wait(node, broker_url)
         return broker_url, f"http://{USER}:{quote(password)}@127.0.0.1:{http}"
 
     def stop(self) -> None:
         """Stop the node, if it runs, and its port mapper."""
-        if not self._pids.exists():
-            return
-        for pid in [int(line) for line in self._pids.read_text().split()]:
-            _end(pid)
-        self._pids.unlink()
+        running = {running.name: running for running in process.noted(self.directory)}
+        for name in ("node", "epmd"):
+            if name in running:
+                process.end([running[name]], self.directory, STOP_SECONDS)
 
     def _password(self) -> str:
         """Return the user's password: a node remembers its users, so the first one stays."""
@@ -126,23 +121,13 @@ class PrivateRabbitmq:
             "RABBITMQ_PID_FILE": f"{here}/pid",
         }
 
-    def _spawn(self, command: list[str], environment: dict[str, str], log: str) -> subprocess.Popen[bytes]:
-        program = shutil.which(command[0]) or _erlang_program(command[0])
-        with (self.directory / log).open("wb") as output:
-            return subprocess.Popen(
-                [program, *command[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=self.directory,
-                env=environment,
-                start_new_session=True,
-            )
+    def _start(self, name: str, command: list[str], environment: dict[str, str]) -> process.Process:
+        return process.start(name, command, environment, self.directory, cwd=self.directory)
 
-    def _wait(self, node: subprocess.Popen[bytes], broker_url: str) -> None:
+    def _wait(self, node: process.Process, broker_url: str) -> None:
         deadline = time.monotonic() + START_SECONDS
         why = "it did not answer"
-        while time.monotonic() < deadline and node.poll() is None:
+        while time.monotonic() < deadline and node.alive():
             try:
                 answering_version(broker_url)
             except Unusable as error:
@@ -150,29 +135,19 @@ class PrivateRabbitmq:
                 time.sleep(0.2)
             else:
                 return
-        words = (self.directory / "node.out").read_text(errors="replace")[-3000:]
+        words = process.last_words("node", self.directory)
         self.stop()
         raise ServerMissing(f"RabbitMQ did not start within {START_SECONDS} s ({why}):\n{words}")
 
 
 def _erlang_program(name: str) -> str:
-    """Return the path of a program that Erlang keeps beside its machine, where it is not on PATH."""
+    """Return the path of a program that comes with Erlang, on PATH or beside Erlang's machine."""
+    on_path = shutil.which(name)
+    if on_path:
+        return on_path
     places = [Path("/usr/lib/erlang/bin"), *Path("/usr/lib/erlang").glob("erts-*/bin")]
     places += [Path("/opt/homebrew/opt/erlang/bin"), Path("/usr/local/opt/erlang/bin")]
     for place in places:
         if (place / name).exists():
             return str(place / name)
     raise ServerMissing(f"Erlang's program {name} was not found; it comes with the package of Erlang.")
-
-
-def _end(pid: int) -> None:
-    """End the process group that ``pid`` leads: politely, then by force."""
-    with suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < deadline:
-            with suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-            os.killpg(pid, 0)
-            time.sleep(0.05)
-        os.killpg(pid, signal.SIGKILL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import psycopg
-from kombu import Connection
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 from deploy.endpoint import Unusable
@@ -51,14 +51,14 @@ def answering_version(broker_url: str) -> str:
     Raises:
         Unusable: nobody answers, or the credentials are refused.
     """
-    connection = Connection(broker_url, connect_timeout=CONNECT_SECONDS)
+    connection = Connection(broker_url, connect_timeout=CONNECT_SECONDS)  # type: ignore[no-untyped-call]
     try:
-        connection.connect()
+        connection.connect()  # type: ignore[no-untyped-call]
         properties = connection.connection.server_properties
     except (OperationalError, *connection.connection_errors) as error:
         raise Unusable(str(error) or type(error).__name__) from error
     finally:
-        connection.release()
+        connection.release()  # type: ignore[no-untyped-call]
     if properties.get("product") != "RabbitMQ":
         raise Unusable(f"the broker is {properties.get('product')!r}, not RabbitMQ")
     return str(properties["version"])

@@ -14,12 +14,15 @@ import shutil
 import signal
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from deploy import docker_engine, packages, private_postgres, private_rabbitmq, probe
 from deploy.endpoint import ServerMissing, Servers, Unusable
+from deploy.vhosts import Vhosts
 
 DATABASE_VARIABLE = "BATON_TEST_DATABASE_URL"
 BROKER_VARIABLE = "BATON_TEST_BROKER_URL"
@@ -40,17 +43,21 @@ STANDARD_BROKERS = (
 Found = tuple[str, str | None, str, str]
 
 
-def provide(directory: Path, cleanup: ExitStack) -> Servers:
-    """Find or start both servers; what was started is stopped when ``cleanup`` closes.
+def provide(directory: Path, *, private: bool = False) -> Servers:
+    """Find or start both servers; those that were started run until ``stop(directory)``.
 
-    ``directory`` holds the data of private servers.
+    ``directory`` holds the data of started servers; with ``private`` no server is looked for that runs already.
 
     Raises:
         ServerMissing: a server is missing and cannot be started; the text says what to install or mend.
     """
-    compose = _compose(cleanup)
-    database_url, _, postgres_version, postgres_origin = _postgres(directory / "postgres", compose, cleanup)
-    broker_url, management_url, rabbitmq_version, origin = _rabbitmq(directory / "rabbitmq", compose, cleanup)
+    compose = _compose(directory) if not private and docker_engine.answers() else None
+    try:
+        database_url, _, postgres_version, postgres_origin = _postgres(directory, compose, private)
+        broker_url, management_url, rabbitmq_version, rabbitmq_origin = _rabbitmq(directory, compose, private)
+    except BaseException:
+        stop(directory)
+        raise
     return Servers(
         database_url=database_url,
         broker_url=broker_url,
@@ -58,65 +65,77 @@ def provide(directory: Path, cleanup: ExitStack) -> Servers:
         postgres_version=postgres_version,
         rabbitmq_version=rabbitmq_version,
         postgres_origin=postgres_origin,
-        rabbitmq_origin=origin,
+        rabbitmq_origin=rabbitmq_origin,
     )
 
 
+def stop(directory: Path) -> None:
+    """Stop the servers that were started with this directory; their data stays in it."""
+    private_rabbitmq.PrivateRabbitmq(directory / "rabbitmq").stop()
+    private_postgres.PrivatePostgres(directory / "postgres").stop()
+    if docker_engine.was_used(directory):
+        _compose(directory).stop()
+
+
 @contextmanager
-def provided() -> Iterator[Servers]:
-    """Provide both servers for the length of a ``with`` block, private ones in a scratch directory."""
-    with ExitStack() as cleanup:
-        directory = Path(tempfile.mkdtemp(prefix="baton-"))
-        cleanup.callback(shutil.rmtree, directory, ignore_errors=True)
-        directory.chmod(0o755)
-        yield provide(directory, cleanup)
+def provided(*, private: bool = False) -> Iterator[Servers]:
+    """Provide both servers for the length of a ``with`` block, leaving nothing behind."""
+    directory = Path(tempfile.mkdtemp(prefix="baton-"))
+    directory.chmod(0o755)
+    try:
+        yield provide(directory, private=private)
+    finally:
+        if docker_engine.was_used(directory):
+            _compose(directory).remove()
+        stop(directory)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
-def _postgres(directory: Path, compose: docker_engine.ComposeServers | None, cleanup: ExitStack) -> Found:
+def _compose(directory: Path) -> docker_engine.ComposeServers:
+    return docker_engine.ComposeServers(f"baton-{zlib.crc32(str(directory).encode()):x}", directory)
+
+
+def _postgres(directory: Path, compose: docker_engine.ComposeServers | None, private: bool) -> Found:
     named = os.environ.get(DATABASE_VARIABLE)
-    if named:
-        return _named(DATABASE_VARIABLE, lambda: (named, None, probe.postgres_version(named), "named"))
-    for url in STANDARD_DATABASES:
-        found = _tried(lambda url=url: (url, None, probe.postgres_version(url), "on its standard port"))
+    if named and not private:
+        return _named(DATABASE_VARIABLE, partial(_seen_postgres, named, "named"))
+    for url in () if private else STANDARD_DATABASES:
+        found = _tried(partial(_seen_postgres, url, "on its standard port"))
         if found:
             return found
     if compose is not None:
         compose.start("postgres")
-        return compose.database_url, None, probe.postgres_version(compose.database_url), "in Docker"
+        return _seen_postgres(compose.database_url, "in Docker")
     if private_postgres.programs() is None:
         packages.install(["postgresql"])
-    server = private_postgres.PrivatePostgres(directory)
-    cleanup.callback(server.stop)
-    url = server.start()
-    return url, None, probe.postgres_version(url), "private"
+    url = private_postgres.PrivatePostgres(directory / "postgres").start()
+    return _seen_postgres(url, "private")
 
 
-def _rabbitmq(directory: Path, compose: docker_engine.ComposeServers | None, cleanup: ExitStack) -> Found:
+def _rabbitmq(directory: Path, compose: docker_engine.ComposeServers | None, private: bool) -> Found:
     named, management = os.environ.get(BROKER_VARIABLE), os.environ.get(MANAGEMENT_VARIABLE)
-    if named:
-        return _named(BROKER_VARIABLE, lambda: (named, management, probe.rabbitmq_version(named, management), "named"))
-    for url in STANDARD_BROKERS:
-        found = _tried(lambda url=url: (url, None, probe.rabbitmq_version(url, None), "on its standard port"))
+    if named and not private:
+        return _named(BROKER_VARIABLE, partial(_seen_rabbitmq, named, management, "named"))
+    for url in () if private else STANDARD_BROKERS:
+        found = _tried(partial(_seen_rabbitmq, url, None, "on its standard port"))
         if found:
             return found
     if compose is not None:
         compose.start("rabbitmq")
-        version = probe.rabbitmq_version(compose.broker_url, compose.management_url)
-        return compose.broker_url, compose.management_url, version, "in Docker"
+        return _seen_rabbitmq(compose.broker_url, compose.management_url, "in Docker")
     if private_rabbitmq.programs() is None:
         packages.install(["rabbitmq-server"])
-    server = private_rabbitmq.PrivateRabbitmq(directory)
-    cleanup.callback(server.stop)
-    url, management_url = server.start()
-    return url, management_url, probe.rabbitmq_version(url, management_url), "private"
+    url, management_url = private_rabbitmq.PrivateRabbitmq(directory / "rabbitmq").start()
+    return _seen_rabbitmq(url, management_url, "private")
 
 
-def _compose(cleanup: ExitStack) -> docker_engine.ComposeServers | None:
-    if not docker_engine.answers():
-        return None
-    compose = docker_engine.ComposeServers(f"baton-{os.getpid()}")
-    cleanup.callback(compose.stop)
-    return compose
+def _seen_postgres(url: str, origin: str) -> Found:
+    return url, None, probe.postgres_version(url), origin
+
+
+def _seen_rabbitmq(url: str, management_url: str | None, origin: str) -> Found:
+    version = probe.rabbitmq_version(url, management_url)
+    return url, Vhosts(url, management_url).management_url(), version, origin
 
 
 def _named(variable: str, look: Callable[[], Found]) -> Found:
@@ -134,7 +153,7 @@ def _tried(look: Callable[[], Found]) -> Found | None:
         return None
 
 
-def _serve_until_told() -> int:
+def _serve_until_told(private: bool) -> int:
     """Provide the servers, print them as one line of JSON, and stop them when standard input closes.
 
     The one who asked holds the other end of standard input: when it ends in whatever way, the servers end too.
@@ -143,11 +162,11 @@ def _serve_until_told() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     asked_by = os.getppid()
     try:
-        with provided() as servers:
+        with provided(private=private) as servers:
             print(servers.to_json(), flush=True)
             while os.getppid() == asked_by:
                 readable, _, _ = select.select([sys.stdin], [], [], 1.0)
-                if readable and not sys.stdin.buffer.read1(1024):
+                if readable and not os.read(sys.stdin.fileno(), 1024):
                     break
     except ServerMissing as error:
         print(error, file=sys.stderr)
@@ -157,11 +176,11 @@ def _serve_until_told() -> int:
 
 def main() -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.servers", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m deploy.servers", description=(__doc__ or "").partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("serve", help="start servers, print them as JSON, stop them when standard input closes")
-    parser.parse_args()
-    return _serve_until_told()
+    serve = commands.add_parser("serve", help="print servers as JSON, and stop them when standard input closes")
+    serve.add_argument("--private", action="store_true", help="start private servers, whatever runs already")
+    return _serve_until_told(parser.parse_args().private)
 
 
 if __name__ == "__main__":

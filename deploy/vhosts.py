@@ -46,6 +46,10 @@ class Vhosts:
         else:
             self._rabbitmqctl("delete_vhost", name)
 
+    def management_url(self) -> str | None:
+        """Return the URL of the HTTP API, with its credentials, if it answers."""
+        return self._api if self._api_answers() else None
+
     def check(self) -> None:
         """Find out whether virtual hosts can be created.
 

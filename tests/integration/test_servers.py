@@ -45,27 +45,22 @@ def test_a_deleted_virtual_host_is_gone(servers: Servers) -> None:
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_private_servers_end_with_the_run_that_asked_for_them(end: signal.Signals, tmp_path: Path) -> None:
-    # Given a process that asks for servers, and that nobody named any for.
-    asks = "import subprocess, sys, time; " + (
-        "subprocess.Popen([sys.executable, '-m', 'deploy.servers', 'serve'], stdin=subprocess.PIPE); time.sleep(600)"
+def test_private_servers_end_with_the_run_that_asked_for_them(end: signal.Signals) -> None:
+    # Given a process that asks for servers of its own.
+    asks = (
+        "import subprocess, sys, time; command = [sys.executable, '-m', 'deploy.servers', 'serve', '--private'];"
+        "subprocess.Popen(command, stdin=subprocess.PIPE); time.sleep(600)"
     )
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("BATON_TEST_")}
-    asking = subprocess.Popen(
-        [sys.executable, "-c", asks], cwd=ROOT, env=environment, stdout=subprocess.PIPE, start_new_session=True
-    )
+    asking = subprocess.Popen([sys.executable, "-c", asks], cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True)
     assert asking.stdout is not None
     servers = Servers.from_json(asking.stdout.readline().decode())
-    if "private" not in (servers.postgres_origin, servers.rabbitmq_origin):
-        pytest.skip("this machine has servers on the standard ports, so that none was started")
+    assert servers.postgres_origin == servers.rabbitmq_origin == "private"
     # When it is killed.
     os.kill(asking.pid, end)
-    # Then the provider closes its output once the servers are gone.
+    # Then the provider closes its output, and by then the servers are gone.
     assert asking.stdout.read() == b""
     asking.wait()
-    if servers.postgres_origin == "private":
-        with pytest.raises(Unusable):
-            postgres_version(servers.database_url)
-    if servers.rabbitmq_origin == "private":
-        with pytest.raises(Unusable):
-            answering_version(servers.broker_url)
+    with pytest.raises(Unusable):
+        postgres_version(servers.database_url)
+    with pytest.raises(Unusable):
+        answering_version(servers.broker_url)

@@ -1,0 +1,46 @@
+# The commands of this project. `make demo` and `make test` are all that a newcomer needs.
+
+# Python 3.11 or newer, whatever it is called here.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14; do \
+	if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$$name"; break; fi; done)
+RUN = .venv/bin/python
+
+# What changed last decides whether the environment is made again.
+INSTALLED = .venv/installed
+
+.PHONY: help install demo test check bench up down pins
+.DEFAULT_GOAL := help
+
+help: ## show these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+install: $(INSTALLED) ## make the pinned environment in .venv
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found; install it, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m deploy.environment .venv
+	@touch $@
+
+demo: $(INSTALLED) ## run the six workflows in one process, no server needed
+	@$(RUN) -m demo.run
+
+test: $(INSTALLED) ## run every test, on RabbitMQ and Postgres too
+	@$(RUN) -m pytest
+
+check: $(INSTALLED) ## style, types, and who may import whom
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	.venv/bin/lint-imports --no-logo
+
+bench: $(INSTALLED) ## chains of tasks on RabbitMQ and Postgres, beside bare Celery
+	@$(RUN) -m benchmarks.run
+
+up: $(INSTALLED) ## start the real stack on this machine; writes .env
+	@$(RUN) -m deploy.stack up
+
+down: $(INSTALLED) ## stop what `make up` started; the data stays in .baton
+	@$(RUN) -m deploy.stack down
+
+pins: $(INSTALLED) ## write the versions of the environment to constraints.txt
+	@$(RUN) -m deploy.environment --freeze > constraints.txt
