@@ -18,7 +18,7 @@ from celery.exceptions import InvalidTaskError, NotRegistered, TaskRevokedError
 
 from engine.broker.port import Broker, OpenBroker
 from engine.errors import BrokerUnavailable
-from engine.wire.message import Delivery, Message
+from engine.wire.message import STATUS_EXCHANGE, Delivery, Message
 from workers.app import prepare_task
 from workers.later import Later
 from workers.reply import EngineReplies, is_engines
@@ -246,9 +246,11 @@ class _EmbeddedReplies(EngineReplies):
         super().__init__(app)
         self._publish_message = publish
 
-    def send(self, routing_key: str, correlation_id: str, body: bytes) -> None:
-        """Publish one answer."""
-        self._publish_message(Message(queue=routing_key, body=body, correlation_id=correlation_id))
+    def publish(self, message: Message) -> None:
+        """Publish a message; the engine's broker has no exchange but its own."""
+        if message.exchange not in ("", STATUS_EXCHANGE):
+            raise LookupError(f"the broker of this process has no exchange {message.exchange!r}")
+        self._publish_message(msgspec.structs.replace(message, transient=False))
 
 
 class _Asker:

@@ -12,7 +12,7 @@ from kombu.utils.json import dumps
 
 from engine.model.payload import Json
 from engine.wire.celery_message import MAX_RESULT_BYTES
-from engine.wire.message import events_queue
+from engine.wire.message import Message, events_queue
 from workers.failure import TerminalError
 
 _EVENTS: Final = events_queue(0).removesuffix("0")
@@ -51,18 +51,29 @@ class EngineReplies(RPCBackend):  # type: ignore[misc]
         return result
 
     def send(self, routing_key: str, correlation_id: str, body: bytes) -> None:
-        """Publish one answer through the app's own connections, with Celery's retry policy."""
+        """Publish one answer; transient as Celery's own, which the engine's queues store all the same."""
+        self.publish(Message(queue=routing_key, body=body, correlation_id=correlation_id, transient=True))
+
+    def publish(self, message: Message) -> None:
+        """Publish a message through the app's own connections, with Celery's retry policy.
+
+        One that is not transient must arrive: when no queue takes it, the broker's refusal is raised.
+        """
         with self.app.amqp.producer_pool.acquire(block=True) as producer:
             producer.publish(
-                body,
-                exchange="",
-                routing_key=routing_key,
-                correlation_id=correlation_id,
-                content_type="application/json",
-                content_encoding="utf-8",
+                message.body,
+                exchange=message.exchange,
+                routing_key=message.queue,
+                headers=dict(message.headers),
+                message_id=message.message_id,
+                correlation_id=message.correlation_id,
+                priority=message.priority or None,
+                content_type=message.content_type,
+                content_encoding=message.content_encoding,
                 retry=True,
                 retry_policy=self.retry_policy,
-                delivery_mode=self.delivery_mode,
+                delivery_mode=1 if message.transient else 2,
+                mandatory=not message.transient and not message.exchange,
             )
 
     def encoded(self, meta: dict[str, Json], *, strict: bool) -> bytes:
@@ -95,6 +106,10 @@ class AnswerBackend:
     def __init__(self, own: Callable[[], Any], replies: EngineReplies) -> None:
         self._own = own
         self._replies = replies
+
+    def publish(self, message: Message) -> None:
+        """Publish a message on the connection that also carries the engine's replies."""
+        self._replies.publish(message)
 
     def __getattr__(self, name: str) -> Any:
         if name not in _REPORTS and name != "mark_as_revoked":

@@ -1,0 +1,58 @@
+"""The workers that Baton brings along, ``baton worker http|script|event``: Celery pools for its own task types."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Final
+
+from celery import Celery
+
+from workers import tasks
+from workers.app import connect
+
+#: What each kind of system worker serves; queue and task have the same name.
+KINDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "http": ("system.http",),
+    "script": ("system.inline", "system.json_jq_transform"),
+    "event": ("system.event",),
+}
+
+#: Seconds after which a task's process is killed. Every body has shorter limits of its own; this is for the case
+#: that one of them hangs all the same (a name server that never answers, a library that waits for ever).
+_HARD_LIMIT: Final = 330
+#: Processes of a worker, by kind: calls mostly wait, scripts compute.
+_CONCURRENCY: Final[Mapping[str, int | None]] = {"http": 16, "script": None, "event": 4}
+
+
+def system_app(broker_url: str) -> Celery:
+    """Return the Celery app with every system task, ready for ``worker_main`` or for ``EmbeddedWorkers``."""
+    app = Celery("baton", broker=broker_url, backend="rpc://", set_as_current=False)
+    app.conf.update(
+        task_time_limit=_HARD_LIMIT,
+        worker_send_task_events=True,
+        broker_connection_retry_on_startup=True,
+        # A message that the broker did not confirm counts as not sent.
+        broker_transport_options={"confirm_publish": True},
+        worker_hijack_root_logger=False,
+    )
+    for module in pkgutil.iter_modules(tasks.__path__):
+        body = import_module(f"{tasks.__name__}.{module.name}").run
+        app.task(name=f"system.{module.name}", bind=True, shared=False)(body)
+    connect(app)
+    return app
+
+
+def run_worker(
+    kind: str, broker_url: str, concurrency: int | None = None, pool: str = "prefork", options: Sequence[str] = ()
+) -> None:
+    """Serve the queues of one kind of system task until told to stop; ``kind`` is one of ``KINDS``.
+
+    ``options`` are further options of ``celery worker``. The hard time limit holds in the ``prefork`` pool only.
+    """
+    processes = concurrency or _CONCURRENCY[kind]
+    arguments = ["worker", "-Q", ",".join(KINDS[kind]), "-P", pool, "-n", f"baton-{kind}@%h", "-E", *options]
+    if processes:
+        arguments += ["-c", str(processes)]
+    system_app(broker_url).worker_main(arguments)

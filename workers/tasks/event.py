@@ -1,0 +1,86 @@
+"""EVENT: publishes the task's input as a message (Conductor 3.13)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import msgspec
+from kombu.connection import Connection
+from kombu.pools import producers
+
+from engine.masking import masked
+from engine.model.payload import Json
+from engine.wire.message import STATUS_EXCHANGE, Message
+from workers.failure import TaskFailure
+
+#: Seconds to reach another broker.
+_CONNECT_SECONDS: Final = 5.0
+#: Bytes; what AMQP allows for a routing key.
+_LONGEST_KEY: Final = 255
+
+
+def run(task: Any, /, **payload: Json) -> dict[str, Json]:
+    """Publish the payload and return it; on failure the output is filled as well.
+
+    ``event_produced`` is where to: ``conductor:<workflow>:<name>`` for event handlers of our own (on the status
+    exchange, with the routing key ``event.`` and the sink), ``amqp_queue:<name>`` and
+    ``amqp_exchange:<name>?routingKey=<key>`` on the engine's broker, or the URL of another broker that kombu can
+    reach, with the queue behind ``#``: ``redis://host:6379/0#orders``. The message id is the task's id, so a repeated
+    delivery can be recognised.
+    """
+    sink, task_id = str(payload.get("event_produced") or ""), task.request.id
+    try:
+        if "://" in sink:
+            _publish_elsewhere(sink, payload, task_id)
+        else:
+            task.backend.publish(_message(sink, payload, task_id))
+    except Exception as error:
+        reason = f"Error loading queue:{sink}, for task:{task_id}, error: {error}"
+        raise TaskFailure(masked(reason), payload) from error
+    return payload
+
+
+def _message(sink: str, payload: dict[str, Json], task_id: str) -> Message:
+    """Return the message for the engine's own broker."""
+    kind, colon, rest = sink.partition(":")
+    if not colon:
+        raise ValueError(f"Illegal event {sink}")
+    name, _, query = rest.partition("?")
+    exchange, key = "", name
+    match kind:
+        case "conductor":
+            exchange, key = STATUS_EXCHANGE, f"event.{sink}"
+        case "amqp_queue":
+            pass
+        case "amqp_exchange":
+            exchange, key = name, parse_qs(query).get("routingKey", [""])[0]
+        case _:
+            raise ValueError(f"Unknown queue type {kind}")
+    if kind != "conductor" and not name:
+        raise ValueError(f"Illegal event {sink}")
+    if len(key.encode()) > _LONGEST_KEY:
+        raise ValueError(f"the name is longer than {_LONGEST_KEY} bytes")
+    return Message(queue=key, exchange=exchange, body=msgspec.json.encode(payload), message_id=task_id)
+
+
+def _publish_elsewhere(sink: str, payload: dict[str, Json], task_id: str) -> None:
+    """Publish to a queue of another broker; connections are kept."""
+    url, _, queue = sink.partition("#")
+    if not queue:
+        raise ValueError("name the queue behind a '#', as in redis://host:6379/0#orders")
+    with (
+        Connection(url, connect_timeout=_CONNECT_SECONDS) as connection,  # type: ignore[no-untyped-call]
+        producers[connection].acquire(block=True, timeout=_CONNECT_SECONDS) as producer,
+    ):
+        producer.publish(
+            msgspec.json.encode(payload),
+            routing_key=queue,
+            content_type="application/json",
+            content_encoding="utf-8",
+            message_id=task_id,
+            declare=[connection.SimpleQueue(queue).queue] if not url.startswith("amqp") else [],
+            mandatory=True,
+            retry=True,
+            retry_policy={"max_retries": 2},
+        )
