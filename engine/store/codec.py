@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -12,19 +13,30 @@ from engine.model.payload import Json
 #: Stands where a character cannot be stored: U+FFFD, Unicode's own replacement character.
 REPLACEMENT: Final = "\ufffd"
 
-_encode = msgspec.json.Encoder().encode
+#: The largest number that a column can hold.
+LARGEST: Final = 2**63 - 1
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_encode = msgspec.json.Encoder(enc_hook=_plain).encode
 _decode = msgspec.json.Decoder().decode
 
 
 def encode(value: Json) -> str:
     """Return ``value`` as JSON text; keys keep their order.
 
-    Half characters (lone surrogates) are written as escapes, which every database keeps.
+    Half characters (lone surrogates) are written as escapes, which every database keeps; NaN and Infinity as null.
     """
     try:
         return _encode(value).decode()
     except (UnicodeEncodeError, OverflowError):
-        return json.dumps(value, separators=(",", ":"))
+        finite = json.loads(json.dumps(value, default=_plain), parse_constant=lambda _: None)
+        return json.dumps(finite, separators=(",", ":"))
 
 
 def decode(text: str | bytes) -> Json:

@@ -26,13 +26,19 @@ class Save(Struct, frozen=True, kw_only=True):
     """What one workflow's decision changes.
 
     ``loaded_version`` is the ``version_no`` it was decided from, None for a new run. ``workflow.version_no`` is
-    already the next number. ``inserted`` are new task rows, ``updated`` existing ones, both whole.
+    already the next number. ``inserted`` are new task rows, ``updated`` existing ones, both whole; what a run or a
+    task is by birth (name, parent, reference, place in the flow, attempt) never changes afterwards.
+
+    ``before`` and ``tasks_before`` (by seq) are what the decision was made from, where the caller still holds it:
+    payloads that are the very same objects as before are then not written again, however large they are.
     """
 
     workflow: Workflow
     loaded_version: int | None
     inserted: Sequence[Task] = ()
     updated: Sequence[Task] = ()
+    before: Workflow | None = None
+    tasks_before: Mapping[int, Task] = {}
 
 
 class Due(Struct, frozen=True):
@@ -126,6 +132,10 @@ class Transaction(Protocol):
 
     def unregister_task(self, name: str) -> bool:
         """Forget a task definition; False when there was none."""
+        ...
+
+    def catalog_version(self) -> str:
+        """Return a mark that differs once any definition of a workflow or task was registered or forgotten."""
         ...
 
     # housekeeping

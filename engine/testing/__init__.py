@@ -1,1 +1,1 @@
-"""What users import to test a workflow: everything in memory, and a clock that stands still until told."""
+"""What people import to test a workflow: in-memory store and broker, a clock that is set by hand, and a harness."""

@@ -37,6 +37,7 @@ class _Tables:
         self.snapshots: dict[str, WorkflowDef] = {}
         self.workflow_defs: dict[tuple[str, int], WorkflowDef] = {}
         self.task_defs: dict[str, TaskDef] = {}
+        self.catalog: dict[str, int] = {"version": 0}
         self.queues: dict[str, Instant] = {}
         self.settings: dict[str, str] = {}
         self.living: dict[str, Instant] = {}
@@ -196,6 +197,7 @@ class _Definitions:
         if key in self._tables.workflow_defs and not overwrite:
             return False
         self._journal.put(self._tables.workflow_defs, key, definition)
+        self._catalog_changed()
         return True
 
     def workflow_def(self, name: str, version: int | None) -> WorkflowDef | None:
@@ -210,12 +212,14 @@ class _Definitions:
 
     def unregister_workflow(self, name: str, version: int) -> bool:
         """See ``Transaction.unregister_workflow``."""
+        self._catalog_changed()
         return self._journal.drop(self._tables.workflow_defs, (name, version))
 
     def register_tasks(self, definitions: Sequence[TaskDef]) -> None:
         """See ``Transaction.register_tasks``."""
         for definition in definitions:
             self._journal.put(self._tables.task_defs, definition.name, definition)
+        self._catalog_changed()
 
     def task_defs(self, names: Collection[str] | None = None) -> dict[str, TaskDef]:
         """See ``Transaction.task_defs``."""
@@ -224,7 +228,16 @@ class _Definitions:
 
     def unregister_task(self, name: str) -> bool:
         """See ``Transaction.unregister_task``."""
+        self._catalog_changed()
         return self._journal.drop(self._tables.task_defs, name)
+
+    def catalog_version(self) -> str:
+        """See ``Transaction.catalog_version``."""
+        return str(self._tables.catalog["version"])
+
+    def _catalog_changed(self) -> None:
+        catalog = self._tables.catalog
+        self._journal.put(catalog, "version", catalog["version"] + 1)
 
 
 class MemoryTransaction(_Runs, _Definitions):

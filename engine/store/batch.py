@@ -1,0 +1,47 @@
+"""What each database does in its own way: writing many rows with one statement, and a few words of SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Column, ColumnElement, Connection, Table
+
+from engine.model.execution import Task, Workflow
+from engine.store.port import Save
+
+
+class Batch(Protocol):
+    """Writes a batch with a constant number of statements, however many runs it holds."""
+
+    def load(self, connection: Connection, table: Table, names: Sequence[str], ids: Sequence[str]) -> Sequence[Any]:
+        """Return these columns of all rows that belong to these runs, by the table's primary key."""
+        ...
+
+    def insert_workflows(self, connection: Connection, workflows: Sequence[Workflow]) -> set[str]:
+        """Write new runs; return the ids of those that did not exist."""
+        ...
+
+    def update_workflows(self, connection: Connection, saves: Sequence[Save]) -> set[str]:
+        """Write over runs that are still at the version they were loaded at; return the ids of those."""
+        ...
+
+    def insert_tasks(self, connection: Connection, tasks: Sequence[Task]) -> None:
+        """Write new tasks."""
+        ...
+
+    def update_tasks(self, connection: Connection, tasks: Sequence[Task], before: Sequence[Task | None]) -> None:
+        """Write over existing tasks; ``before`` has for each what it was made from, where that is known."""
+        ...
+
+    def insert(self, table: Table) -> Any:
+        """Return an INSERT that can be told what to do on a conflict."""
+        ...
+
+    def among(self, column: Column[str], values: Collection[str]) -> ColumnElement[bool]:
+        """Return the condition that a column is one of these values, however many there are."""
+        ...
+
+    def take_turns(self, connection: Connection, subject: str) -> None:
+        """Wait until no other transaction holds this subject; hold it until this one ends."""
+        ...

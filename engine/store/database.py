@@ -1,0 +1,110 @@
+"""Opening a database by its URL, and telling its faults apart from ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import sqlalchemy
+from psycopg.types.string import TextLoader
+from sqlalchemy import URL, Connection, QueuePool, event, exc, make_url
+
+from engine.errors import BadConfiguration, StoreUnavailable
+
+#: Seconds until an unreachable server, a free connection or another writer's lock is given up on.
+WAIT_SECONDS: Final = 30
+
+#: Every statement of the store has an index made for it. Plans are made once and never again, and one made while a
+#: table is still empty must be right for a full one: so the planner is not to guess from sizes.
+_POSTGRES_SESSION: Final = (
+    "SET plan_cache_mode = force_generic_plan",
+    "SET enable_seqscan = off",
+    "SET enable_hashjoin = off",
+    "SET enable_mergejoin = off",
+    "SET jit = off",
+)
+
+#: ``synchronous = NORMAL`` keeps the file sound through a power cut, but may lose the last commits.
+_SQLITE_SESSION: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = ON",
+    f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}",
+)
+
+#: What the drivers say of a database whose tables are missing or older than this code.
+_OLD_SCHEMA: Final = ("no such table", "no such column", "has no column", "UndefinedTable", "UndefinedColumn")
+
+
+def read_url(url: str) -> URL:
+    """Return the URL with the driver that Baton uses; raise ``BadConfiguration`` when it names no such database."""
+    try:
+        parsed = make_url(url)
+    except (exc.ArgumentError, ValueError):
+        raise BadConfiguration(["The database URL cannot be read; it looks like postgresql://user@host/name"]) from None
+    kind = parsed.get_backend_name()
+    if kind in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if kind == "sqlite":
+        return parsed.set(drivername="sqlite+pysqlite")
+    raise BadConfiguration([f"The database URL begins with {kind}: Baton keeps its runs in postgresql or sqlite"])
+
+
+def open_database(url: str, pool_size: int) -> sqlalchemy.Engine:
+    """Return a pool of connections; none is opened yet. SQLite always has one: its transactions follow one another."""
+    parsed = read_url(url)
+    shared: dict[str, Any] = {"poolclass": QueuePool, "max_overflow": 0, "pool_timeout": WAIT_SECONDS}
+    if parsed.get_backend_name() == "sqlite":
+        database = sqlalchemy.create_engine(
+            parsed, pool_size=1, connect_args={"check_same_thread": False, "timeout": WAIT_SECONDS}, **shared
+        )
+        event.listen(database, "connect", _greet_sqlite)
+        event.listen(database, "begin", _begin_immediate)
+        return database
+    options = {"connect_timeout": WAIT_SECONDS, "application_name": "baton"}
+    connect_args = {key: value for key, value in options.items() if key not in parsed.query}
+    database = sqlalchemy.create_engine(parsed, pool_size=pool_size, connect_args=connect_args, **shared)
+    event.listen(database, "connect", _greet_postgres)
+    return database
+
+
+def _greet_sqlite(connection: Any, _: object) -> None:
+    # The driver would otherwise begin transactions by itself, and only at the first write.
+    connection.isolation_level = None
+    for statement in _SQLITE_SESSION:
+        connection.execute(statement)
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # A transaction that reads first and writes later could find that somebody else has written meanwhile.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _greet_postgres(connection: Any, _: object) -> None:
+    # Payloads are decoded by the codec, the same for every database.
+    connection.adapters.register_loader("json", TextLoader)
+    for statement in _POSTGRES_SESSION:
+        connection.execute(statement)
+    connection.commit()
+
+
+@contextmanager
+def faults_told_apart(database: sqlalchemy.Engine) -> Iterator[None]:
+    """Turn what the database does to us into ``StoreUnavailable``; let mistakes of our own pass."""
+    try:
+        yield
+    except exc.TimeoutError as error:
+        raise StoreUnavailable(f"No connection to {_name(database)} became free in {WAIT_SECONDS} s") from error
+    except exc.DBAPIError as error:
+        if any(sign in f"{type(error.orig).__name__}: {error.orig}" for sign in _OLD_SCHEMA):
+            raise StoreUnavailable(
+                f"The tables of {_name(database)} are missing or older than this version: run `baton migrate`"
+            ) from error
+        if error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError):
+            raise StoreUnavailable(f"The database {_name(database)} did not answer: {error.orig}") from error
+        raise
+
+
+def _name(database: sqlalchemy.Engine) -> str:
+    return database.url.render_as_string(hide_password=True)

@@ -1,0 +1,124 @@
+"""Definitions: registered ones by name and version, and the snapshots that runs point at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Connection, Text, cast, delete, select
+
+from engine.model.definition import TaskDef, WorkflowDef
+from engine.store.batch import Batch
+from engine.store.codec import LARGEST, decode, encode, storable
+from engine.store.schema import definition, setting, task_definition, workflow_definition
+
+#: The setting that counts changes of the registry.
+CATALOG: Final = "catalog"
+
+
+class Definitions:
+    """The part of a transaction that keeps definitions."""
+
+    def __init__(self, connection: Connection, batch: Batch) -> None:
+        self._connection = connection
+        self._batch = batch
+
+    def put_snapshot(self, snapshots: Mapping[str, WorkflowDef]) -> None:
+        """See ``Transaction.put_snapshot``."""
+        rows = [{"hash": key, "body": encode(each.to_json())} for key, each in sorted(snapshots.items())]
+        if rows:
+            self._connection.execute(self._batch.insert(definition).on_conflict_do_nothing(), rows)
+
+    def snapshots(self, hashes: Collection[str]) -> dict[str, WorkflowDef]:
+        """See ``Transaction.snapshots``."""
+        query = select(definition.c.hash, definition.c.body).where(self._batch.among(definition.c.hash, hashes))
+        return {key: _workflow(body) for key, body in self._connection.execute(query)}
+
+    def register_workflow(self, definition: WorkflowDef, *, overwrite: bool) -> bool:
+        """See ``Transaction.register_workflow``."""
+        body = encode(definition.to_json())
+        put = self._batch.insert(workflow_definition).values(
+            name=storable(definition.name), version=definition.version, body=body
+        )
+        key = workflow_definition.primary_key
+        put = (
+            put.on_conflict_do_update(index_elements=key, set_={"body": body})
+            if overwrite
+            else (put.on_conflict_do_nothing(index_elements=key))
+        )
+        stored = self._changed(put)
+        if stored:
+            self._count_change()
+        return stored
+
+    def workflow_def(self, name: str, version: int | None) -> WorkflowDef | None:
+        """See ``Transaction.workflow_def``."""
+        columns = workflow_definition.c
+        if version is not None and abs(version) > LARGEST:
+            return None
+        query = select(columns.body).where(columns.name == storable(name)).order_by(columns.version.desc()).limit(1)
+        if version is not None:
+            query = query.where(columns.version == version)
+        body = self._connection.scalar(query)
+        return None if body is None else _workflow(body)
+
+    def workflow_defs(self) -> tuple[WorkflowDef, ...]:
+        """See ``Transaction.workflow_defs``."""
+        columns = workflow_definition.c
+        query = select(columns.name, columns.version, columns.body)
+        rows = sorted(self._connection.execute(query), key=lambda row: (row.name, row.version))
+        return tuple(_workflow(row.body) for row in rows)
+
+    def unregister_workflow(self, name: str, version: int) -> bool:
+        """See ``Transaction.unregister_workflow``."""
+        columns = workflow_definition.c
+        if abs(version) > LARGEST:
+            return False
+        key = (columns.name == storable(name), columns.version == version)
+        return self._forget(delete(workflow_definition).where(*key))
+
+    def register_tasks(self, definitions: Sequence[TaskDef]) -> None:
+        """See ``Transaction.register_tasks``."""
+        if not definitions:
+            return
+        # One row for each name, in one order everywhere: two registrations at a time then wait for each other.
+        last = {storable(each.name): each for each in definitions}
+        rows = [{"name": name, "body": encode(each.to_json())} for name, each in sorted(last.items())]
+        put = self._batch.insert(task_definition)
+        put = put.on_conflict_do_update(index_elements=["name"], set_={"body": put.excluded.body})
+        self._connection.execute(put, rows)
+        self._count_change()
+
+    def task_defs(self, names: Collection[str] | None = None) -> dict[str, TaskDef]:
+        """See ``Transaction.task_defs``."""
+        columns = task_definition.c
+        query = select(columns.name, columns.body)
+        if names is not None:
+            query = query.where(self._batch.among(columns.name, names))
+        return {name: TaskDef.model_validate(decode(body)) for name, body in self._connection.execute(query)}
+
+    def unregister_task(self, name: str) -> bool:
+        """See ``Transaction.unregister_task``."""
+        return self._forget(delete(task_definition).where(task_definition.c.name == storable(name)))
+
+    def catalog_version(self) -> str:
+        """See ``Transaction.catalog_version``."""
+        return self._connection.scalar(select(setting.c.value).where(setting.c.key == CATALOG)) or "0"
+
+    def _forget(self, statement: Any) -> bool:
+        gone = self._changed(statement)
+        if gone:
+            self._count_change()
+        return gone
+
+    def _changed(self, statement: Any) -> bool:
+        return self._connection.execute(statement).rowcount > 0
+
+    def _count_change(self) -> None:
+        put = self._batch.insert(setting).values(key=CATALOG, value="1")
+        next_number = cast(cast(setting.c.value, BigInteger) + 1, Text)
+        self._connection.execute(put.on_conflict_do_update(index_elements=["key"], set_={"value": next_number}))
+
+
+def _workflow(body: str) -> WorkflowDef:
+    return WorkflowDef.model_validate(decode(body))

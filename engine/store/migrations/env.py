@@ -1,0 +1,11 @@
+"""What Alembic runs: the steps of a migration, inside the transaction that it is given."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from engine.store.schema import metadata
+
+# `migrate` opens the connection, so that this never sees a URL with a password.
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True)
+context.run_migrations()

@@ -1,0 +1,150 @@
+"""Runs and tasks as rows: which column holds which field, and rows back into values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from operator import attrgetter
+from typing import Any, Final, Generic, TypeVar
+
+from sqlalchemy import BigInteger, Boolean, Table
+
+from engine.model.execution import Task, Workflow
+from engine.model.payload import Json
+from engine.model.status import TaskStatus, WorkflowStatus
+from engine.store import schema
+from engine.store.codec import decode, encode, storable
+from engine.store.schema import JsonText
+
+_R = TypeVar("_R", Workflow, Task)
+
+#: One column of a batch: values as the database takes them.
+Values = Sequence[Any]
+
+_IDENTITY_OF_WORKFLOW: Final = frozenset(
+    {"id", "name", "parent_id", "parent_task_id", "depth", "created_by", "event", "idempotency_key"}
+)
+_IDENTITY_OF_TASK: Final = frozenset(
+    {"workflow_id", "seq", "ref", "type", "name", "parent", "branch", "position", "iteration", "attempt", "retry_of"}
+)
+#: Payloads of people's data, which may be large: left alone when they are still the same object.
+_LARGE: Final = frozenset({"input", "output", "variables", "task_to_domain", "own_definition"})
+
+
+class Field:
+    """One field of a record and the column that holds it."""
+
+    def __init__(self, table: Table, name: str) -> None:
+        self.name = name
+        kind = table.c[name].type
+        self.is_json = isinstance(kind, JsonText)
+        self.is_flag = isinstance(kind, Boolean)
+        self.is_number = isinstance(kind, BigInteger)
+        self.is_text = not (self.is_json or self.is_flag or self.is_number)
+        #: An update may leave the column as it is, which NULL stands for.
+        self.may_stay = name in _LARGE
+        #: A task without a definition of its own is not one with an empty definition.
+        self.empty_is_null = name != "own_definition"
+
+    def values(self, column: Values) -> Values:
+        """Return a new row's values as the database takes them; what is empty is NULL."""
+        if self.is_json:
+            return [None if value is None or (self.empty_is_null and not value) else encode(value) for value in column]
+        return _texts(column) if self.is_text else column
+
+    def changed(self, column: Values, before: Values) -> Values:
+        """Return an existing row's values; NULL for a large payload that is still the object it was."""
+        if not self.may_stay:
+            return self.values(column)
+        return [None if new is old else encode(new) for new, old in zip(column, before, strict=True)]
+
+
+def _texts(column: Values) -> Values:
+    whole = "".join(filter(None, column))
+    if whole.isascii() and "\0" not in whole:
+        return column
+    return [text and storable(text) for text in column]
+
+
+def _object(text: str | None) -> Json:
+    return decode(text) if text is not None else {}
+
+
+def _optional(text: str | None) -> Json:
+    return decode(text) if text is not None else None
+
+
+def _list(text: str | None) -> Json:
+    return decode(text) if text is not None else ()
+
+
+def _tuple(text: str | None) -> Json:
+    return tuple(decode(text)) if text is not None else ()
+
+
+#: How a column is read; the others come as they are.
+_READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "input": _object,
+    "output": _object,
+    "variables": _object,
+    "task_to_domain": _object,
+    "own_definition": _optional,
+    "unconfirmed": _list,
+    "failed_refs": _tuple,
+    "failed_names": _tuple,
+    "retried": bool,
+    "executed": bool,
+    "dispatched": bool,
+}
+
+#: Stands for a payload that was never seen before.
+_UNKNOWN: Final = object()
+
+
+class Record(Generic[_R]):
+    """One kind of row: all its fields, those that may change, and the way there and back."""
+
+    def __init__(self, kind: type[_R], status: type[StrEnum], table: Table, identity: frozenset[str]) -> None:
+        self._kind: Callable[..., _R] = kind
+        self.table = table
+        self.names: Final[tuple[str, ...]] = kind.__struct_fields__
+        self.fields: Final = tuple(Field(table, name) for name in self.names)
+        self.changing: Final = tuple(field for field in self.fields if field.name not in identity)
+        self._all = attrgetter(*self.names)
+        self._changing = attrgetter(*(field.name for field in self.changing))
+        statuses: dict[str, Any] = {each.value: each for each in status}
+        readers: dict[str, Callable[[Any], Any]] = {**_READERS, "status": statuses.__getitem__}
+        self._readers = [(place, readers[name]) for place, name in enumerate(self.names) if name in readers]
+
+    def columns(self, records: Iterable[Any]) -> list[Values]:
+        """Return new records column by column, in the order of ``fields``."""
+        rows = zip(*map(self._all, records), strict=True)
+        return [field.values(column) for field, column in zip(self.fields, rows, strict=True)]
+
+    def field(self, name: str) -> Field:
+        """Return the field of this name."""
+        return self.fields[self.names.index(name)]
+
+    def changes(self, records: Iterable[Any], before: Iterable[Any]) -> list[Values]:
+        """Return what to write over existing records, column by column in the order of ``changing``.
+
+        ``before`` has for each record what it was made from, or None.
+        """
+        rows = zip(*map(self._changing, records), strict=True)
+        nothing = (_UNKNOWN,) * len(self.changing)
+        old = zip(*(nothing if record is None else self._changing(record) for record in before), strict=True)
+        return [field.changed(*pair) for field, *pair in zip(self.changing, rows, old, strict=True)]
+
+    def read(self, rows: Sequence[Sequence[Any]]) -> list[_R]:
+        """Return the records of rows whose columns stand in the order of ``names``."""
+        if not rows:
+            return []
+        columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+        for place, reader in self._readers:
+            columns[place] = map(reader, columns[place])
+        kind, names = self._kind, self.names
+        return [kind(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+
+
+WORKFLOW: Final = Record(Workflow, WorkflowStatus, schema.workflow, _IDENTITY_OF_WORKFLOW)
+TASK: Final = Record(Task, TaskStatus, schema.task, _IDENTITY_OF_TASK)

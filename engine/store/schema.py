@@ -1,0 +1,247 @@
+"""The tables: what is kept of runs, definitions and the machinery around them.
+
+Times are microseconds since the epoch, 0 meaning never. A column named like a field of ``Workflow`` or ``Task`` holds
+that field; an empty payload is NULL or ``{}``, which mean the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.types import TypeEngine, UserDefinedType
+
+from engine.model.status import OPEN_WORKFLOW
+
+metadata: Final = MetaData()
+
+
+class JsonText(UserDefinedType[str]):
+    """JSON as the text it was written as: ``json`` on Postgres, TEXT on SQLite.
+
+    Not ``jsonb``, which orders keys anew, refuses NUL characters and costs more to write.
+    """
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """Return the type's name wherever no better one is known."""
+        return "TEXT"
+
+    def compare_against_backend(self, _dialect: Any, found: TypeEngine[Any]) -> bool:
+        """Tell Alembic whether a column of this type is what the database has."""
+        return str(found) in {"TEXT", "JSON"}
+
+
+@compiles(JsonText, "postgresql")
+def _json_on_postgres(*_: Any, **__: Any) -> str:
+    return "JSON"
+
+
+#: Ids sort by their bytes everywhere: cheaper to compare, and the same order in Postgres, SQLite and Python.
+_ID: Final = Text().with_variant(Text(collation="C"), "postgresql")
+
+#: Rowids of SQLite count by themselves only where the type is INTEGER.
+_SERIAL: Final = BigInteger().with_variant(Integer(), "sqlite")
+
+#: What open runs have in common; written out, as an index's condition must be.
+OPEN_RUNS: Final = "status IN ({})".format(", ".join(f"'{status}'" for status in sorted(OPEN_WORKFLOW)))
+
+
+def _text(name: str, *, optional: bool = False) -> Column[str]:
+    return Column(name, Text(), nullable=optional)
+
+
+def _id(name: str) -> Column[str]:
+    return Column(name, _ID, nullable=True)
+
+
+def _json(name: str) -> Column[str]:
+    return Column(name, JsonText(), nullable=True)
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, BigInteger(), nullable=False, server_default=text("0"))
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean(), nullable=False)
+
+
+workflow: Final = Table(
+    "workflow",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _text("name"),
+    _number("version"),
+    _text("definition_hash"),
+    _text("status"),
+    _number("version_no"),
+    _number("wake_at"),
+    #: When the timekeeper last rang; the one column that the decider does not write.
+    _number("rung_at"),
+    _json("unconfirmed"),
+    _number("last_seq"),
+    _json("input"),
+    _json("output"),
+    _json("variables"),
+    _json("task_to_domain"),
+    _text("correlation_id", optional=True),
+    _number("priority"),
+    _id("parent_id"),
+    _id("parent_task_id"),
+    _number("depth"),
+    _text("created_by", optional=True),
+    _text("event", optional=True),
+    _text("idempotency_key", optional=True),
+    _number("created_at"),
+    _number("updated_at"),
+    _number("ended_at"),
+    _number("last_retried_at"),
+    _text("reason", optional=True),
+    _id("failed_task_id"),
+    _json("failed_refs"),
+    _json("failed_names"),
+    _id("failure_workflow_id"),
+    # Room on each page, so that a save writes the new row beside the old one and touches no index.
+    postgresql_with={"fillfactor": "70"},
+)
+
+_OPEN: Final[dict[str, Any]] = {"postgresql_where": text(OPEN_RUNS), "sqlite_where": text(OPEN_RUNS)}
+Index("workflow_due", workflow.c.wake_at, **_OPEN)
+Index("workflow_open", workflow.c.id, **_OPEN)
+Index("workflow_newest", workflow.c.created_at, workflow.c.id)
+Index("workflow_newest_by_name", workflow.c.name, workflow.c.created_at, workflow.c.id)
+Index("workflow_newest_by_status", workflow.c.status, workflow.c.created_at, workflow.c.id)
+for _column, _name in (
+    (workflow.c.correlation_id, "workflow_by_correlation"),
+    (workflow.c.parent_id, "workflow_children"),
+):
+    _present = text(f"{_column.name} IS NOT NULL")
+    Index(_name, _column, postgresql_where=_present, sqlite_where=_present)
+
+#: The key leads to a run's tasks in order; a second index would make every task's save write it too.
+task: Final = Table(
+    "task",
+    metadata,
+    Column("workflow_id", _ID, nullable=False),
+    Column("seq", BigInteger(), nullable=False),
+    _text("ref"),
+    _text("type"),
+    _text("name"),
+    _number("parent"),
+    _text("branch"),
+    _number("position"),
+    _number("iteration"),
+    _number("attempt"),
+    _number("retry_of"),
+    _flag("retried"),
+    _flag("executed"),
+    _text("status"),
+    _json("input"),
+    _json("output"),
+    _text("reason", optional=True),
+    _text("queue"),
+    _text("domain", optional=True),
+    _text("worker", optional=True),
+    _number("polls"),
+    _number("callback_after_seconds"),
+    _number("first_scheduled_at"),
+    _number("scheduled_at"),
+    _number("visible_at"),
+    _flag("dispatched"),
+    _number("started_at"),
+    _number("updated_at"),
+    _number("ended_at"),
+    _number("due_at"),
+    _id("child_id"),
+    _json("own_definition"),
+    PrimaryKeyConstraint("workflow_id", "seq"),
+    postgresql_with={"fillfactor": "80"},
+)
+
+#: Snapshots that runs point at.
+definition: Final = Table(
+    "definition",
+    metadata,
+    Column("hash", Text(), primary_key=True),
+    Column("body", JsonText(), nullable=False),
+)
+
+workflow_definition: Final = Table(
+    "workflow_definition",
+    metadata,
+    Column("name", Text(), nullable=False),
+    Column("version", BigInteger(), nullable=False),
+    Column("body", JsonText(), nullable=False),
+    PrimaryKeyConstraint("name", "version"),
+)
+
+task_definition: Final = Table(
+    "task_definition",
+    metadata,
+    Column("name", Text(), primary_key=True),
+    Column("body", JsonText(), nullable=False),
+)
+
+#: The audit trail.
+request_log: Final = Table(
+    "request_log",
+    metadata,
+    Column("id", _SERIAL, Identity(always=True), primary_key=True),
+    Column("workflow_id", _ID, nullable=False),
+    _text("event_id"),
+    _number("at"),
+    _text("verb"),
+    _json("arguments"),
+    _text("asked_by", optional=True),
+    _flag("granted"),
+    _number("code"),
+    _text("message"),
+    _json("result"),
+)
+Index("request_log_of_workflow", request_log.c.workflow_id, request_log.c.id)
+
+setting: Final = Table(
+    "setting",
+    metadata,
+    Column("key", Text(), primary_key=True),
+    _text("value"),
+)
+
+#: Every queue that tasks were published to, and when it was last seen without ready messages.
+queue: Final = Table(
+    "queue",
+    metadata,
+    Column("name", Text(), primary_key=True),
+    _number("empty_at"),
+)
+
+#: Deciders that share the partitions, each until when it counts as alive.
+lease_owner: Final = Table(
+    "lease_owner",
+    metadata,
+    Column("owner", Text(), primary_key=True),
+    _number("alive_until"),
+)
+
+partition_lease: Final = Table(
+    "partition_lease",
+    metadata,
+    Column("partition", Integer(), primary_key=True, autoincrement=False),
+    Column("owner", Text(), ForeignKey("lease_owner.owner", ondelete="CASCADE"), nullable=False),
+)

@@ -1,0 +1,66 @@
+"""Listing runs, and counting them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, select, text
+
+from engine.model.execution import Workflow
+from engine.model.payload import JsonObject
+from engine.model.status import OPEN_TASK
+from engine.store.codec import storable
+from engine.store.port import WorkflowQuery
+from engine.store.records import WORKFLOW
+from engine.store.schema import OPEN_RUNS, task, workflow
+
+
+class Search:
+    """The part of a transaction that looks across runs."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def find(self, query: WorkflowQuery) -> tuple[int, tuple[Workflow, ...]]:
+        """See ``Transaction.find``."""
+        conditions = _conditions(query)
+        total = self._connection.scalar(select(func.count()).select_from(workflow).where(*conditions)) or 0
+        page: Any = (
+            select(*(workflow.c[name] for name in WORKFLOW.names))
+            .where(*conditions)
+            .order_by(workflow.c.created_at.desc(), workflow.c.id.desc())
+            .limit(query.size)
+            .offset(query.start)
+        )
+        return total, tuple(WORKFLOW.read(self._connection.execute(page).all()))
+
+    def open_workflow_ids(self, after: str, limit: int) -> tuple[str, ...]:
+        """See ``Transaction.open_workflow_ids``."""
+        ids = workflow.c.id
+        query = select(ids).where(text(OPEN_RUNS), ids > after).order_by(ids).limit(limit)
+        return tuple(self._connection.scalars(query))
+
+    def statistics(self) -> JsonObject:
+        """See ``Transaction.statistics``; tasks are those of open runs, as ``{queue: {status: count}}``."""
+        counted = select(workflow.c.status, func.count()).group_by(workflow.c.status)
+        runs: dict[str, int] = dict(self._connection.execute(counted).tuples().all())
+        open_runs = select(workflow.c.id).where(text(OPEN_RUNS)).subquery()
+        waiting = (
+            select(task.c.queue, task.c.status, func.count())
+            .join(open_runs, open_runs.c.id == task.c.workflow_id)
+            .where(task.c.queue != "", task.c.status.in_(sorted(OPEN_TASK)))
+            .group_by(task.c.queue, task.c.status)
+        )
+        tasks: dict[str, dict[str, int]] = {}
+        for queue, status, count in self._connection.execute(waiting):
+            tasks.setdefault(queue, {})[status] = count
+        return {"workflows": runs, "tasks": tasks}
+
+
+def _conditions(query: WorkflowQuery) -> list[ColumnElement[bool]]:
+    columns = workflow.c
+    equal = {columns.name: query.name, columns.correlation_id: query.correlation_id, columns.parent_id: query.parent_id}
+    conditions = [column == storable(value) for column, value in equal.items() if value is not None]
+    if query.statuses:
+        conditions.append(columns.status.in_(query.statuses))
+    return conditions

@@ -1,0 +1,58 @@
+"""A store on SQLAlchemy: opens transactions and hands out what can be done in one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy
+from sqlalchemy import Connection
+
+from engine.store.batch import Batch
+from engine.store.database import faults_told_apart, open_database
+from engine.store.definitions import Definitions
+from engine.store.executions import Executions
+from engine.store.housekeeping import Housekeeping
+from engine.store.port import Store
+from engine.store.postgres import PostgresBatch
+from engine.store.search import Search
+from engine.store.sqlite import SqliteBatch
+
+
+class SqlTransaction(Executions, Definitions, Housekeeping, Search):
+    """Everything that can be read or written inside one transaction; each room of it is a class of its own."""
+
+    def __init__(self, connection: Connection, batch: Batch) -> None:
+        self._connection = connection
+        self._batch = batch
+
+
+class SqlStore:
+    """Keeps runs and definitions in Postgres or SQLite; safe to use from many threads."""
+
+    def __init__(self, database: sqlalchemy.Engine) -> None:
+        self._database = database
+        self._batch: Batch = SqliteBatch() if database.dialect.name == "sqlite" else PostgresBatch()
+
+    @contextmanager
+    def transaction(self) -> Iterator[SqlTransaction]:
+        """Open a transaction; commits when the block ends, rolls back when it raises.
+
+        Raises ``StoreUnavailable`` when the database cannot be reached, drops the connection or has not got the
+        tables yet.
+        """
+        with faults_told_apart(self._database), self._database.begin() as connection:
+            yield SqlTransaction(connection, self._batch)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.dispose()
+
+
+def open_store(url: str, *, pool_size: int = 5) -> Store:
+    """Return the store at a database URL (``postgresql://…`` or ``sqlite:///…``); nothing is connected yet.
+
+    ``pool_size`` bounds the transactions that can be open at a time; SQLite has one. Raises ``BadConfiguration`` for
+    a URL that no store belongs to.
+    """
+    return SqlStore(open_database(url, pool_size))
