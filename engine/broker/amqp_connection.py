@@ -138,9 +138,11 @@ class AmqpConnection:
         """Say goodbye, so that unacked deliveries are back in their queues when this returns."""
         try:
             self.post(self._pika.close)
+            self._thread.join(_CLOSE_SECONDS)
+            # Still open only when the broker does not answer, as while it is blocked.
+            self.post(lambda: self.end("did not answer the farewell"))
         except BrokerUnavailable:
             return
-        self._thread.join(_CLOSE_SECONDS)
 
     def end(self, what: str) -> None:
         """Count the connection as lost: every waiting call fails with ``BrokerUnavailable``."""

@@ -64,7 +64,7 @@ class Inbox:
         self._wake = wake
         self._arrived: deque[tuple[str, spec.Basic.Deliver, RawProperties, bytes]] = deque()
         self._outstanding = Outstanding()
-        self._consumers: dict[str, str] = {}
+        self._prefetch: dict[str, int] = {}
         self._connection = connection
         #: Queues whose consumer was cancelled by the broker: they were deleted, or have lost their leader.
         self.cancelled: set[str] = set()
@@ -72,23 +72,21 @@ class Inbox:
         self.channel.ask(self._watch_cancellations)
 
     def consume(self, queue: str, prefetch: int) -> None:
-        """Start a consumer; raise ``ChannelClosed`` when the broker refuses."""
+        """Start a consumer, or change its prefetch; raise ``ChannelClosed`` when the broker refuses."""
+        if self._prefetch.get(queue) == prefetch:
+            return
+        self.cancel(queue)
         self.channel.ask(lambda pika, answer: pika.basic_qos(prefetch_count=prefetch, callback=answer))
-        tag = f"baton.{queue}"[:255]
-        deliver = partial(self._deliver, queue)
-        self._consumers[queue] = tag
-        self.channel.ask(
-            lambda pika, answer: pika.basic_consume(
-                queue, on_message_callback=deliver, consumer_tag=tag, callback=answer
-            )
-        )
+        # A queue has one consumer here, so its name serves as the consumer's tag too.
+        start = partial(Channel.basic_consume, on_message_callback=partial(self._deliver, queue), consumer_tag=queue)
+        self._prefetch[queue] = prefetch
+        self.channel.ask(lambda pika, answer: start(pika, queue, callback=answer))
 
     def cancel(self, queue: str) -> None:
         """Stop a consumer and put back what nobody has received yet."""
-        tag = self._consumers.pop(queue, None)
-        if tag is None:
+        if self._prefetch.pop(queue, None) is None:
             return
-        self.channel.ask(lambda pika, answer: pika.basic_cancel(tag, callback=answer))
+        self.channel.ask(lambda pika, answer: pika.basic_cancel(queue, callback=answer))
         with self._wake:
             unread = [arrival[1].delivery_tag for arrival in self._arrived if arrival[0] == queue]
             self._arrived = deque(arrival for arrival in self._arrived if arrival[0] != queue)
@@ -124,9 +122,9 @@ class Inbox:
 
     def _on_cancelled(self, cancel: frame.Method) -> None:
         with self._wake:
-            for queue, tag in self._consumers.items():
-                if tag == cancel.method.consumer_tag:
-                    self.cancelled.add(queue)
+            queue = cancel.method.consumer_tag
+            if self._prefetch.pop(queue, None) is not None:
+                self.cancelled.add(queue)
             self._wake.notify()
 
     def _on_closed(self, reason: ChannelClosed) -> None:
