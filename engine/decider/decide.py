@@ -1,6 +1,6 @@
 """The decision: facts in, new rows and commands out; no I/O, no clock, no chance.
 
-``begin`` makes a run, ``decide`` carries an existing one on, ``give_up`` ends one that cannot be decided. None of them
+``begin`` starts a run, ``decide`` carries an existing one on, ``give_up`` ends one that cannot be decided. None of them
 changes the ``Execution`` it is given: the holder folds the decision in once it is stored. Deciding the same facts
 twice from the same state gives the same decision, ids included, so a crash between deciding and storing costs
 nothing.
@@ -54,10 +54,8 @@ class Decision(Struct, frozen=True):
         return not self.inserted and not self.updated and self.workflow == self.draft.loaded
 
 
-def begin(
-    start: StartWorkflow, definition: WorkflowDef, definition_hash: str, now: Instant, surroundings: Surroundings
-) -> Decision:
-    """Make the run that a start asks for and carry it to its first rest."""
+def new_run(start: StartWorkflow, definition: WorkflowDef, definition_hash: str, now: Instant) -> Execution:
+    """Return the run that a start asks for, before its first step."""
     workflow = Workflow(
         id=start.workflow_id,
         name=definition.name,
@@ -69,7 +67,7 @@ def begin(
         correlation_id=start.correlation_id,
         priority=start.priority,
         parent_id=start.parent_id,
-        parent_task_id=start.parent_task_id,
+        parent_task_id=start.parent_task_id if start.parent_id is not None else None,
         depth=start.depth,
         created_by=start.created_by,
         event=start.event,
@@ -77,19 +75,24 @@ def begin(
         created_at=now,
         updated_at=now,
     )
-    execution = Execution(workflow, definition)
-    execution.fresh = False
-    execution.lists[ROOT] = OpenList(Branch(name="", steps=definition.tasks), "", 1)
-    draft = Draft(execution, now, surroundings)
+    run = Execution(workflow, definition)
+    run.fresh = False
+    run.lists[ROOT] = OpenList(Branch(name="", steps=definition.tasks), "", 1)
+    return run
+
+
+def begin(run: Execution, start: StartWorkflow, now: Instant, surroundings: Surroundings) -> Decision:
+    """Carry a new run to its first rest, and tell whoever asked for it."""
+    draft = Draft(run, now, surroundings)
     draft.wake_by(workflow_deadline(draft))
     draft.command(Announce(0, WorkflowStatus.RUNNING.value))
-    if workflow.parent_id is not None:
-        draft.command(TellParent(started=True))
+    if start.parent_task_id is not None:
+        draft.command(TellParent(start.parent_task_id, started=True))
     walk = Walk(draft)
     walk.agenda.append(Enter(ROOT, 0))
     walk.to_rest()
     if start.reply_to is not None:
-        started = Outcome(granted=True, result={"workflowId": workflow.id})
+        started = Outcome(granted=True, result={"workflowId": run.workflow.id})
         draft.command(Reply(start.reply_to, start.reply_id, started))
     return _decision(draft, {start.event_id: draft.take_commands()}, {})
 

@@ -84,8 +84,8 @@ def end(
         draft.command(StartFailureWorkflow())
     draft.change_workflow(output=result)
     draft.command(Announce(0, status.value))
-    if draft.workflow.parent_id is not None:
-        draft.command(TellParent())
+    if draft.workflow.parent_task_id is not None:
+        draft.command(TellParent(draft.workflow.parent_task_id))
 
 
 def _output(draft: Draft) -> dict[str, Json]:

@@ -28,8 +28,9 @@ class Cancel(Struct, frozen=True):
 
 
 class TellParent(Struct, frozen=True):
-    """Send the parent the news that this run exists (``started``) or has ended."""
+    """Send the task that asked for this run the news that it exists (``started``) or has ended."""
 
+    task_id: str
     started: bool = False
 
 

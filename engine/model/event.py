@@ -33,6 +33,7 @@ class StartWorkflow(Struct, frozen=True, kw_only=True):
     created_by: str | None = None
     event: str | None = None
     parent_id: str | None = None
+    #: The task that asked for the run and is told of its start; without ``parent_id`` the two have no further tie.
     parent_task_id: str | None = None
     depth: int = 0
     reply_to: str | None = None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from engine.model.event import ChildEnded
+from engine.model.execution import Task
+from engine.model.payload import JsonObject
 from engine.tasks.step import At, Complete, Fail, Launch, Step, TaskType
 
 
@@ -19,6 +21,11 @@ class StartWorkflow(TaskType):
         if not isinstance(request, dict) or not (request.get("name") or request.get("workflowDef")):
             return Fail(reason="Missing 'startWorkflow' in input data: it needs at least the name of a workflow")
         return Launch(input=at.task.input)
+
+    def child(self, task: Task) -> JsonObject:
+        """Return what ``startWorkflow`` says."""
+        request: JsonObject = task.input["startWorkflow"]
+        return request
 
     def child_started(self, at: At, child_id: str) -> Step:
         """Complete with the id of the run."""

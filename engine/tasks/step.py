@@ -244,6 +244,10 @@ class TaskType:
         """Answer what happens when the date of a ``Hold`` has come."""
         return Complete(output=at.task.output)
 
+    def child(self, task: Task) -> JsonObject:
+        """Return the StartWorkflowRequest of the run that this task launches, from its stored row alone."""
+        raise NotImplementedError
+
     def child_started(self, at: At, child_id: str) -> Step:
         """Answer what happens when the launched run is stored."""
         return Hold(output={"subWorkflowId": child_id})

@@ -8,6 +8,8 @@ from engine.errors import Fault
 from engine.expression.template import is_expression
 from engine.model.definition import WorkflowTask
 from engine.model.event import ChildEnded
+from engine.model.execution import Task
+from engine.model.payload import JsonObject
 from engine.model.status import TaskStatus, WorkflowStatus
 from engine.tasks.step import At, Complete, Fail, Launch, Step, TaskType, required
 
@@ -56,6 +58,22 @@ class SubWorkflow(TaskType):
                 "idempotencyStrategy": param.idempotency_strategy,
             }
         )
+
+    def child(self, task: Task) -> JsonObject:
+        """Return the request for the child; an empty input becomes the whole of the task's (Conductor 3.9)."""
+        given = task.input
+        definition, priority = given.get("subWorkflowDefinition"), given.get("priority")
+        child_input = given.get("workflowInput") or given
+        if definition:
+            child_input = {**child_input, "_systemMetadata": {"dynamic": True}}
+        return {
+            "name": given.get("subWorkflowName"),
+            "version": given.get("subWorkflowVersion"),
+            "input": child_input,
+            "taskToDomain": given.get("subWorkflowTaskToDomain"),
+            "workflowDef": definition,
+            "priority": priority if isinstance(priority, int) else 0,
+        }
 
     def child_ended(self, at: At, news: ChildEnded) -> Step:
         """End as the child did."""

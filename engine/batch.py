@@ -1,0 +1,212 @@
+"""A batch on the road: what has arrived, sorted by the run it concerns, and what is to be published for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+import msgspec
+from msgspec import Struct, field
+
+from engine.clock import Instant
+from engine.errors import BadDefinition, BadMessage, NotFound, Permanent
+from engine.identifier import new_id
+from engine.log import get_logger
+from engine.model.command import Command, Reply, TellParent
+from engine.model.event import ChildEnded, Event, StartWorkflow, TaskResult
+from engine.model.execution import Workflow, split_task_id
+from engine.model.request import Outcome, Request
+from engine.model.status import TaskStatus, WorkflowStatus
+from engine.wire.dead_letter import bury
+from engine.wire.inbound import decode
+from engine.wire.message import Delivery, Message
+from engine.wire.request_message import CHILD_ENDED_KIND, decode_child_ended, encode_child_ended, encode_outcome
+from engine.wire.start_message import KIND_HEADER, START_KIND, read_start
+
+log = get_logger(__name__)
+
+
+class Group(Struct):
+    """What has arrived about one run: a start, or events in their order."""
+
+    workflow_id: str
+    start: StartWorkflow | None = None
+    start_delivery: Delivery | None = None
+    #: A start that came beside the first: its run exists by the time this one is looked at.
+    start_exists: bool = False
+    events: list[Event] = field(default_factory=list)
+    #: Ids of the events, to take a message that came twice once.
+    seen: set[str] = field(default_factory=set)
+    #: Ids of events that the broker had delivered before.
+    redelivered: set[str] = field(default_factory=set)
+
+    def event_ids(self) -> set[str]:
+        """Return the ids of everything in the group."""
+        return self.seen if self.start is None else {self.start.event_id}
+
+
+class Batch:
+    """What one pass over the road is about; ``groups`` empties as runs are stored, ``outgoing`` fills."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, Group] = {}
+        self.outgoing: list[Message] = []
+        #: Groups that can only be looked at once those of the same run have been stored.
+        self._later: dict[str, list[Group]] = {}
+
+    @classmethod
+    def read(cls, deliveries: Iterable[Delivery], now: Instant) -> Self:
+        """Sort deliveries by run; what cannot be understood is to be buried with the reason (I5)."""
+        batch = cls()
+        for delivery in deliveries:
+            try:
+                said = decode(delivery, new_id)
+            except BadMessage as error:
+                log.warning("message.buried", queue=delivery.queue, reason=str(error))
+                batch.outgoing.append(bury(delivery, str(error), now))
+                continue
+            if isinstance(said, StartWorkflow):
+                batch._add_start(said, delivery)
+            else:
+                batch._add(said, redelivered=delivery.redelivered)
+        return batch
+
+    def _add_start(self, start: StartWorkflow, delivery: Delivery) -> None:
+        first = self.groups.get(start.workflow_id)
+        if first is None:
+            self.groups[start.workflow_id] = Group(start.workflow_id, start=start, start_delivery=delivery)
+        elif first.start is None or first.start.event_id != start.event_id or start.reply_to is not None:
+            late = Group(start.workflow_id, start=start, start_delivery=delivery, start_exists=first.start is not None)
+            self._later.setdefault(start.workflow_id, []).append(late)
+
+    def _add(self, event: Event, *, redelivered: bool) -> None:
+        group = self._group_for_events(event.workflow_id)
+        if event.event_id in group.seen:
+            return
+        group.seen.add(event.event_id)
+        group.events.append(event)
+        if redelivered:
+            group.redelivered.add(event.event_id)
+
+    def _group_for_events(self, workflow_id: str) -> Group:
+        """Return the last group of a run if it holds events; else a new one, to be looked at after it."""
+        later = self._later.get(workflow_id)
+        last = later[-1] if later else self.groups.get(workflow_id)
+        if last is not None and last.start is None:
+            return last
+        fresh = Group(workflow_id)
+        if last is None:
+            self.groups[workflow_id] = fresh
+        else:
+            self._later.setdefault(workflow_id, []).append(fresh)
+        return fresh
+
+    def done_with(self, group: Group) -> None:
+        """Take a group off the list; what else has arrived about the same run takes its place."""
+        del self.groups[group.workflow_id]
+        later = self._later.get(group.workflow_id)
+        if later:
+            self.groups[group.workflow_id] = later.pop(0)
+
+    # answers that need no decision
+
+    def answer(self, request: Request, outcome: Outcome) -> None:
+        """Reply to a request, if it asked for a reply."""
+        self.outgoing += [
+            encode_outcome(command.to, command.reply_id, command.outcome) for command in self.reply(request, outcome)
+        ]
+
+    @staticmethod
+    def reply(request: Request | StartWorkflow, outcome: Outcome) -> tuple[Reply, ...]:
+        """Return the reply to a request as a command; nothing where nobody waits."""
+        return () if request.reply_to is None else (Reply(request.reply_to, request.reply_id, outcome),)
+
+    def refuse_start(self, group: Group, error: Permanent, partitions: int, now: Instant) -> None:
+        """Tell whoever asked for a run that there will be none: the asker, the parent, or else the dead letters."""
+        start, delivery = group.start, group.start_delivery
+        assert start is not None
+        log.warning("start.refused", workflow=start.name, workflow_id=start.workflow_id, reason=str(error))
+        parent = split_task_id(start.parent_task_id) if start.parent_task_id is not None else None
+        if start.reply_to is not None:
+            code = 404 if isinstance(error, NotFound) else 400 if isinstance(error, BadDefinition) else 409
+            outcome = Outcome(granted=False, code=code, message=str(error))
+            self.outgoing.append(encode_outcome(start.reply_to, start.reply_id, outcome))
+        elif parent is not None:
+            self.outgoing.append(encode_child_ended(_refused_child(start, parent, str(error)), partitions))
+        elif delivery is not None:
+            self.outgoing.append(bury(delivery, str(error), now))
+        self.done_with(group)
+
+    def answer_repeated_start(self, start: StartWorkflow, workflow: Workflow) -> tuple[Command, ...]:
+        """Return what is due to whoever starts a run that exists already."""
+        if start.parent_task_id is not None:
+            started = TellParent(start.parent_task_id, started=True)
+            awaited = workflow.parent_task_id == start.parent_task_id
+            ended = workflow.status.is_terminal and awaited
+            return (started, TellParent(start.parent_task_id)) if ended else (started,)
+        strategy = start.idempotency_strategy
+        running = workflow.status.is_open
+        if strategy == "FAIL" or (strategy == "FAIL_ON_RUNNING" and running):
+            message = f"A run with this idempotency key exists: {workflow.id} ({workflow.status})"
+            return self.reply(start, Outcome(granted=False, code=409, message=message))
+        return self.reply(start, Outcome(granted=True, result={"workflowId": workflow.id}))
+
+    # what can never be sent
+
+    @classmethod
+    def from_unsendable(cls, faults: Sequence[tuple[Message, str]]) -> Self:
+        """Return the bad news that messages which the broker refuses mean for their runs."""
+        batch = cls()
+        for message, reason in faults:
+            event = _bad_news(message, reason)
+            log.error("message.unsendable", queue=message.queue, exchange=message.exchange, reason=reason)
+            if event is not None:
+                batch._add(event, redelivered=False)
+        return batch
+
+
+def _refused_child(start: StartWorkflow, parent: tuple[str, int], reason: str) -> ChildEnded:
+    return ChildEnded(
+        event_id=f"{start.workflow_id}/refused",
+        workflow_id=parent[0],
+        seq=parent[1],
+        child_id=start.workflow_id,
+        status=WorkflowStatus.FAILED,
+        reason=reason,
+    )
+
+
+def _bad_news(message: Message, reason: str) -> Event | None:
+    """Return what an unsendable message means for the run that wanted it sent."""
+    kind = message.headers.get(KIND_HEADER)
+    if kind == START_KIND:
+        return _unsendable_start(message, reason)
+    if kind == CHILD_ENDED_KIND:
+        news = decode_child_ended(Delivery(message=message, queue=message.queue))
+        return ChildEnded(
+            event_id=f"{news.event_id}/unsendable",
+            workflow_id=news.workflow_id,
+            seq=news.seq,
+            child_id=news.child_id,
+            status=WorkflowStatus.FAILED,
+            reason=f"The child's output cannot be sent to its parent: {reason}",
+        )
+    parts = split_task_id(str(message.headers.get("id", ""))) if "task" in message.headers else None
+    if parts is None:
+        return None
+    return TaskResult(
+        event_id=f"{parts[1]}/unsendable",
+        workflow_id=parts[0],
+        seq=parts[1],
+        status=TaskStatus.FAILED_WITH_TERMINAL_ERROR,
+        reason=f"The task cannot be sent to its queue: {reason}",
+    )
+
+
+def _unsendable_start(message: Message, reason: str) -> Event | None:
+    try:
+        start = read_start(msgspec.json.decode(message.body), new_id, ours=True)
+    except (BadMessage, msgspec.DecodeError):
+        return None
+    parent = split_task_id(start.parent_task_id) if start.parent_task_id is not None else None
+    return None if parent is None else _refused_child(start, parent, f"The start cannot be sent: {reason}")

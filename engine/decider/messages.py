@@ -1,0 +1,214 @@
+"""What commands look like as messages: built from the rows, so that they can be built again after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import assert_never
+
+import msgspec
+
+from engine.decider.execution import Execution
+from engine.decider.place import definition_of
+from engine.errors import BadMessage
+from engine.model.command import (
+    Announce,
+    Cancel,
+    Command,
+    Dispatch,
+    Reply,
+    StartChild,
+    StartFailureWorkflow,
+    TellParent,
+    WakeSoon,
+)
+from engine.model.event import ChildEnded, ChildStarted, StartWorkflow, Wake
+from engine.model.execution import Task, split_task_id
+from engine.model.payload import Json
+from engine.model.request import Request
+from engine.model.status import TaskStatus, WorkflowStatus
+from engine.tasks import task_type
+from engine.wire.celery_control import encode_revoke
+from engine.wire.celery_message import encode_task
+from engine.wire.conductor import Described, workflow_json
+from engine.wire.message import STATUS_EXCHANGE, Message
+from engine.wire.partition import queue_of
+from engine.wire.request_message import (
+    encode_child_ended,
+    encode_child_started,
+    encode_outcome,
+    encode_request,
+    encode_wake,
+)
+from engine.wire.start_message import encode_start, read_start
+
+
+def messages(run: Execution, command: Command, partitions: int) -> Iterator[Message]:  # noqa: C901  one arm each
+    """Yield what has to be published for a command, as the run's rows are now; nothing where it is out of date."""
+    match command:
+        case Dispatch():
+            task = run.tasks[command.seq]
+            if task.status is TaskStatus.SCHEDULED and task.dispatched:
+                yield _task(run, task, partitions)
+        case StartChild():
+            task = run.tasks[command.seq]
+            if task.status.is_open:
+                yield _child(run, task, partitions)
+        case Cancel():
+            yield from _cancellation(run.tasks[command.seq], partitions)
+        case TellParent():
+            yield _news(run, command, partitions)
+        case StartFailureWorkflow():
+            yield encode_start(_failure_workflow(run))
+        case Announce():
+            yield _announcement(run, command)
+        case WakeSoon():
+            workflow = run.workflow
+            event_id = f"{workflow.id}/soon/{workflow.version_no}"
+            yield encode_wake(Wake(event_id=event_id, workflow_id=workflow.id), partitions)
+        case Reply():
+            yield encode_outcome(command.to, command.reply_id, command.outcome)
+        case _:
+            assert_never(command)
+
+
+def describe(run: Execution, task: Task) -> Described:
+    """Return what Conductor's Task object says beyond the row itself."""
+    config = run.configs[task.seq]
+    return Described(
+        step=config,
+        task_type=task_type(config.type).shown_type(task),
+        task_def_name=task.name,
+        definition=definition_of(config, task),
+    )
+
+
+def _task(run: Execution, task: Task, partitions: int) -> Message:
+    workflow = run.workflow
+    return encode_task(
+        task_id=task.id,
+        name=task.name if task.queue.rpartition(":")[2] == task.name else task.queue,
+        queue=task.queue,
+        input=task.input,
+        workflow_id=workflow.id,
+        reply_to=queue_of(workflow.id, partitions),
+        priority=min(workflow.priority // 10, 9),
+        attempt=task.attempt,
+    )
+
+
+def _child(run: Execution, task: Task, partitions: int) -> Message:
+    """Return the start message of a child, or the news that there is nothing that could be started."""
+    workflow, kind = run.workflow, task_type(run.configs[task.seq].type)
+    assert task.child_id is not None
+    try:
+        start = read_start(dict(kind.child(task)), lambda: str(task.child_id), message_id=task.child_id)
+    except BadMessage as error:
+        refusal = ChildEnded(
+            event_id=f"{task.child_id}/refused",
+            workflow_id=workflow.id,
+            seq=task.seq,
+            child_id=task.child_id,
+            status=WorkflowStatus.FAILED,
+            reason=str(error),
+        )
+        return encode_child_ended(refusal, partitions)
+    start = msgspec.structs.replace(
+        start,
+        event_id=task.child_id,
+        workflow_id=task.child_id,
+        correlation_id=start.correlation_id or workflow.correlation_id,
+        task_to_domain=start.task_to_domain or workflow.task_to_domain,
+        parent_id=workflow.id if kind.awaits_child else None,
+        parent_task_id=task.id,
+        depth=workflow.depth + 1 if kind.awaits_child else 0,
+    )
+    return encode_start(start)
+
+
+def _cancellation(task: Task, partitions: int) -> Iterator[Message]:
+    if task.queue:
+        yield encode_revoke(task.id)
+    elif task.child_id:
+        reason = f"Parent workflow has been terminated with reason: {task.reason}" if task.reason else None
+        yield encode_request(
+            Request(
+                event_id=f"{task.id}/cancel",
+                workflow_id=task.child_id,
+                verb="terminate",
+                arguments={"reason": reason or "Parent workflow has been terminated"},
+                by=task.id,
+            ),
+            partitions,
+        )
+
+
+def _news(run: Execution, command: TellParent, partitions: int) -> Message:
+    workflow = run.workflow
+    parent = split_task_id(command.task_id)
+    assert parent is not None, command.task_id
+    parent_id, seq = parent
+    if command.started:
+        started = ChildStarted(event_id=f"{workflow.id}/started", workflow_id=parent_id, seq=seq, child_id=workflow.id)
+        return encode_child_started(started, partitions)
+    ended = ChildEnded(
+        event_id=f"{workflow.id}/{workflow.status}/{workflow.ended_at}",
+        workflow_id=parent_id,
+        seq=seq,
+        child_id=workflow.id,
+        status=workflow.status,
+        output=workflow.output,
+        reason=workflow.reason,
+    )
+    return encode_child_ended(ended, partitions)
+
+
+def _failure_workflow(run: Execution) -> StartWorkflow:
+    """Return the start of the failure workflow: the original input, and what is known about the failure."""
+    workflow, definition = run.workflow, run.definition
+    assert workflow.failure_workflow_id is not None
+    tasks = [run.tasks[seq] for seq in sorted(run.tasks)]
+    added: dict[str, Json] = {
+        "workflowId": workflow.id,
+        "reason": workflow.reason,
+        "failureStatus": workflow.status.value,
+        "failureTaskId": workflow.failed_task_id,
+        "failedWorkflow": workflow_json(workflow, tasks, definition, lambda task: describe(run, task)),
+    }
+    return StartWorkflow(
+        event_id=workflow.failure_workflow_id,
+        workflow_id=workflow.failure_workflow_id,
+        name=_failure_name(run),
+        version=definition.failure_workflow_version,
+        input={**workflow.input, **added},
+        correlation_id=workflow.correlation_id,
+        task_to_domain=workflow.task_to_domain,
+    )
+
+
+def _failure_name(run: Execution) -> str:
+    """Return the failure workflow's name; ``$workflow.input.<key>`` names an input that holds it (Conductor 1.1)."""
+    name = run.definition.failure_workflow or ""
+    if not name.startswith("$"):
+        return name
+    parts = name.split(".")
+    return str(run.workflow.input.get(parts[2], name)) if len(parts) > 2 else name
+
+
+def _announcement(run: Execution, command: Announce) -> Message:
+    workflow = run.workflow
+    body = {
+        "workflowId": workflow.id,
+        "name": workflow.name,
+        "version": workflow.version,
+        "status": command.status,
+        "correlationId": workflow.correlation_id,
+        "parentWorkflowId": workflow.parent_id,
+        "reason": workflow.reason,
+        "at": workflow.updated_at,
+    }
+    return Message(
+        exchange=STATUS_EXCHANGE,
+        queue=f"workflow.{command.status.lower()}.{workflow.name}",
+        body=msgspec.json.encode(body),
+        transient=True,
+    )

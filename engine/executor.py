@@ -1,0 +1,362 @@
+"""The road: the only way in which a workflow changes.
+
+A batch is what has arrived meanwhile. It is read, the runs it concerns are loaded if they are not at hand, each is
+decided upon, all decisions are saved in one transaction, all commands are published, and only when the broker has
+confirmed them are the deliveries acked (invariant I1). So:
+
+* a crash before the commit: the deliveries come again and are decided as if for the first time;
+* a crash after it: they come again and are found among the row's ``unconfirmed`` events; nothing is applied twice,
+  and everything they commanded is published once more (I2);
+* a row that somebody else has changed: the copy at hand is dropped, the row loaded, and decided again (I3);
+* a message that nobody can read: a dead letter with the reason, and the others go on (I5);
+* a run that cannot be decided: it fails, with the reason, and its neighbours go on (I6).
+
+The database or the broker going away raises ``Transient``: nothing is acked, the caller waits and tries again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+
+from engine.batch import Batch, Group
+from engine.broker.port import Broker, Unsendable
+from engine.clock import Clock, Instant
+from engine.config import Settings
+from engine.decider.decide import Decision, begin, decide, give_up, new_run
+from engine.decider.draft import Surroundings
+from engine.decider.execution import restore
+from engine.decider.messages import messages
+from engine.decider.residents import Resident, Residents
+from engine.decider.unconfirmed import entry, recall, still_open
+from engine.errors import Permanent, Refused, StoreUnavailable
+from engine.log import get_logger
+from engine.model.command import Command
+from engine.model.definition import WorkflowDef
+from engine.model.event import Event, StartWorkflow, Wake
+from engine.model.request import Outcome, Request
+from engine.store.catalog import Catalog
+from engine.store.port import LoggedRequest, Save, Store, Transaction
+from engine.tasks.step import Limits
+from engine.wire.message import Delivery, Message
+
+log = get_logger(__name__)
+
+#: Rounds in which rows may turn out to have moved on before the batch is given back to the broker.
+_MOST_ROUNDS = 10
+
+#: Seconds for which the registered task definitions are taken as they are when nothing is being started.
+_CATALOG_SECONDS = 1.0
+
+
+class Decided(Struct, frozen=True):
+    """One run's decision with what is needed to finish the job after the commit."""
+
+    group: Group
+    resident: Resident
+    decision: Decision
+    save: Save | None
+    #: Commands of events that had been applied before, to be published again.
+    recalled: tuple[Command, ...]
+
+
+class Counts(Struct):
+    """What has happened on the road since the process began."""
+
+    batches: int = 0
+    events: int = 0
+    starts: int = 0
+    dropped: int = 0
+    recalled: int = 0
+    unknown: int = 0
+    buried: int = 0
+    conflicts: int = 0
+    given_up: int = 0
+
+
+class Executor:
+    """One road, for one thread: it owns a store, a broker connection and the runs it keeps in memory."""
+
+    def __init__(self, store: Store, broker: Broker, clock: Clock, settings: Settings, partitions: int) -> None:
+        self._store = store
+        self._broker = broker
+        self._clock = clock
+        self._settings = settings
+        self._partitions = partitions
+        self._catalog = Catalog()
+        self._catalog_until = 0
+        self._residents = Residents(settings.cache_workflows, settings.cache_tasks)
+        self._known_queues: set[str] = set()
+        self._limits = Limits(
+            script_seconds=settings.script_time_limit_ms / 1_000, script_bytes=settings.script_memory_limit_bytes
+        )
+        self.counts = Counts()
+
+    def handle(self, deliveries: Sequence[Delivery]) -> None:
+        """Take a batch from its delivery to its ack. Raises ``Transient`` when it has to be tried again."""
+        now = self._clock.now()
+        batch = Batch.read(deliveries, now)
+        self.counts.batches += 1
+        self.counts.buried += len(batch.outgoing)
+        self._carry_out(batch)
+        self._broker.ack(deliveries)
+
+    def forget(self) -> None:
+        """Drop every run from memory: partitions have changed hands, or the store cannot be trusted to be in step."""
+        self._residents.clear()
+
+    def _carry_out(self, batch: Batch) -> None:
+        finished: list[Decided] = []
+        rounds = 0
+        while batch.groups:
+            rounds += 1
+            if rounds > _MOST_ROUNDS:
+                raise StoreUnavailable(f"{len(batch.groups)} workflows were changed by somebody else again and again")
+            finished += self._round(batch)
+        follow_up = self._publish(batch.outgoing)
+        self._note_confirmed(finished)
+        if follow_up.groups:
+            self._carry_out(follow_up)
+
+    def _round(self, batch: Batch) -> list[Decided]:
+        """Decide, save and commit once; what could not be saved stays in the batch for another round."""
+        now = self._clock.now()
+        try:
+            with self._store.transaction() as transaction:
+                self._load(transaction, batch)
+                surroundings = self._surroundings(transaction, batch, now)
+                decided = [
+                    done
+                    for group in list(batch.groups.values())
+                    if (done := self._decide(transaction, batch, group, now, surroundings)) is not None
+                ]
+                self._note_queues(transaction, decided)
+                written = transaction.save([each.save for each in decided if each.save is not None])
+                stood = [each for each in decided if each.save is None or each.group.workflow_id in written]
+                self._log_requests(transaction, stood, now)
+        except BaseException:
+            self._catalog = Catalog()
+            raise
+        for each in decided:
+            if each.save is not None and each.group.workflow_id not in written:
+                self.counts.conflicts += 1
+                self._residents.drop(each.group.workflow_id)
+        for each in stood:
+            self._fold(each)
+            batch.done_with(each.group)
+            batch.outgoing += self._messages(each)
+        return stood
+
+    # before the commit
+
+    def _load(self, transaction: Transaction, batch: Batch) -> None:
+        """Bring the runs of this batch into memory; what is not stored stays unknown."""
+        missing = [
+            group.workflow_id
+            for group in batch.groups.values()
+            if (group.events or group.start_exists) and self._residents.get(group.workflow_id) is None
+        ]
+        if not missing:
+            return
+        found = transaction.load(missing)
+        self._catalog.snapshots(transaction, {rows.workflow.definition_hash for rows in found.values()})
+        for rows in found.values():
+            definition = self._catalog.by_hash[rows.workflow.definition_hash]
+            self._residents.keep(Resident(restore(rows.workflow, rows.tasks, definition)))
+
+    def _surroundings(self, transaction: Transaction, batch: Batch, now: Instant) -> Surroundings:
+        events = [event for group in batch.groups.values() for event in group.events]
+        starting = any(group.start is not None for group in batch.groups.values())
+        if starting or now >= self._catalog_until:
+            self._catalog.refresh(transaction)
+            self._catalog_until = now + int(_CATALOG_SECONDS * 1_000_000)
+        waking = any(isinstance(event, Wake) for event in events)
+        return Surroundings(
+            task_defs=self._catalog.task_defs,
+            queues_seen_empty=transaction.queues_seen_empty() if waking else {},
+            limits=self._limits,
+            step_budget=self._settings.step_budget,
+            unheard_timeout_seconds=self._settings.unheard_timeout_seconds,
+        )
+
+    def _decide(
+        self, transaction: Transaction, batch: Batch, group: Group, now: Instant, surroundings: Surroundings
+    ) -> Decided | None:
+        resident = self._residents.get(group.workflow_id)
+        if resident is None:
+            if group.start is not None and not group.start_exists:
+                return self._begin(transaction, batch, group, now, surroundings)
+            self._unknown(batch, group)
+            return None
+        recalled = list(self._start_again(resident, batch, group))
+        events: list[Event] = []
+        for event in group.events:
+            known = recall(resident.run.workflow.unconfirmed, event.event_id)
+            if known is None:
+                known = self._answered_before(transaction, group, event)
+            if known is None:
+                events.append(event)
+            else:
+                self.counts.recalled += 1
+                recalled += known
+        self.counts.events += len(events)
+        decision = self._safely(resident, events, now, surroundings)
+        self.counts.dropped += decision.dropped
+        return Decided(group, resident, decision, self._save(resident, decision, now), tuple(recalled))
+
+    def _safely(
+        self, resident: Resident, events: Sequence[Event], now: Instant, surroundings: Surroundings
+    ) -> Decision:
+        """Decide; a run that cannot be decided fails with the reason instead (I6)."""
+        try:
+            return decide(resident.run, events, now, surroundings)
+        except Exception as error:
+            return self._give_up(resident, [event.event_id for event in events], now, error)
+
+    def _give_up(self, resident: Resident, event_ids: Sequence[str], now: Instant, error: Exception) -> Decision:
+        workflow = resident.run.workflow
+        self.counts.given_up += 1
+        log.exception("workflow.undecidable", workflow_id=workflow.id, name=workflow.name)
+        reason = f"The decider could not decide this workflow: {type(error).__name__}: {error}"
+        return give_up(resident.run, event_ids, now, reason)
+
+    def _begin(
+        self, transaction: Transaction, batch: Batch, group: Group, now: Instant, surroundings: Surroundings
+    ) -> Decided | None:
+        """Start the run that a group asks for, or refuse to."""
+        start = group.start
+        assert start is not None
+        try:
+            digest, definition = self._definition(transaction, start)
+        except Permanent as error:
+            batch.refuse_start(group, error, self._partitions, now)
+            return None
+        self.counts.starts += 1
+        resident = Resident(new_run(start, definition, digest, now))
+        try:
+            decision = begin(resident.run, start, now, surroundings)
+        except Exception as error:
+            decision = self._give_up(resident, [start.event_id], now, error)
+        return Decided(group, resident, decision, self._save(resident, decision, now, new=True), ())
+
+    def _definition(self, transaction: Transaction, start: StartWorkflow) -> tuple[str, WorkflowDef]:
+        if start.depth > self._settings.max_depth:
+            raise Refused(
+                f"Workflow {start.name} would be nested {start.depth} levels deep; the limit is "
+                f"{self._settings.max_depth} (BATON_MAX_DEPTH). Does it start itself?"
+            )
+        if start.workflow_def is not None:
+            return self._catalog.inline(transaction, start.workflow_def)
+        return self._catalog.resolve(transaction, start.name, start.version)
+
+    def _start_again(self, resident: Resident, batch: Batch, group: Group) -> Sequence[Command]:
+        """Answer a start whose run exists: the same start again, or another one that wants the same id."""
+        start = group.start
+        if start is None:
+            return ()
+        known = recall(resident.run.workflow.unconfirmed, start.event_id)
+        if known is not None:
+            self.counts.recalled += 1
+            return known
+        return batch.answer_repeated_start(start, resident.run.workflow)
+
+    def _answered_before(self, transaction: Transaction, group: Group, event: Event) -> tuple[Command, ...] | None:
+        """Return the answer to a request that was carried out before, if the audit trail has it.
+
+        Only a redelivered request can have been: then its entry has left the row and the trail is asked.
+        """
+        if not isinstance(event, Request) or event.event_id not in group.redelivered:
+            return None
+        for line in transaction.requests(group.workflow_id):
+            if line.request.event_id == event.event_id:
+                return Batch.reply(event, line.outcome)
+        return None
+
+    def _unknown(self, batch: Batch, group: Group) -> None:
+        """Drop facts about a run that does not exist; whoever asked is told."""
+        self.counts.unknown += len(group.events)
+        for event in group.events:
+            if isinstance(event, Request):
+                missing = Outcome(granted=False, code=404, message=f"No such workflow found by id: {group.workflow_id}")
+                batch.answer(event, missing)
+        batch.done_with(group)
+
+    def _save(self, resident: Resident, decision: Decision, now: Instant, *, new: bool = False) -> Save | None:
+        """Return what is to be written, or None when the decision changes nothing."""
+        loaded = resident.run.workflow
+        noted = [
+            entry(event_id, now, commands)
+            for event_id, commands in decision.commands.items()
+            if commands or event_id in decision.outcomes
+        ]
+        if not new and not noted and decision.is_empty:
+            return None
+        carried = still_open(loaded.unconfirmed, frozenset(resident.confirmed), now)
+        workflow = msgspec.structs.replace(
+            decision.workflow,
+            version_no=loaded.version_no + 1,
+            updated_at=now,
+            unconfirmed=[*carried, *noted],
+        )
+        return Save(
+            workflow=workflow,
+            loaded_version=None if new else loaded.version_no,
+            inserted=decision.inserted,
+            updated=decision.updated,
+        )
+
+    def _note_queues(self, transaction: Transaction, decided: Sequence[Decided]) -> None:
+        """Remember where tasks go to, for whoever watches the queues."""
+        seen = {
+            task.queue for each in decided for task in (*each.decision.inserted, *each.decision.updated) if task.queue
+        }
+        if not seen <= self._known_queues:
+            transaction.note_queues(seen)
+            self._known_queues |= seen
+
+    def _log_requests(self, transaction: Transaction, stood: Sequence[Decided], now: Instant) -> None:
+        lines = [
+            LoggedRequest(event, outcome, now)
+            for each in stood
+            for event in each.group.events
+            if isinstance(event, Request) and (outcome := each.decision.outcomes.get(event.event_id)) is not None
+        ]
+        if lines:
+            transaction.log_requests(lines)
+
+    # after the commit
+
+    def _fold(self, each: Decided) -> None:
+        """Make the stored decision the run in memory."""
+        if each.save is None:
+            return
+        each.decision.draft.fold(each.save.workflow)
+        each.resident.run = each.decision.draft.base
+        self._residents.keep(each.resident)
+
+    def _messages(self, each: Decided) -> list[Message]:
+        run = each.resident.run
+        commands = [*each.recalled, *(command for some in each.decision.commands.values() for command in some)]
+        return [message for command in commands for message in messages(run, command, self._partitions)]
+
+    def _publish(self, outgoing: Sequence[Message]) -> Batch:
+        """Publish everything and wait for the confirms; return what follows from messages that can never be sent."""
+        if not outgoing:
+            return Batch()
+        try:
+            self._broker.publish(outgoing)
+        except Unsendable as error:
+            return Batch.from_unsendable(error.faults)
+        return Batch()
+
+    def _note_confirmed(self, finished: Sequence[Decided]) -> None:
+        """Remember that these events need no note any more; runs that have ended leave the memory."""
+        for each in finished:
+            run = each.resident.run
+            if run.workflow.status.is_terminal:
+                self._residents.drop(run.workflow.id)
+            else:
+                noted = {note[0] for note in run.workflow.unconfirmed}
+                each.resident.confirmed = (each.resident.confirmed | each.group.event_ids()) & noted

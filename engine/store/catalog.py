@@ -1,0 +1,73 @@
+"""Registered definitions as the road needs them: ready to start, read again only when somebody registers something."""
+
+from __future__ import annotations
+
+from engine.decider.snapshot import hash_of, snapshot
+from engine.decider.validate import check_workflow
+from engine.errors import NotFound
+from engine.model.definition import TaskDef, WorkflowDef
+from engine.model.payload import Json
+from engine.store.port import Transaction
+
+
+class Catalog:
+    """Definitions and their snapshots, kept until the store's registry changes."""
+
+    def __init__(self) -> None:
+        self._version: str | None = None
+        self.task_defs: dict[str, TaskDef] = {}
+        self._latest: dict[str, int] = {}
+        self._resolved: dict[tuple[str, int], tuple[str, WorkflowDef]] = {}
+        self._found: dict[tuple[str, int | None], WorkflowDef | None] = {}
+        #: Snapshots of running workflows by their hash.
+        self.by_hash: dict[str, WorkflowDef] = {}
+
+    def refresh(self, transaction: Transaction) -> None:
+        """Forget everything that may be out of date."""
+        version = transaction.catalog_version()
+        if version == self._version:
+            return
+        self._version = version
+        self.task_defs = transaction.task_defs()
+        self._latest = {}
+        for definition in transaction.workflow_defs():
+            self._latest[definition.name] = max(definition.version, self._latest.get(definition.name, 0))
+        self._resolved.clear()
+        self._found.clear()
+
+    def resolve(self, transaction: Transaction, name: str, version: int | None) -> tuple[str, WorkflowDef]:
+        """Return the hash and snapshot of a registered definition; version None or 0 is the highest there is.
+
+        Raises ``NotFound`` with the sentence that clients know.
+        """
+        key = (name, version or None)
+        if key not in self._found:
+            self._found[key] = transaction.workflow_def(*key)
+        definition = self._found[key]
+        if definition is None:
+            raise NotFound(f"No such workflow defined. name={name}, version={'null' if version is None else version}")
+        identity = (definition.name, definition.version)
+        if identity not in self._resolved:
+            self._resolved[identity] = self._keep(transaction, definition)
+        return self._resolved[identity]
+
+    def inline(self, transaction: Transaction, document: Json) -> tuple[str, WorkflowDef]:
+        """Return the hash and snapshot of a definition that came with the start itself.
+
+        Raises ``BadDefinition`` with every mistake in it.
+        """
+        return self._keep(transaction, check_workflow(document))
+
+    def _keep(self, transaction: Transaction, definition: WorkflowDef) -> tuple[str, WorkflowDef]:
+        whole = snapshot(definition, self.task_defs, self._latest)
+        digest = hash_of(whole)
+        if digest not in self.by_hash:
+            transaction.put_snapshot({digest: whole})
+            self.by_hash[digest] = whole
+        return digest, self.by_hash[digest]
+
+    def snapshots(self, transaction: Transaction, hashes: set[str]) -> None:
+        """Make sure that these snapshots are in ``by_hash``."""
+        missing = hashes - self.by_hash.keys()
+        if missing:
+            self.by_hash |= transaction.snapshots(missing)
