@@ -132,12 +132,14 @@ def _references_in(part: Part, path: str) -> Iterator[Reference]:
 
 def _root(expression: Expression) -> str | None:
     text = expression.text.strip()
-    if text[:1] in ("$", "@"):
-        return text[0]
+    head = expression.inner[0] if expression.nested else text
+    if not isinstance(head, str):
+        return None
+    if head[:1] in ("$", "@"):
+        return head[0]
     if expression.nested:
-        head = expression.inner[0]
-        name = head.split(".", 1)[0].split("[", 1)[0] if isinstance(head, str) else ""
-        return name if isinstance(head, str) and len(name) < len(head) else None
+        name = head.split(".", 1)[0].split("[", 1)[0]
+        return name if len(name) < len(head) else None
     try:
         return named_root(compile_path(text))
     except BadExpression:
