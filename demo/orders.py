@@ -52,13 +52,22 @@ def _priced(shop: sqlite3.Connection, order_id: str, sku: str, quantity: int) ->
     return {"sku": sku, "quantity": quantity, **dict(product)}
 
 
+def _check_open(shop: sqlite3.Connection, order_id: str) -> None:
+    """Raise ``TerminalError`` for an order that was given up: a late task must not take what was given back."""
+    closed = shop.execute("SELECT reason FROM closed_order WHERE order_id = ?", (order_id,)).fetchone()
+    if closed:
+        raise TerminalError(f"order {order_id} was given up: {closed['reason']}")
+
+
 @app.task
 def reserve_stock(workspace: str, order_id: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
     """Take every line of the order from the shelves, all or none, and return what is held.
 
-    Raises ``TerminalError`` when an article runs short. Idempotent: what this order already holds is not taken again.
+    Raises ``TerminalError`` when an article runs short or the order was given up. Idempotent: what this order already
+    holds is not taken again.
     """
     with transaction(existing(workspace, SHOP)) as shop:
+        _check_open(shop, order_id)
         for line in lines:
             _hold(shop, order_id, line["sku"], line["quantity"])
         held = shop.execute(
@@ -83,8 +92,9 @@ def _hold(shop: sqlite3.Connection, order_id: str, sku: str, quantity: int) -> N
 def charge_card(workspace: str, order_id: str, amount_cents: int, card: dict[str, str]) -> dict[str, Any]:
     """Charge the card and return the authorization; the result never holds more than the last four digits.
 
-    Raises ``TerminalError`` for a number that fails the Luhn check and for a declined card, because the answer would
-    be the same again; ``ConnectionError`` (retried by the task definition) when the processor does not answer.
+    Raises ``TerminalError`` for a number that fails the Luhn check, a declined card and an order that was given up,
+    because the answer would be the same again; ``ConnectionError`` (retried by the task definition) when the processor
+    does not answer.
     Idempotent: one payment for each order; a second run returns the first one's authorization.
     """
     digits = re.sub(r"[ -]", "", card["number"])
@@ -92,6 +102,7 @@ def charge_card(workspace: str, order_id: str, amount_cents: int, card: dict[str
         raise TerminalError(f"order {order_id}: the card number is mistyped (its check digit is wrong)")
     last_four = digits[-4:]
     with transaction(existing(workspace, SHOP)) as shop:
+        _check_open(shop, order_id)
         rule = shop.execute("SELECT answer, reason FROM card_rule WHERE last_four = ?", (last_four,)).fetchone()
         if rule and rule["answer"] == "unavailable":
             raise ConnectionError(f"order {order_id}: card ending {last_four}: {rule['reason']}")
@@ -120,8 +131,8 @@ def ship_order(
 ) -> dict[str, Any]:
     """Hand the held goods to the carrier, write the packing slip and return the tracking number.
 
-    Raises ``TerminalError`` for a parcel that the carrier refuses. Idempotent: one shipment for each order; number and
-    slip follow from the order, the slip is replaced whole.
+    Raises ``TerminalError`` for a parcel that the carrier refuses and an order that was given up. Idempotent: one
+    shipment for each order; number and slip follow from the order, the slip is replaced whole.
     """
     grams = sum(line["grams"] * line["quantity"] for line in lines)
     if carrier not in HEAVIEST_PARCEL or grams > HEAVIEST_PARCEL[carrier]:
@@ -129,6 +140,7 @@ def ship_order(
     number = str(int(hashlib.sha256(order_id.encode()).hexdigest()[:10], 16)).zfill(13)[-13:]
     tracking = f"{carrier[0].upper()}{number}"
     with transaction(existing(workspace, SHOP)) as shop:
+        _check_open(shop, order_id)
         shop.execute(
             "INSERT INTO shipment VALUES (?, ?, ?, ?) ON CONFLICT (order_id) DO NOTHING",
             (order_id, tracking, carrier, grams),
@@ -175,8 +187,9 @@ def refund_payment(workspace: str, order_id: str) -> dict[str, Any]:
 
 @app.task
 def close_order(workspace: str, order_id: str, reason: str) -> dict[str, Any]:
-    """Note why the order was given up and return the note.
+    """Note why the order was given up and return the note; from then on nothing is held, charged or shipped for it.
 
+    Comes first in the compensation: what is given back afterwards cannot be taken again by a task that runs late.
     Idempotent: the first reason stays.
     """
     with transaction(existing(workspace, SHOP)) as shop:

@@ -12,7 +12,8 @@ import sys
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,29 +46,40 @@ def _run(arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[
     )
 
 
+@contextmanager
+def _draft_of(folder: Path) -> Iterator[Path]:
+    """Give a folder to fill, which becomes ``folder`` in one step at the end, unless another run was first."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        yield draft
+        try:
+            draft.rename(folder)
+        except OSError:
+            # Not empty: another run was first, with the same content.
+            if not folder.exists():
+                raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
 @app.task
 def clone_repository(workspace: str, repository: str, branch: str, build: str) -> dict[str, Any]:
     """Clone one branch into the folder of this build and return the commit that was checked out.
 
     ``repository`` is a folder of the workspace or a URL that git can clone. Raises ``TerminalError`` when there is no
-    such repository or branch. Idempotent: a second run replaces the checkout of the same build.
+    such repository or branch. Idempotent: a build has one checkout, which appears whole and is never changed again,
+    because a late second run may meet tests that are already at work in it.
     """
     address = repository if "://" in repository else str(inside(workspace, repository))
     source = f"builds/{build}/source"
     target = inside(workspace, source)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=".clone."))
-    try:
-        porcelain.clone(address, draft, branch=branch, errstream=io.BytesIO()).close()
-    except (NotGitRepository, KeyError, ValueError) as error:
-        shutil.rmtree(draft)
-        raise TerminalError(f"branch {branch!r} of {repository!r} cannot be cloned: {error}") from error
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
-    if target.exists():
-        shutil.rmtree(target)
-    draft.rename(target)
+    if not target.exists():
+        with _draft_of(target) as draft:
+            try:
+                porcelain.clone(address, draft, branch=branch, errstream=io.BytesIO()).close()
+            except (NotGitRepository, KeyError, ValueError) as error:
+                raise TerminalError(f"branch {branch!r} of {repository!r} cannot be cloned: {error}") from error
     with Repo(target) as clone:
         commit = clone[clone.head()]
         assert isinstance(commit, Commit)  # a branch never points at anything else
@@ -150,14 +162,8 @@ def deploy_package(workspace: str, wheel: str, sha256: str, environment: str) ->
     name = f"environments/{environment}/releases/{sha256[:16]}"
     release = inside(workspace, name)
     if not release.exists():
-        release.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=release.parent, prefix=".release."))
-        with zipfile.ZipFile(file) as archive:
+        with _draft_of(release) as draft, zipfile.ZipFile(file) as archive:
             archive.extractall(draft)
-        try:
-            draft.rename(release)
-        except OSError:  # another run of this task was first, with the same content
-            shutil.rmtree(draft)
     current = inside(workspace, f"environments/{environment}/current")
     previous = current.read_text().strip() if current.is_file() else None
     write_whole(current, f"{name}\n".encode())

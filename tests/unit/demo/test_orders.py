@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,22 @@ def test_goods_on_the_road_are_not_put_back_on_the_shelf(workspace: str) -> None
 
     assert orders.release_stock(workspace, "A-1") == {"released": []}
     assert stock(workspace, "LP-01") == 1
+
+
+def test_a_task_that_runs_late_takes_nothing_from_an_order_that_was_given_up(workspace: str) -> None:
+    lines = priced(workspace, LAMPS)
+    orders.close_order(workspace, "A-1", "the customer changed her mind")
+
+    late: list[Callable[[], object]] = [
+        lambda: orders.reserve_stock(workspace, "A-1", lines),
+        lambda: orders.charge_card(workspace, "A-1", 17980, GOOD),
+        lambda: orders.ship_order(workspace, "A-1", lines, "road", "Kanalweg 4"),
+    ]
+    for task in late:
+        with pytest.raises(TerminalError, match="A-1 was given up: the customer changed her mind"):
+            task()
+
+    assert stock(workspace, "LP-01") == 3
 
 
 def test_the_first_reason_for_closing_an_order_stays(workspace: str) -> None:

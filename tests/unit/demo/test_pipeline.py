@@ -34,11 +34,11 @@ def test_every_machine_gets_the_same_commit(workspace: str, tmp_path: Path) -> N
     assert commit_project(project, tmp_path / "one") == commit_project(project, tmp_path / "two")
 
 
-def test_cloning_twice_gives_the_same_checkout(workspace: str, checkout: dict[str, Any]) -> None:
-    Path(workspace, checkout["source"], "left-over.txt").write_text("from the first run")
+def test_cloning_again_leaves_the_checkout_to_those_who_work_in_it(workspace: str, checkout: dict[str, Any]) -> None:
+    Path(workspace, checkout["source"], "report.txt").write_text("of the tests that run meanwhile")
 
     assert pipeline.clone_repository(workspace, REPOSITORY, "main", "b1") == checkout
-    assert not Path(workspace, checkout["source"], "left-over.txt").exists()
+    assert Path(workspace, checkout["source"], "report.txt").exists()
     assert [path.name for path in Path(workspace, "builds/b1").iterdir()] == ["source"]
 
 
