@@ -12,6 +12,9 @@ from deploy import process
 from deploy.endpoint import ServerMissing, Unusable, free_ports, new_password
 from deploy.probe import answering_version
 
+#: The settings with which Baton is deployed hold for private nodes too.
+DEPLOYED = Path(__file__).parent / "rabbitmq" / "rabbitmq.conf"
+
 #: Where packages keep the program itself; Debian's on PATH is a wrapper that changes user and directory.
 HOMES = (
     "/usr/lib/rabbitmq/bin",
@@ -86,15 +89,14 @@ class PrivateRabbitmq:
             "management.tcp.port": http,
             "default_user": USER,
             "default_pass": password,
-            # A task may take longer than RabbitMQ's own thirty minutes (milliseconds).
-            "consumer_timeout": 24 * 60 * 60 * 1000,
             "log.console": "true",
             "log.console.level": "warning",
             "log.file": "false",
         }
         config = self.directory / "rabbitmq.conf"
         config.touch(0o600)
-        config.write_text("".join(f"{name} = {value}\n" for name, value in lines.items()))
+        own = "".join(f"{name} = {value}\n" for name, value in lines.items())
+        config.write_text(DEPLOYED.read_text() + "\n" + own)
         (self.directory / "enabled_plugins").write_text("[rabbitmq_management].\n")
         (self.directory / "rabbitmq-env.conf").write_text("")
         cookie = self.directory / ".erlang.cookie"

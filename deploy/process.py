@@ -66,11 +66,11 @@ def end(processes: Sequence[Process], directory: Path, seconds: float) -> None:
     """End the processes' groups, all at once: politely first, and after ``seconds`` by force."""
     for process in processes:
         _signal(process, signal.SIGTERM)
-    deadline = time.monotonic() + seconds
-    while any(process.alive() for process in processes) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    _wait(processes, seconds)
     for process in processes:
         _signal(process, signal.SIGKILL)
+    _wait(processes, seconds=5)
+    for process in processes:
         (directory / f"{process.name}.pid").unlink(missing_ok=True)
 
 
@@ -78,6 +78,13 @@ def last_words(name: str, directory: Path, lines: int = 15) -> str:
     """Return the end of a process's log."""
     log = directory / f"{name}.log"
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
+
+
+def _wait(processes: Sequence[Process], seconds: float) -> None:
+    """Return when all processes are gone, or after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while any(process.alive() for process in processes) and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _signal(process: Process, number: signal.Signals) -> None:

@@ -16,7 +16,7 @@ import httpx
 import psycopg
 from psycopg import sql
 
-from deploy import private_postgres, process, servers
+from deploy import policies, private_postgres, process, servers
 from deploy.dot_env import forget, write
 from deploy.endpoint import ServerMissing, Servers, free_ports, new_password
 from deploy.probe import conninfo
@@ -94,6 +94,10 @@ def _settings(found: Servers) -> dict[str, str]:
     """Return the environment of every process: settings of ours, and Flower's own."""
     port, flower = _port(8080), _port(5555)
     broker_url = Vhosts(found.broker_url, found.management_url).create(NAME)
+    if found.management_url:
+        policies.apply(found.management_url, NAME)
+    else:
+        print("RabbitMQ's HTTP API is off: task queues stay without the policy that keeps their dead letters.")
     settings = {
         "BATON_DATABASE_URL": _database(found.database_url),
         "BATON_BROKER_URL": broker_url,
@@ -138,7 +142,7 @@ def _data_directory() -> Path:
     own.mkdir(parents=True, exist_ok=True)
     if private_postgres.reachable(own):
         return own
-    directory = Path(tempfile.mkdtemp(prefix="baton-", dir="/var/tmp"))  # noqa: S108 a fresh name that nobody could guess
+    directory = Path(tempfile.mkdtemp(prefix="baton-", dir="/var/tmp"))
     directory.chmod(0o755)
     elsewhere.write_text(str(directory))
     return directory
@@ -178,7 +182,7 @@ def main() -> int:
         return 0
     try:
         settings = up()
-    except (NotUp, ServerMissing) as error:
+    except (NotUp, ServerMissing, policies.NotApplied) as error:
         print(error, file=sys.stderr)
         return 1
     user, _, password = settings["FLOWER_BASIC_AUTH"].partition(":")

@@ -29,13 +29,14 @@ class Vhosts:
         self._api = management_url or self._default_api()
 
     def create(self, name: str) -> str:
-        """Create the virtual host, with all rights for our user; return its broker URL."""
+        """Create the virtual host, unless it is there, with all rights for our user; return its broker URL."""
         if self._api_answers():
             self._call("PUT", f"vhosts/{quote(name, safe='')}")
             everything = {"configure": ".*", "write": ".*", "read": ".*"}
             self._call("PUT", f"permissions/{quote(name, safe='')}/{quote(self._user, safe='')}", everything)
         else:
-            self._rabbitmqctl("add_vhost", name)
+            if name not in self._rabbitmqctl("list_vhosts", "--quiet", "--no-table-headers").splitlines():
+                self._rabbitmqctl("add_vhost", name)
             self._rabbitmqctl("set_permissions", "-p", name, self._user, ".*", ".*", ".*")
         return urlunsplit(self._parts._replace(path="/" + quote(name, safe="")))
 
@@ -79,13 +80,14 @@ class Vhosts:
         if answer.is_error:
             raise Unusable(f"RabbitMQ's HTTP API answers {answer.status_code} to {method} {path}: {answer.text}")
 
-    def _rabbitmqctl(self, *arguments: str) -> None:
+    def _rabbitmqctl(self, *arguments: str) -> str:
         program = shutil.which("rabbitmqctl")
         if program is None:
             raise Unusable(self._no_way("rabbitmqctl is not installed"))
         done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=CALL_SECONDS, check=False)
         if done.returncode != 0:
-            raise Unusable(self._no_way((done.stderr or done.stdout).strip().splitlines()[-1:]))
+            raise Unusable(self._no_way(" ".join((done.stderr or done.stdout).split())[-300:]))
+        return done.stdout
 
     def _no_way(self, why: object) -> str:
         return (

@@ -12,9 +12,12 @@ import kombu
 import psycopg
 import pytest
 
+from deploy import policies
 from deploy.endpoint import Servers, Unusable
 from deploy.probe import answering_version, conninfo, postgres_version
 from deploy.vhosts import Vhosts
+from engine.broker import topology
+from engine.wire.message import DEAD_QUEUE
 
 ROOT = Path(__file__).parents[2]
 
@@ -64,3 +67,23 @@ def test_private_servers_end_with_the_run_that_asked_for_them(end: signal.Signal
         postgres_version(servers.database_url)
     with pytest.raises(Unusable):
         answering_version(servers.broker_url)
+
+
+def test_a_rejected_task_goes_to_the_dead_letters_by_policy(servers: Servers, rabbitmq_url: str) -> None:
+    # Given a virtual host with our policies, and the queues as the engine declares them.
+    management_url = Vhosts(rabbitmq_url, servers.management_url).management_url()
+    assert management_url, "RabbitMQ's HTTP API is needed: rabbitmq-plugins enable rabbitmq_management"
+    policies.apply(management_url, policies.vhost_of(rabbitmq_url))
+    with kombu.Connection(rabbitmq_url) as connection:
+        channel = connection.channel()
+        for declared in (topology.queue("resize"), topology.queue(DEAD_QUEUE)):
+            channel.queue_declare(declared.name, durable=True, auto_delete=False, arguments=dict(declared.arguments))
+        # When a task is rejected.
+        connection.Producer().publish({"n": 1}, routing_key="resize")
+        with connection.SimpleQueue(kombu.Queue("resize", no_declare=True, channel=channel)) as tasks:
+            tasks.get(timeout=10).reject()
+        # Then it waits among the dead letters, with where it came from.
+        with connection.SimpleQueue(kombu.Queue(DEAD_QUEUE, no_declare=True, channel=channel)) as dead:
+            letter = dead.get(timeout=10)
+            letter.ack()
+    assert letter.headers["x-first-death-queue"] == "resize"

@@ -1,0 +1,73 @@
+"""RabbitMQ's policy reaches every task queue, and no queue of the engine or of Celery itself."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from deploy.policies import DEFINITIONS, vhost_of
+from deploy.private_rabbitmq import DEPLOYED
+from engine.broker import topology
+from engine.wire.message import DEAD_QUEUE
+from workers.system import KINDS
+
+(POLICY,) = json.loads(DEFINITIONS.read_text())["policies"]
+
+TASK_QUEUES = [*(queue for queues in KINDS.values() for queue in queues), "resize", "eu:resize", "ship order", "baton"]
+
+OTHER_QUEUES = [
+    *(queue.name for queue in topology.engine_queues()),
+    "baton.events.0",
+    "baton.events.15",
+    topology.MARKER_QUEUE,
+    f"{topology.REPLY_PREFIX}7",
+    "celery",
+    "celeryev.0f1e",
+    "celery@host.celery.pidbox",
+    "2f3d9a10-5b7e-3c11-9c0e-0242ac120002.reply.celery.pidbox",
+    "2f3d9a10-5b7e-3c11-9c0e-0242ac120002",
+    "amq.gen-x",
+]
+
+
+@pytest.mark.parametrize("queue", TASK_QUEUES)
+def test_task_queues_get_their_dead_lettering_by_policy(queue: str) -> None:
+    assert not topology.is_engine_queue(queue)
+    assert re.search(POLICY["pattern"], queue)
+
+
+@pytest.mark.parametrize("queue", OTHER_QUEUES)
+def test_other_queues_do_not(queue: str) -> None:
+    assert not re.search(POLICY["pattern"], queue)
+
+
+def test_dead_letters_go_to_the_queue_that_baton_reads_them_from() -> None:
+    assert POLICY["definition"] == {"dead-letter-exchange": "", "dead-letter-routing-key": DEAD_QUEUE}
+
+
+@pytest.mark.parametrize("kind", topology.TaskQueueType)
+def test_task_queues_carry_no_argument_that_the_policy_is_there_to_replace(kind: topology.TaskQueueType) -> None:
+    arguments = set(topology.queue("resize", kind).arguments)
+    assert arguments <= {"x-max-priority", "x-queue-type"}
+
+
+def test_a_task_may_take_longer_than_rabbitmqs_own_half_hour() -> None:
+    setting = re.search(r"^consumer_timeout = (\d+)$", DEPLOYED.read_text(), re.M)
+    assert setting
+    assert int(setting[1]) > 30 * 60 * 1000
+
+
+@pytest.mark.parametrize(
+    ("url", "vhost"),
+    [
+        ("amqp://h:1//", "/"),
+        ("amqp://h:1/", "/"),
+        ("amqp://h:1", "/"),
+        ("amqp://h:1/shop", "shop"),
+        ("amqp://h/%2F", "/"),
+    ],
+)
+def test_the_virtual_host_is_read_from_the_url(url: str, vhost: str) -> None:
+    assert vhost_of(url) == vhost
