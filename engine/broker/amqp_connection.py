@@ -66,7 +66,7 @@ class _Connection(pika.SelectConnection):  # type: ignore[misc]
     @property
     def frame_size(self) -> int:
         """The largest frame that the broker accepts, in bytes."""
-        return int(self._body_max_length) + spec.FRAME_HEADER_SIZE + spec.FRAME_END_SIZE
+        return int(self._body_max_length + spec.FRAME_HEADER_SIZE + spec.FRAME_END_SIZE)
 
 
 class AmqpConnection:
