@@ -24,7 +24,7 @@ def wake(walk: Walk, event: Wake) -> bool:
     if draft.has_ended():
         return False
     if event.resend:
-        _send_again(draft)
+        _send_again(draft, workers_lost=event.workers_lost)
     if _run_timed_out(draft):
         return True
     for seq in draft.open:
@@ -41,11 +41,13 @@ def wake(walk: Walk, event: Wake) -> bool:
     return True
 
 
-def _send_again(draft: Draft) -> None:
+def _send_again(draft: Draft, *, workers_lost: bool) -> None:
     for seq in draft.open:
         task = draft.tasks[seq]
         if not task.dispatched:
             continue
+        if task.queue and task.status is TaskStatus.IN_PROGRESS and workers_lost:
+            task = draft.change(task, status=TaskStatus.SCHEDULED, visible_at=draft.now)
         if task.queue and task.status is TaskStatus.SCHEDULED:
             draft.command(Dispatch(seq))
         elif task.child_id:

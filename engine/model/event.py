@@ -79,11 +79,16 @@ class ChildStarted(Struct, frozen=True, kw_only=True):
 
 
 class Wake(Struct, frozen=True, kw_only=True):
-    """Something in this workflow may be due; ``resend`` asks for open tasks to be published again (broker wiped)."""
+    """Something in this workflow may be due.
+
+    ``resend`` asks for open tasks to be published again, because the broker has lost its data; with ``workers_lost``
+    also those that somebody was working on, because the workers went with it.
+    """
 
     event_id: str
     workflow_id: str
     resend: bool = False
+    workers_lost: bool = False
 
 
 #: Everything that can happen to a workflow that exists.

@@ -85,14 +85,19 @@ def decode_outcome(delivery: Delivery) -> Outcome:
 
 def encode_wake(wake: Wake, partitions: int) -> Message:
     """Return the message that wakes a workflow."""
-    body = {"wake": wake.workflow_id, "resend": wake.resend}
+    body = {"wake": wake.workflow_id, "resend": wake.resend, "workersLost": wake.workers_lost}
     return _ours(WAKE_KIND, wake.workflow_id, wake.event_id, body, partitions)
 
 
 def decode_wake(delivery: Delivery) -> Wake:
     """Read a wake-up; raise ``BadMessage`` naming what is wrong."""
     fields = _fields(delivery, "wake message")
-    wake = Wake(event_id=_event_id(fields, delivery), workflow_id=fields.needed("wake"), resend=fields.flag("resend"))
+    wake = Wake(
+        event_id=_event_id(fields, delivery),
+        workflow_id=fields.needed("wake"),
+        resend=fields.flag("resend"),
+        workers_lost=fields.flag("workersLost"),
+    )
     fields.finish()
     return wake
 

@@ -1,0 +1,145 @@
+"""The decider and the starter: two feeds of one road.
+
+A decider owns a share of the partitions and takes a few start messages beside them; a starter takes nothing but start
+messages, so that a storm of starts never delays running workflows. Owning a partition is for speed: which decider
+saves is settled by the rows' version numbers, so that two owners for a moment do no harm.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from engine.broker import open_broker
+from engine.broker.port import Broker
+from engine.clock import Clock, Instant, SystemClock, after
+from engine.config import Settings
+from engine.errors import BrokerUnavailable, Transient
+from engine.executor import Executor
+from engine.identifier import new_id
+from engine.log import get_logger
+from engine.services.opening import ready_store
+from engine.services.stopping import Patience, Stop
+from engine.store.port import Store
+from engine.wire.message import START_QUEUE, Delivery, events_queue
+
+log = get_logger(__name__)
+
+#: Start messages that a decider holds at a time beside its partitions; more would let starts delay running workflows.
+_STARTS_BESIDE = 25
+
+#: Longest wait for messages before the loop looks around, seconds; stopping and new messages cut it short.
+_LOOK_AROUND_SECONDS = 1.0
+
+#: The name under which the number of partitions is kept in the database.
+PARTITIONS = "partitions"
+
+
+def partitions_of(store: Store, settings: Settings) -> int:
+    """Return the number of partitions: the database's, which the first process to ask takes from its settings."""
+    with store.transaction() as transaction:
+        return int(transaction.put_setting(PARTITIONS, str(settings.partitions)))
+
+
+class RoadService:
+    """Keeps a road supplied: takes batches from the broker until told to stop."""
+
+    def __init__(self, store: Store, broker: Broker, settings: Settings, stop: Stop, *, clock: Clock, starter: bool):
+        self._store = store
+        self._broker = broker
+        self._settings = settings
+        self._stop = stop
+        self._clock = clock
+        self._starter = starter
+        self._owner = f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
+        self._owned: tuple[int, ...] = ()
+        self._look_again = Instant(0)
+        self._partitions = 0
+        self.executor: Executor | None = None
+        stop.also(broker.interrupt)
+
+    def run(self) -> None:
+        """Carry batches until stopped; what is away is waited for."""
+        patience = Patience(self._stop)
+        held: list[Delivery] = []
+        while not self._stop.wanted():
+            try:
+                executor = self._ready()
+                held = held or self._broker.receive(self._settings.batch_size, _LOOK_AROUND_SECONDS)
+                if held:
+                    executor.handle(held)
+                held = []
+                patience.well()
+            except BrokerUnavailable as error:
+                # Unacked deliveries come again by themselves, to whoever is connected then.
+                held = []
+                patience.lost(error)
+                self._reconnect()
+            except Transient as error:
+                patience.lost(error)
+        self._leave()
+
+    def _ready(self) -> Executor:
+        """Return the road, once store and broker are there; shares partitions out from time to time."""
+        if self.executor is None:
+            self._partitions = partitions_of(self._store, self._settings)
+            self._broker.declare_partitions(self._partitions)
+            self.executor = Executor(self._store, self._broker, self._clock, self._settings, self._partitions)
+            starts = self._settings.prefetch if self._starter else _STARTS_BESIDE
+            self._broker.consume(START_QUEUE, starts)
+            log.info("service.ready", owner=self._owner, partitions=self._partitions, starter=self._starter)
+        if not self._starter and self._clock.now() >= self._look_again:
+            self._share()
+        return self.executor
+
+    def _share(self) -> None:
+        """Renew the leases, take partitions that nobody has, leave those beyond the fair share."""
+        now = self._clock.now()
+        lease = self._settings.lease_seconds
+        with self._store.transaction() as transaction:
+            mine = transaction.share_leases(self._owner, now, lease, self._partitions)
+        self._look_again = after(now, min(lease / 3, _LOOK_AROUND_SECONDS))
+        gained, lost = set(mine) - set(self._owned), set(self._owned) - set(mine)
+        for partition in sorted(lost):
+            self._broker.cancel(events_queue(partition))
+        for partition in sorted(gained):
+            self._broker.consume(events_queue(partition), self._settings.prefetch)
+        if gained or lost:
+            log.info("partitions.shared", owned=len(mine), gained=sorted(gained), lost=sorted(lost))
+        if lost and self.executor is not None:
+            self.executor.forget()
+        self._owned = tuple(mine)
+
+    def _reconnect(self) -> None:
+        if self._stop.wanted():
+            return
+        try:
+            self._broker.reconnect()
+        except BrokerUnavailable as error:
+            log.debug("broker.still_away", reason=str(error))
+
+    def _leave(self) -> None:
+        """Give everything back: the broker delivers it to others at once."""
+        try:
+            self._broker.close()
+        except Transient as error:
+            log.debug("broker.left_unclosed", reason=str(error))
+        if self._owned:
+            try:
+                with self._store.transaction() as transaction:
+                    transaction.release_leases(self._owner)
+            except Transient as error:
+                log.warning("leases.kept", reason=str(error), expires_in_seconds=self._settings.lease_seconds)
+
+
+def run(settings: Settings, *, starter: bool = False) -> int:
+    """Run a decider (or a starter) until SIGTERM; return the exit code."""
+    stop = Stop()
+    stop.on_signals()
+    store = ready_store(settings.database_url, stop)
+    if store is None:
+        return 0
+    RoadService(store, open_broker(settings.broker_url), settings, stop, clock=SystemClock(), starter=starter).run()
+    store.close()
+    log.info("service.stopped")
+    return 0

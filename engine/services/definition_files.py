@@ -1,0 +1,97 @@
+"""Finds definitions in files and folders, and tells workflows from tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from engine.errors import BadMessage, NotFound
+from engine.model.payload import Json
+from engine.wire.json_text import parse_text
+
+
+@dataclass(frozen=True)
+class Written:
+    """One definition as it stands in a file; ``place`` is its path inside a file that holds a list, such as ``[2]``."""
+
+    file: Path
+    kind: Literal["workflow", "task"]
+    document: Json
+    place: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name, or where it stands if it has none."""
+        name = self.document.get("name") if isinstance(self.document, dict) else None
+        return name if isinstance(name, str) and name else f"{self.file.name}{self.place}"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong with a definition: the file, where in it (JSON path, may be empty), and what."""
+
+    file: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.file, self.path, self.message) if part)
+
+
+def find(paths: Iterable[Path]) -> tuple[list[Written], list[Mistake]]:
+    """Return every definition in these files and folders, tasks first, and the files that cannot be read.
+
+    A folder with ``workflows`` or ``tasks`` in it is read there only (inputs may lie beside them); any other folder
+    is read itself. Raises ``NotFound`` when there is no definition at all.
+    """
+    paths = list(paths)
+    found: list[Written] = []
+    mistakes: list[Mistake] = []
+    for file in _files(paths):
+        try:
+            found.extend(_definitions(file))
+        except BadMessage as error:
+            mistakes.append(Mistake(str(file), "", str(error)))
+    if not found and not mistakes:
+        raise NotFound(
+            f"There is no definition in {', '.join(map(str, paths))}: definitions are *.json files, in a folder or "
+            "in its subfolders workflows/ and tasks/."
+        )
+    return sorted(found, key=lambda each: each.kind), mistakes
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        rooms = [path / name for name in ("tasks", "workflows") if (path / name).is_dir()]
+        for room in rooms or [path]:
+            yield from sorted(file for file in room.rglob("*.json") if file.is_file())
+
+
+def _definitions(file: Path) -> Iterator[Written]:
+    content = parse_text(_text(file), "the file")
+    if isinstance(content, list):
+        for number, document in enumerate(content):
+            yield Written(file, _kind(file, document), document, f"[{number}]")
+    else:
+        yield Written(file, _kind(file, content), content)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadMessage("the file is not text in UTF-8") from None
+    except OSError as error:
+        raise BadMessage(f"the file cannot be read: {error.strerror}") from None
+
+
+def _kind(file: Path, document: Json) -> Literal["workflow", "task"]:
+    """Return what a document is: workflows have a list of tasks; else the folder's name decides."""
+    if isinstance(document, dict) and "tasks" in document:
+        return "workflow"
+    return "workflow" if file.parent.name == "workflows" else "task"

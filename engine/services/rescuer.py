@@ -1,0 +1,102 @@
+"""The rescuer: notices when the broker has lost its data, and when task queues have run empty.
+
+Two kinds of evidence, and nothing else, make open tasks be published again (invariant I4): the marker, a message of
+our own in a durable queue, is gone; so the broker has lost what it held. And for the silence rule it records when
+each task queue was last seen without ready messages: from then on a task that was handed out and never heard of is
+timed. A long backlog is neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.broker.port import Broker
+from engine.broker.topology import MARKER_QUEUE
+from engine.clock import Clock, Instant
+from engine.log import get_logger
+from engine.model.event import Wake
+from engine.store.port import Store
+from engine.wire.message import Message
+from engine.wire.request_message import encode_wake
+
+log = get_logger(__name__)
+
+#: The name under which the database knows that the marker was placed.
+_PLACED = "marker"
+
+#: Runs that are woken with one publication.
+_PAGE = 500
+
+
+class Rescuer:
+    """One look at a time; the timekeeper's process calls it."""
+
+    def __init__(
+        self, store: Store, broker: Broker, clock: Clock, partitions: int, *, workers_die_with_us: bool = False
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._clock = clock
+        self._partitions = partitions
+        self._workers_die_with_us = workers_die_with_us
+
+    def look(self) -> int:
+        """Look once; return how many runs were asked to publish their open tasks again."""
+        rescued = self._rescue_if_lost()
+        self._watch_queues()
+        return rescued
+
+    def _rescue_if_lost(self) -> int:
+        if self._broker.ready(MARKER_QUEUE):
+            return 0
+        with self._store.transaction() as transaction:
+            placed = transaction.setting(_PLACED)
+        rescued = 0
+        if placed is not None:
+            log.error("broker.lost_its_data", evidence=f"the marker in {MARKER_QUEUE} is gone")
+            rescued = self._send_everything_again()
+        # Only now: a crash before this line makes the next look find the evidence again.
+        self._broker.publish([Message(queue=MARKER_QUEUE, body=b'{"marker": true}')])
+        with self._store.transaction() as transaction:
+            transaction.put_setting(_PLACED, "placed")
+        return rescued
+
+    def _send_everything_again(self) -> int:
+        now, count = self._clock.now(), 0
+        for page in self._open_runs():
+            wakes = [
+                Wake(
+                    event_id=f"{identity}/resend/{now}",
+                    workflow_id=identity,
+                    resend=True,
+                    workers_lost=self._workers_die_with_us,
+                )
+                for identity in page
+            ]
+            self._broker.publish([encode_wake(wake, self._partitions) for wake in wakes])
+            count += len(page)
+        log.warning("workflows.rescued", count=count)
+        return count
+
+    def _open_runs(self) -> Iterator[tuple[str, ...]]:
+        after = ""
+        while True:
+            with self._store.transaction() as transaction:
+                page = transaction.open_workflow_ids(after, _PAGE)
+            if not page:
+                return
+            yield page
+            after = page[-1]
+
+    def _watch_queues(self) -> None:
+        with self._store.transaction() as transaction:
+            names = transaction.queue_names()
+        # The moment before the look: a task published after it is not covered by what the look says.
+        moments: dict[str, Instant] = {}
+        for name in names:
+            now = self._clock.now()
+            if self._broker.ready(name) == 0:
+                moments[name] = now
+        if moments:
+            with self._store.transaction() as transaction:
+                transaction.saw_empty(moments)

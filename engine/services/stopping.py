@@ -1,0 +1,69 @@
+"""How every service starts, waits out what is away, and stops: cleanly on SIGTERM, never by dying of a lost server."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from engine.log import get_logger
+
+log = get_logger(__name__)
+
+#: Seconds to wait before the first new attempt, and at most.
+_FIRST_SECONDS = 0.1
+_MOST_SECONDS = 10.0
+
+
+class Stop:
+    """The wish to stop: set once, by a signal or another thread; whoever waits on something is woken."""
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._wake: list[Callable[[], None]] = []
+
+    def on_signals(self) -> None:
+        """Stop on SIGTERM and on Ctrl-C; call it from the main thread."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        log.info("service.stopping", signal=signal.Signals(number).name)
+        self.now()
+
+    def also(self, wake: Callable[[], None]) -> None:
+        """Call this when stopping is wanted, to interrupt a wait."""
+        self._wake.append(wake)
+
+    def now(self) -> None:
+        """Want to stop."""
+        self._wanted.set()
+        for wake in self._wake:
+            wake()
+
+    def wanted(self) -> bool:
+        """True once somebody wants the service to stop."""
+        return self._wanted.is_set()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, but not beyond the wish to stop."""
+        self._wanted.wait(seconds)
+
+
+class Patience:
+    """Growing pauses while a server is away; the first success starts over."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self._seconds = 0.0
+
+    def lost(self, error: Exception) -> None:
+        """Take note of a failure and wait before the next attempt."""
+        self._seconds = min(max(self._seconds * 2, _FIRST_SECONDS), _MOST_SECONDS)
+        log.warning("server.away", reason=str(error), retry_in_seconds=self._seconds)
+        self._stop.sleep(self._seconds)
+
+    def well(self) -> None:
+        """Take note of a success."""
+        self._seconds = 0.0

@@ -1,0 +1,134 @@
+"""The timekeeper: wakes every run whose date has come, and lets the rescuer look now and then.
+
+It decides nothing. A date is a column; ringing leases the row for some seconds and sends a wake-up to the run's
+partition. A wake-up that is lost rings again when the lease has passed. Several timekeepers share the work by locks.
+"""
+
+from __future__ import annotations
+
+from engine.broker import open_broker
+from engine.broker.port import Broker
+from engine.clock import SECOND, Clock, Instant, SystemClock, after
+from engine.config import Settings
+from engine.errors import BrokerUnavailable, Transient
+from engine.log import get_logger
+from engine.model.event import Wake
+from engine.services.decider import partitions_of
+from engine.services.opening import ready_store
+from engine.services.rescuer import Rescuer
+from engine.services.stopping import Patience, Stop
+from engine.store.port import Store
+from engine.wire.request_message import encode_wake
+
+log = get_logger(__name__)
+
+#: Runs that are rung with one statement and one publication.
+_MOST_AT_ONCE = 500
+
+
+class Timekeeper:
+    """Rings until told to stop."""
+
+    def __init__(
+        self,
+        store: Store,
+        broker: Broker,
+        settings: Settings,
+        stop: Stop,
+        *,
+        clock: Clock,
+        workers_die_with_us: bool = False,
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._settings = settings
+        self._stop = stop
+        self._clock = clock
+        self._workers_die_with_us = workers_die_with_us
+        self._rescuer: Rescuer | None = None
+        self._next_rescue = Instant(0)
+        self._partitions = 0
+
+    def run(self) -> None:
+        """Ring what is due, sleep until the next date, until stopped; what is away is waited for."""
+        patience = Patience(self._stop)
+        while not self._stop.wanted():
+            try:
+                rung = self._turn()
+                patience.well()
+                if not rung:
+                    self._stop.sleep(self._pause())
+            except BrokerUnavailable as error:
+                patience.lost(error)
+                self._reconnect()
+            except Transient as error:
+                patience.lost(error)
+        try:
+            self._broker.close()
+        except Transient as error:
+            log.debug("broker.left_unclosed", reason=str(error))
+
+    def _turn(self) -> int:
+        """Ring once, and let the rescuer look when its time has come; return how many were rung."""
+        if self._rescuer is None:
+            self._partitions = partitions_of(self._store, self._settings)
+            self._broker.declare_partitions(self._partitions)
+            self._rescuer = Rescuer(
+                self._store,
+                self._broker,
+                self._clock,
+                self._partitions,
+                workers_die_with_us=self._workers_die_with_us,
+            )
+            log.info("service.ready", partitions=self._partitions)
+        now = self._clock.now()
+        if now >= self._next_rescue:
+            self._rescuer.look()
+            self._next_rescue = after(now, self._settings.rescuer_interval_seconds)
+        return self._ring(now)
+
+    def _ring(self, now: Instant) -> int:
+        with self._store.transaction() as transaction:
+            due = transaction.ring(now, self._settings.ring_lease_seconds, _MOST_AT_ONCE)
+        # The lease is committed first: a crash in between costs one lease, a wake-up sent twice costs nothing.
+        self._broker.publish(
+            [
+                encode_wake(
+                    Wake(event_id=f"{each.workflow_id}/{each.wake_at}/{now}", workflow_id=each.workflow_id),
+                    self._partitions,
+                )
+                for each in due
+            ]
+        )
+        return len(due)
+
+    def _pause(self) -> float:
+        """Return how long nothing will be due, at most the idle time: a nearer date may be written meanwhile."""
+        with self._store.transaction() as transaction:
+            upcoming = transaction.next_ring()
+        most = self._settings.timekeeper_idle_seconds
+        if upcoming is None or upcoming <= self._clock.now():
+            # What is due and was not rung just now has been rung before: it is the deciders' turn.
+            return most
+        return min(most, max(0.001, (upcoming - self._clock.now()) / SECOND))
+
+    def _reconnect(self) -> None:
+        if self._stop.wanted():
+            return
+        try:
+            self._broker.reconnect()
+        except BrokerUnavailable as error:
+            log.debug("broker.still_away", reason=str(error))
+
+
+def run(settings: Settings) -> int:
+    """Run a timekeeper until SIGTERM; return the exit code."""
+    stop = Stop()
+    stop.on_signals()
+    store = ready_store(settings.database_url, stop)
+    if store is None:
+        return 0
+    Timekeeper(store, open_broker(settings.broker_url), settings, stop, clock=SystemClock()).run()
+    store.close()
+    log.info("service.stopped")
+    return 0
