@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import sqlalchemy
-from psycopg.types.string import TextLoader
 from sqlalchemy import URL, Connection, QueuePool, event, exc, make_url
 
 from engine.errors import BadConfiguration, StoreUnavailable
@@ -27,7 +27,6 @@ _POSTGRES_SESSION: Final = (
 
 #: ``synchronous = NORMAL`` keeps the file sound through a power cut, but may lose the last commits.
 _SQLITE_SESSION: Final = (
-    "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
     f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}",
@@ -74,6 +73,9 @@ def _greet_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None
     for statement in _SQLITE_SESSION:
         connection.execute(statement)
+    # Refused at once while another process uses the file, which then has switched it: the mode stays with the file.
+    with suppress(sqlite3.OperationalError):
+        connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _begin_immediate(connection: Connection) -> None:
@@ -82,8 +84,6 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 def _greet_postgres(connection: Any, _: object) -> None:
-    # Payloads are decoded by the codec, the same for every database.
-    connection.adapters.register_loader("json", TextLoader)
     for statement in _POSTGRES_SESSION:
         connection.execute(statement)
     connection.commit()

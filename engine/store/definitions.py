@@ -112,7 +112,8 @@ class Definitions:
         return gone
 
     def _changed(self, statement: Any) -> bool:
-        return self._connection.execute(statement).rowcount > 0
+        counted = {"preserve_rowcount": True}
+        return self._connection.execute(statement, execution_options=counted).rowcount > 0
 
     def _count_change(self) -> None:
         put = self._batch.insert(setting).values(key=CATALOG, value="1")

@@ -76,7 +76,7 @@ class Housekeeping:
     def queues_seen_empty(self) -> dict[str, Instant]:
         """See ``Transaction.queues_seen_empty``."""
         query = select(queue.c.name, queue.c.empty_at).where(queue.c.empty_at > NEVER)
-        return dict(self._connection.execute(query).tuples().all())
+        return dict(self._connection.execute(query).all())
 
     def setting(self, key: str) -> str | None:
         """See ``Transaction.setting``."""
@@ -100,7 +100,7 @@ class Housekeeping:
         connection.execute(delete(lease_owner).where(lease_owner.c.alive_until <= now, lease_owner.c.owner != owner))
         living = set(connection.scalars(select(lease_owner.c.owner)))
         leases = select(partition_lease.c.partition, partition_lease.c.owner)
-        held = dict(connection.execute(leases).tuples().all())
+        held = dict(connection.execute(leases).all())
         mine = fair_share(owner, living, held, partitions)
         gone = [number for number, holder in held.items() if holder == owner and number not in mine]
         if gone:

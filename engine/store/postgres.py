@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
+from psycopg.types.string import TextLoader
 from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Table, Text, any_, bindparam, func, literal, select
 from sqlalchemy.dialects import postgresql
 
@@ -73,6 +74,11 @@ _UPDATE_WORKFLOWS: Final = (
 )
 _INSERT_TASKS: Final = _insert(TASK)
 _UPDATE_TASKS: Final = _update(TASK, ["workflow_id", "seq"])
+
+
+def json_as_text(connection: Any, _: object) -> None:
+    """Let a new connection hand out JSON as it is written: the codec reads it, the same for every database."""
+    connection.adapters.register_loader("json", TextLoader)
 
 
 def _ids(rows: Sequence[Any]) -> set[str]:

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
-    Identity,
     Index,
     Integer,
     MetaData,
@@ -202,7 +201,7 @@ task_definition: Final = Table(
 request_log: Final = Table(
     "request_log",
     metadata,
-    Column("id", _SERIAL, Identity(always=True), primary_key=True),
+    Column("id", _SERIAL, primary_key=True),
     Column("workflow_id", _ID, nullable=False),
     _text("event_id"),
     _number("at"),

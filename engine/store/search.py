@@ -43,7 +43,7 @@ class Search:
     def statistics(self) -> JsonObject:
         """See ``Transaction.statistics``; tasks are those of open runs, as ``{queue: {status: count}}``."""
         counted = select(workflow.c.status, func.count()).group_by(workflow.c.status)
-        runs: dict[str, int] = dict(self._connection.execute(counted).tuples().all())
+        runs: dict[str, int] = dict(self._connection.execute(counted).all())
         open_runs = select(workflow.c.id).where(text(OPEN_RUNS)).subquery()
         waiting = (
             select(task.c.queue, task.c.status, func.count())

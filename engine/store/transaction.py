@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from engine.store.batch import Batch
 from engine.store.database import faults_told_apart, open_database
@@ -14,7 +14,7 @@ from engine.store.definitions import Definitions
 from engine.store.executions import Executions
 from engine.store.housekeeping import Housekeeping
 from engine.store.port import Store
-from engine.store.postgres import PostgresBatch
+from engine.store.postgres import PostgresBatch, json_as_text
 from engine.store.search import Search
 from engine.store.sqlite import SqliteBatch
 
@@ -32,7 +32,11 @@ class SqlStore:
 
     def __init__(self, database: sqlalchemy.Engine) -> None:
         self._database = database
-        self._batch: Batch = SqliteBatch() if database.dialect.name == "sqlite" else PostgresBatch()
+        if database.dialect.name == "sqlite":
+            self._batch: Batch = SqliteBatch()
+        else:
+            self._batch = PostgresBatch()
+            event.listen(database, "connect", json_as_text)
 
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:

@@ -145,7 +145,7 @@ def _definitions() -> None:
 def _machinery() -> None:
     op.create_table(
         "request_log",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), sa.Identity(always=True), nullable=False),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         _id("workflow_id", nullable=False),
         _text("event_id"),
         *_numbers("at"),
