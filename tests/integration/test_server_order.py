@@ -1,0 +1,87 @@
+"""Servers are looked for in a fixed order, and a server that was named is never replaced by another one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from deploy import servers as order
+from deploy.endpoint import Servers, Unusable
+from deploy.probe import conninfo, postgres_version
+
+ROOT = Path(__file__).parents[2]
+
+
+def asked(**environment: str) -> subprocess.CompletedProcess[str]:
+    """Ask for servers, and take back the question at once."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BATON_")}
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.servers", "serve"],
+        cwd=ROOT,
+        env=inherited | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def named(servers: Servers) -> dict[str, str]:
+    return {
+        order.DATABASE_VARIABLE: servers.database_url,
+        order.BROKER_VARIABLE: servers.broker_url,
+        order.MANAGEMENT_VARIABLE: servers.management_url or "",
+    }
+
+
+def test_named_servers_come_first(servers: Servers) -> None:
+    answer = asked(**named(servers))
+    found = Servers.from_json(answer.stdout)
+    assert (found.postgres_origin, found.rabbitmq_origin) == ("named", "named")
+    assert (found.database_url, found.broker_url) == (servers.database_url, servers.broker_url)
+
+
+@pytest.mark.parametrize(
+    ("variable", "url"),
+    [
+        (order.DATABASE_VARIABLE, "postgresql+psycopg://nobody:wrong@127.0.0.1:1/postgres"),
+        (order.BROKER_VARIABLE, "amqp://nobody:wrong@127.0.0.1:1//"),
+    ],
+)
+def test_a_named_server_that_cannot_be_used_is_told_and_not_replaced(servers: Servers, variable: str, url: str) -> None:
+    answer = asked(**(named(servers) | {variable: url}))
+    assert answer.returncode == 1
+    assert answer.stdout == ""
+    assert answer.stderr.startswith(f"The server named by {variable} cannot be used: ")
+    assert "Traceback" not in answer.stderr
+
+
+def test_servers_on_the_standard_ports_come_next(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for variable in named(servers):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(order, "STANDARD_DATABASES", ("postgresql+psycopg://no@127.0.0.1:1/", servers.database_url))
+    monkeypatch.setattr(order, "STANDARD_BROKERS", ("amqp://no:no@127.0.0.1:1//", servers.broker_url))
+    monkeypatch.setattr("deploy.vhosts.Vhosts._default_api", lambda _: servers.management_url)
+    found = order.provide(tmp_path)
+    assert (found.postgres_origin, found.rabbitmq_origin) == ("on its standard port", "on its standard port")
+    assert found.management_url == servers.management_url
+
+
+def test_a_role_that_may_not_create_databases_is_of_no_use(servers: Servers, postgres_url: str) -> None:
+    role = "only_looks_" + postgres_url[-8:]
+    with psycopg.connect(conninfo(servers.database_url), autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'x'").format(sql.Identifier(role)))
+        try:
+            host = postgres_url.rpartition("@")[2]
+            with pytest.raises(Unusable, match="may not create databases: ALTER ROLE only_looks_"):
+                postgres_version(f"postgresql+psycopg://{role}:x@{host}")
+        finally:
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
