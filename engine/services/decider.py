@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import socket
 
-from engine.broker import open_broker
 from engine.broker.port import Broker
 from engine.clock import Clock, Instant, SystemClock, after
 from engine.config import Settings
@@ -18,7 +17,7 @@ from engine.errors import BrokerUnavailable, Transient
 from engine.executor import Executor
 from engine.identifier import new_id
 from engine.log import get_logger
-from engine.services.opening import ready_store
+from engine.services.opening import new_broker, partitions_of, ready_store
 from engine.services.stopping import Patience, Stop
 from engine.store.port import Store
 from engine.wire.message import START_QUEUE, Delivery, events_queue
@@ -30,15 +29,6 @@ _STARTS_BESIDE = 25
 
 #: Longest wait for messages before the loop looks around, seconds; stopping and new messages cut it short.
 _LOOK_AROUND_SECONDS = 1.0
-
-#: The name under which the number of partitions is kept in the database.
-PARTITIONS = "partitions"
-
-
-def partitions_of(store: Store, settings: Settings) -> int:
-    """Return the number of partitions: the database's, which the first process to ask takes from its settings."""
-    with store.transaction() as transaction:
-        return int(transaction.put_setting(PARTITIONS, str(settings.partitions)))
 
 
 class RoadService:
@@ -136,10 +126,10 @@ def run(settings: Settings, *, starter: bool = False) -> int:
     """Run a decider (or a starter) until SIGTERM; return the exit code."""
     stop = Stop()
     stop.on_signals()
-    store = ready_store(settings.database_url, stop)
+    store = ready_store(settings, stop)
     if store is None:
         return 0
-    RoadService(store, open_broker(settings.broker_url), settings, stop, clock=SystemClock(), starter=starter).run()
+    RoadService(store, new_broker(settings), settings, stop, clock=SystemClock(), starter=starter).run()
     store.close()
     log.info("service.stopped")
     return 0

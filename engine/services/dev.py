@@ -7,27 +7,24 @@ rescuer finds its marker gone and publishes every open task again, so an old dat
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-import uvicorn
 from celery import Celery
 from celery.app.utils import find_app
 
 from engine.api.app import create_app
-from engine.api.definitions import register, register_tasks
 from engine.api.requester import Requester
 from engine.broker.memory import MemoryBroker
 from engine.clock import SystemClock
 from engine.config import Settings
 from engine.errors import BadConfiguration
 from engine.log import get_logger
-from engine.model.definition import TaskDef, WorkflowDef
-from engine.services.decider import RoadService, partitions_of
-from engine.services.opening import ready_store
+from engine.services.decider import RoadService
+from engine.services.opening import partitions_of, ready_store
+from engine.services.registering import register_folder
+from engine.services.server import listen, serve
 from engine.services.stopping import Stop
 from engine.services.timekeeper import Timekeeper
 from engine.store.port import Store
@@ -50,38 +47,28 @@ class Workers(Protocol):
         ...
 
 
-def run(
-    settings: Settings,
-    *,
-    data: Path,
-    workflows: Sequence[WorkflowDef] = (),
-    tasks: Sequence[TaskDef] = (),
-    ready: Callable[[str], None] = lambda url: None,
-) -> int:
-    """Run the whole of Baton on the folder ``data`` until Ctrl-C; return the exit code.
+def run(settings: Settings, data: Path, definitions: Path | None = None) -> int:
+    """Run the whole of Baton on the folder ``data`` until Ctrl-C or SIGTERM; return the exit code.
 
-    ``ready`` is called with the server's address once everything has started. Raises ``BadConfiguration`` when the
-    Celery app cannot be loaded.
+    What is in the folder ``definitions`` is registered first. Raises ``BadDefinition`` when something in it is wrong,
+    ``BadConfiguration`` when the port is taken or the Celery app cannot be loaded.
     """
     data.mkdir(parents=True, exist_ok=True)
-    settings = msgspec.structs.replace(settings, database_url=f"sqlite:///{(data / 'baton.db').resolve()}")
     stop = Stop()
-    store = ready_store(settings.database_url, stop)
-    assert store is not None, "nobody can have asked to stop yet"
-    clock = SystemClock()
-    if tasks:
-        register_tasks(store, tasks, clock.now())
-    for definition in workflows:
-        register(store, definition, clock.now(), overwrite=True)
+    stop.on_signals()
+    listener = listen(settings)
+    store = ready_store(settings, stop)
+    if store is None:
+        return 0
+    if definitions is not None:
+        register_folder(store, definitions)
     hub = MemoryBroker()
     workers = _workers(settings, hub)
     threads = _engine(settings, store, hub, stop)
     workers.start()
     for thread in threads:
         thread.start()
-    requester = Requester(hub.connect, partitions_of(store, settings))
-    server = _Server(store, requester, settings, ready)
-    server.run()
+    serve(create_app(store, Requester(hub.connect, partitions_of(store, settings))), listener, settings)
     stop.now()
     workers.stop(settings.drain_seconds)
     for thread in threads:
@@ -118,21 +105,3 @@ def _find_app(path: str) -> Celery:
         raise BadConfiguration(
             [f"The Celery app {path!r} cannot be loaded ({error}): give it as module:attribute, from this folder."]
         ) from None
-
-
-class _Server(uvicorn.Server):
-    """The HTTP server in the main thread; its own signal handling is what ends the process."""
-
-    def __init__(self, store: Store, requester: Requester, settings: Settings, ready: Callable[[str], None]) -> None:
-        app = create_app(store, requester)
-        super().__init__(
-            uvicorn.Config(app, host=settings.http_host, port=settings.http_port, log_level="warning", lifespan="on")
-        )
-        self._ready = ready
-        self._url = f"http://{settings.http_host}:{settings.http_port}"
-
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        """Start, then tell whoever waits for it."""
-        await super().startup(sockets)  # type: ignore[arg-type]
-        if self.started:
-            self._ready(self._url)

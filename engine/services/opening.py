@@ -1,7 +1,11 @@
-"""The store as services open it: waited for, and with its tables brought up to date first."""
+"""Store and broker as services open them: waited for, with the tables brought up to date first."""
 
 from __future__ import annotations
 
+from engine.broker.opening import open_broker
+from engine.broker.port import Broker
+from engine.broker.topology import TaskQueueType
+from engine.config import Settings
 from engine.errors import Transient
 from engine.log import get_logger
 from engine.services.stopping import Patience, Stop
@@ -11,8 +15,11 @@ from engine.store.port import Store
 
 log = get_logger(__name__)
 
+#: The name under which the number of partitions is kept in the database.
+_PARTITIONS = "partitions"
 
-def ready_store(url: str, stop: Stop) -> Store | None:
+
+def ready_store(settings: Settings, stop: Stop, *, pool_size: int = 5) -> Store | None:
     """Return the store with its schema up to date, or None when stopping is wanted before it can be reached.
 
     Every service does this at its start; whoever comes second waits for the first and finds nothing to do.
@@ -20,11 +27,22 @@ def ready_store(url: str, stop: Stop) -> Store | None:
     patience = Patience(stop)
     while not stop.wanted():
         try:
-            applied = migrate(url)
+            applied = migrate(settings.database_url)
         except Transient as error:
             patience.lost(error)
             continue
         if applied:
             log.info("store.migrated", revisions=list(applied))
-        return open_store(url)
+        return open_store(settings.database_url, pool_size=pool_size)
     return None
+
+
+def new_broker(settings: Settings) -> Broker:
+    """Return a broker connection as the settings describe it; it connects when it is first used."""
+    return open_broker(settings.broker_url, task_queues=TaskQueueType(settings.task_queue_type))
+
+
+def partitions_of(store: Store, settings: Settings) -> int:
+    """Return the number of partitions: the database's, which the first process to ask takes from its settings."""
+    with store.transaction() as transaction:
+        return int(transaction.put_setting(_PARTITIONS, str(settings.partitions)))

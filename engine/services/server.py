@@ -5,16 +5,15 @@ from __future__ import annotations
 import socket
 
 import uvicorn
+from fastapi import FastAPI
 
 from engine.api.app import create_app
 from engine.api.requester import Requester
-from engine.broker.opening import open_broker
-from engine.broker.port import Broker
-from engine.broker.topology import TaskQueueType
 from engine.config import Settings, variable_of
 from engine.errors import BadConfiguration
 from engine.log import get_logger
-from engine.services.opening import partitions_of, ready_store, waited_for
+from engine.services.opening import new_broker, partitions_of, ready_store
+from engine.services.stopping import Stop
 
 log = get_logger(__name__)
 
@@ -23,15 +22,25 @@ _CONNECTIONS = 20
 
 
 def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT, then finish the requests that have begun; return the exit code."""
+    """Serve until SIGTERM or SIGINT, then finish the requests that have begun; return the exit code.
+
+    The database's tables are brought up to date first: whoever starts a new version starts its server.
+    """
+    stop = Stop()
+    stop.on_signals()
     listener = listen(settings)
-    store = ready_store(settings, pool_size=_CONNECTIONS)
-    partitions = waited_for(lambda: partitions_of(store, settings))
+    store = ready_store(settings, stop, pool_size=_CONNECTIONS)
+    if store is not None:
+        requester = Requester(lambda: new_broker(settings), partitions_of(store, settings))
+        serve(create_app(store, requester), listener, settings)
+        store.close()
+    listener.close()
+    log.info("service.stopped")
+    return 0
 
-    def connect() -> Broker:
-        return open_broker(settings.broker_url, task_queues=TaskQueueType(settings.task_queue_type))
 
-    app = create_app(store, Requester(connect, partitions))
+def serve(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
+    """Answer requests on a bound socket until a signal comes; call it from the main thread."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -40,12 +49,7 @@ def run(settings: Settings) -> int:
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
     log.info("server.listening", url=f"http://{settings.http_host}:{settings.http_port}")
-    try:
-        uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        store.close()
-        log.info("server.stopped")
-    return 0
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def listen(settings: Settings) -> socket.socket:

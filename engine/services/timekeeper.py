@@ -6,15 +6,13 @@ partition. A wake-up that is lost rings again when the lease has passed. Several
 
 from __future__ import annotations
 
-from engine.broker import open_broker
 from engine.broker.port import Broker
 from engine.clock import SECOND, Clock, Instant, SystemClock, after
 from engine.config import Settings
 from engine.errors import BrokerUnavailable, Transient
 from engine.log import get_logger
 from engine.model.event import Wake
-from engine.services.decider import partitions_of
-from engine.services.opening import ready_store
+from engine.services.opening import new_broker, partitions_of, ready_store
 from engine.services.rescuer import Rescuer
 from engine.services.stopping import Patience, Stop
 from engine.store.port import Store
@@ -125,10 +123,10 @@ def run(settings: Settings) -> int:
     """Run a timekeeper until SIGTERM; return the exit code."""
     stop = Stop()
     stop.on_signals()
-    store = ready_store(settings.database_url, stop)
+    store = ready_store(settings, stop)
     if store is None:
         return 0
-    Timekeeper(store, open_broker(settings.broker_url), settings, stop, clock=SystemClock()).run()
+    Timekeeper(store, new_broker(settings), settings, stop, clock=SystemClock()).run()
     store.close()
     log.info("service.stopped")
     return 0

@@ -1,0 +1,205 @@
+"""The doctor's examination: settings, database, broker, queues, server and workers, each finding with its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import httpx
+from celery import Celery
+from msgspec import Struct
+
+from engine.broker import topology
+from engine.broker.opening import open_broker
+from engine.config import Settings, load, variable_of
+from engine.errors import BadConfiguration, BrokerUnavailable, StoreUnavailable
+from engine.masking import masked
+from engine.model.payload import JsonObject
+from engine.services.decider import partitions_of
+from engine.store import open_store
+from engine.store.migrate import pending
+from engine.wire.message import START_QUEUE, events_queue
+
+_RABBITMQ = ("amqp://", "amqps://", "pyamqp://")
+
+#: What a Celery worker must be set to when its app is not connected by ``workers.connect``, and what else happens.
+_WORKER_SETTINGS: Mapping[str, tuple[object, str]] = {
+    "result_backend": ("rpc://", "the engine never hears of its results"),
+    "task_acks_late": (True, "a killed worker loses its tasks until they time out"),
+    "task_queue_max_priority": (topology.MAX_PRIORITY, "it is refused the engine's task queues"),
+    "worker_prefetch_multiplier": (1, "urgent tasks wait behind those it has fetched"),
+}
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """What was looked at, how it is, and what to do about it."""
+
+    subject: str
+    state: Literal["ok", "warning", "fault"]
+    what: str
+    remedy: str | None = None
+
+    def shown(self) -> dict[str, object]:
+        """Return the finding as JSON."""
+        return {"subject": self.subject, "state": self.state, "what": self.what, "remedy": self.remedy}
+
+
+def examine(timeout_seconds: float) -> Iterator[Finding]:
+    """Yield the findings one by one; what cannot be looked at because something else is broken is left out."""
+    try:
+        settings = load()
+    except BadConfiguration as error:
+        for fault in error.faults:
+            yield Finding(subject="settings", state="fault", what=fault, remedy="Mend it in the environment or .env.")
+        return
+    yield Finding(subject="settings", state="ok", what="can be read")
+    database = _database(settings)
+    yield database
+    partitions, statistics = _kept(settings) if database.state == "ok" else (settings.partitions, {})
+    broker = _broker(settings, partitions)
+    yield broker
+    if broker.state == "ok":
+        waiting = _waiting(statistics)
+        yield from _queues(settings, partitions, waiting)
+        yield from _workers(settings, waiting, timeout_seconds)
+    yield _server(settings, timeout_seconds)
+
+
+def _database(settings: Settings) -> Finding:
+    where = masked(settings.database_url)
+    try:
+        missing = pending(settings.database_url)
+    except (StoreUnavailable, BadConfiguration) as error:
+        remedy = f"Start the database, or say where it is in {variable_of('database_url')} (now {where})."
+        return Finding(subject="database", state="fault", what=_sentence(error), remedy=remedy)
+    if missing:
+        what = f"the tables lack {len(missing)} migration{'s' if len(missing) > 1 else ''} ({', '.join(missing)})"
+        return Finding(subject="database", state="fault", what=what, remedy="Run 'baton migrate'.")
+    return Finding(subject="database", state="ok", what=f"{where} answers and is up to date")
+
+
+def _kept(settings: Settings) -> tuple[int, JsonObject]:
+    store = open_store(settings.database_url, pool_size=1)
+    try:
+        with store.transaction() as tx:
+            statistics = tx.statistics()
+        return partitions_of(store, settings), statistics
+    finally:
+        store.close()
+
+
+def _broker(settings: Settings, partitions: int) -> Finding:
+    """Connect, and declare the engine's own queues: RabbitMQ refuses when they exist with other arguments."""
+    where = masked(settings.broker_url)
+    try:
+        broker = open_broker(settings.broker_url)
+        try:
+            broker.reconnect()
+            broker.declare_partitions(partitions)
+        finally:
+            broker.close()
+    except BrokerUnavailable as error:
+        remedy = f"Start the broker, or say where it is in {variable_of('broker_url')} (now {where})."
+        return Finding(subject="broker", state="fault", what=_sentence(error), remedy=remedy)
+    except BadConfiguration as error:
+        return Finding(
+            subject="broker", state="fault", what=error.faults[0], remedy="Do that, then start the doctor again."
+        )
+    return Finding(subject="broker", state="ok", what=f"{where} answers and has the engine's queues")
+
+
+def _waiting(statistics: JsonObject) -> dict[str, int]:
+    """Return how many tasks of open runs stand SCHEDULED, by queue."""
+    tasks: Mapping[str, Mapping[str, int]] = statistics.get("tasks") or {}
+    return {queue: counts.get("SCHEDULED", 0) for queue, counts in tasks.items()}
+
+
+def _queues(settings: Settings, partitions: int, waiting: Mapping[str, int]) -> Iterator[Finding]:
+    if not settings.broker_url.startswith(_RABBITMQ):
+        return
+    from engine.broker.comparison import differing
+
+    names = [START_QUEUE, *(events_queue(number) for number in range(partitions)), *waiting]
+    try:
+        different = differing(settings.broker_url, names, topology.TaskQueueType(settings.task_queue_type))
+    except BrokerUnavailable as error:
+        yield Finding(subject="queues", state="fault", what=_sentence(error), remedy="Start the doctor again.")
+        return
+    for name, words in different.items():
+        remedy = (
+            f"Set the workers' task_queue_max_priority to {topology.MAX_PRIORITY}, let the queue run empty and delete "
+            "it; it is declared again as it should be."
+        )
+        yield Finding(subject=f"queue {name}", state="fault", what=f"has other arguments: {words}", remedy=remedy)
+    if not different:
+        yield Finding(subject="queues", state="ok", what=f"{len(names)} looked at, all as they should be")
+
+
+def _workers(settings: Settings, waiting: Mapping[str, int], timeout_seconds: float) -> Iterator[Finding]:
+    """Ask the running Celery workers for their settings and queues; the silent ones cannot be told from none."""
+    with Celery("baton-doctor", broker=settings.broker_url, set_as_current=False) as app:
+        try:
+            inspect = app.control.inspect(timeout=timeout_seconds)
+            conf, queues = inspect.conf() or {}, inspect.active_queues() or {}
+        except OSError as error:
+            yield Finding(subject="workers", state="fault", what=_sentence(error), remedy="Start the doctor again.")
+            return
+    if not conf:
+        remedy = "Start yours with 'celery -A <your app> worker', and 'baton worker http' for HTTP tasks."
+        yield Finding(subject="workers", state="warning", what="no Celery worker answered", remedy=remedy)
+    for name in sorted(conf):
+        yield _worker(name, conf[name] or {}, queues.get(name) or [])
+    served = {queue["name"] for several in queues.values() for queue in several or ()}
+    for queue, count in sorted(waiting.items()):
+        if count and conf and queue not in served:
+            what = f"{count:,} tasks wait and no worker serves it"
+            yield Finding(
+                subject=f"queue {queue}", state="warning", what=what, remedy=f"Start a worker with -Q {queue}."
+            )
+
+
+def _worker(name: str, conf: Mapping[str, Any], queues: list[Mapping[str, Any]]) -> Finding:
+    if _connected(conf, queues):
+        return Finding(subject=f"worker {name}", state="ok", what="is connected to the engine")
+    missing = [
+        f"{setting} is {conf.get(setting)!r}, not {wanted!r} ({otherwise})"
+        for setting, (wanted, otherwise) in _WORKER_SETTINGS.items()
+        if not _as_wanted(setting, conf.get(setting), wanted)
+    ]
+    if not missing:
+        return Finding(subject=f"worker {name}", state="ok", what="is set as the engine needs it")
+    remedy = "Mend these settings, or call workers.connect(app) where the app is made, which does it all."
+    return Finding(subject=f"worker {name}", state="warning", what="; ".join(missing), remedy=remedy)
+
+
+def _connected(conf: Mapping[str, Any], queues: list[Mapping[str, Any]]) -> bool:
+    """Return whether the app is connected by ``workers.connect``: its queues have priorities that no setting gave."""
+    wanted = topology.MAX_PRIORITY
+    given = any((queue.get("queue_arguments") or {}).get("x-max-priority") == wanted for queue in queues)
+    return given and conf.get("task_queue_max_priority") is None
+
+
+def _as_wanted(setting: str, value: object, wanted: object) -> bool:
+    if setting == "result_backend":
+        return str(value or "").startswith("rpc")
+    return value == wanted
+
+
+def _server(settings: Settings, timeout_seconds: float) -> Finding:
+    try:
+        answer = httpx.get(f"{settings.server_url}/health", timeout=timeout_seconds)
+    except httpx.HTTPError as error:
+        return Finding(
+            subject="server",
+            state="warning",
+            what=f"{settings.server_url} does not answer ({error})",
+            remedy=f"Start it with 'baton server', or say where it is in {variable_of('server_url')}.",
+        )
+    if answer.is_success:
+        return Finding(subject="server", state="ok", what=f"{settings.server_url} is healthy")
+    what = f"{settings.server_url} answers with status {answer.status_code}: {answer.text[:200]}"
+    return Finding(subject="server", state="fault", what=what, remedy="Read its log.")
+
+
+def _sentence(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
