@@ -19,7 +19,8 @@ def definition_routes(store: Store, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/api/metadata")
     _writing_workflows(router, store, clock)
     _reading_workflows(router, store)
-    _tasks(router, store, clock)
+    _writing_tasks(router, store, clock)
+    _reading_tasks(router, store)
     return router
 
 
@@ -87,13 +88,18 @@ def _reading_workflows(router: APIRouter, store: Store) -> None:
         )
 
 
-def _tasks(router: APIRouter, store: Store, clock: Clock) -> None:
+def _writing_tasks(router: APIRouter, store: Store, clock: Clock) -> None:
     @router.post("/taskdefs")
     def create(body: RawBody) -> Response:
         documents = _listed(document(body))
         if not documents:
             raise BadMessage("The list of task definitions is empty.")
         register_tasks(store, [check_task(each) for each in documents], clock.now())
+        return done()
+
+    @router.post("/taskdefs/validate")
+    def validate(body: RawBody) -> Response:
+        check_task(document(body))
         return done()
 
     @router.put("/taskdefs")
@@ -106,6 +112,16 @@ def _tasks(router: APIRouter, store: Store, clock: Clock) -> None:
         register_tasks(store, [definition], clock.now())
         return done()
 
+    @router.delete("/taskdefs/{name}")
+    def forget(name: str) -> Response:
+        with store.transaction() as tx:
+            known = tx.unregister_task(name)
+        if not known:
+            raise _unknown_task(name)
+        return done()
+
+
+def _reading_tasks(router: APIRouter, store: Store) -> None:
     @router.get("/taskdefs")
     def every_task() -> Response:
         with store.transaction() as tx:
@@ -118,14 +134,6 @@ def _tasks(router: APIRouter, store: Store, clock: Clock) -> None:
         if found is None:
             raise _unknown_task(name)
         return answer(found.to_json())
-
-    @router.delete("/taskdefs/{name}")
-    def forget(name: str) -> Response:
-        with store.transaction() as tx:
-            known = tx.unregister_task(name)
-        if not known:
-            raise _unknown_task(name)
-        return done()
 
 
 def _listed(value: Json) -> list[Json]:

@@ -10,12 +10,11 @@ from celery import Celery
 from msgspec import Struct
 
 from engine.broker import topology
-from engine.broker.opening import open_broker
 from engine.config import Settings, load, variable_of
 from engine.errors import BadConfiguration, BrokerUnavailable, StoreUnavailable
 from engine.masking import masked
 from engine.model.payload import JsonObject
-from engine.services.decider import partitions_of
+from engine.services.opening import new_broker, partitions_of
 from engine.store import open_store
 from engine.store.migrate import pending
 from engine.wire.message import START_QUEUE, events_queue
@@ -92,7 +91,7 @@ def _broker(settings: Settings, partitions: int) -> Finding:
     """Connect, and declare the engine's own queues: RabbitMQ refuses when they exist with other arguments."""
     where = masked(settings.broker_url)
     try:
-        broker = open_broker(settings.broker_url)
+        broker = new_broker(settings)
         try:
             broker.reconnect()
             broker.declare_partitions(partitions)

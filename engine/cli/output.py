@@ -1,0 +1,74 @@
+"""Prints answers: JSON for programs, tables and short sentences for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: How each status looks; the words alone say the same, for terminals without colour.
+STYLES = {
+    "SCHEDULED": "cyan",
+    "IN_PROGRESS": "blue",
+    "RUNNING": "blue",
+    "PAUSED": "yellow",
+    "COMPLETED": "green",
+    "COMPLETED_WITH_ERRORS": "yellow",
+    "FAILED": "red",
+    "FAILED_WITH_TERMINAL_ERROR": "red",
+    "TIMED_OUT": "red",
+    "TERMINATED": "magenta",
+    "CANCELED": "magenta",
+    "SKIPPED": "dim",
+}
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def console() -> Console:
+    """Return rich's console on standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; a column named Status is coloured."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        cells = zip(columns, row, strict=True)
+        table.add_row(*(Text(cell, style=STYLES.get(cell, "") if name == "Status" else "") for name, cell in cells))
+    console().print(table)
+
+
+def duration(seconds: float) -> str:
+    """Return a span of time as people say it: ``0.4 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def local_time(iso: str | None) -> str:
+    """Return an ISO time of the server in this machine's zone, to the second."""
+    if not iso:
+        return ""
+    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S")

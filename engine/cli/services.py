@@ -1,0 +1,155 @@
+"""The commands that are processes: each reads the settings, sets up logging and runs until it is told to stop."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.cli.failure import USAGE, Failure
+from engine.errors import BadConfiguration
+
+if TYPE_CHECKING:
+    from engine.config import Settings
+
+#: Entry points of this group carry out tasks; the engine itself knows none of them.
+WORKERS = "baton.workers"
+
+_KINDS = ("http", "script", "event")
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="Where the server listens.  [default: 8080]")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".baton/dev"),
+    show_default=True,
+    help="Where runs are kept: a new folder is a new system, an old one goes on where it stopped.",
+)
+@click.option(
+    "--definitions",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Register what is in this folder first.",
+)
+@click.option("--app", metavar="MODULE:APP", help="The Celery app whose tasks are to be carried out.")
+@click.pass_context
+def dev(context: click.Context, port: int | None, data: Path, definitions: Path | None, app: str | None) -> None:
+    """Run everything in this one process, on SQLite and a broker in memory: no server to install.
+
+    For example: baton dev --definitions definitions --app shop.tasks:app
+    """
+    _import_from_here()
+    # SQLAlchemy reads a path after three slashes; an absolute one makes them four.
+    database = f"sqlite:///{data.absolute() / 'baton.db'}"
+    settings = _settings(http_port=port, app=app, database_url=database, broker_url="memory://")
+    from engine.services import dev as service
+
+    context.exit(service.run(settings, data, definitions))
+
+
+@click.command()
+@click.option("--host", help="The address to listen on; 0.0.0.0 lets other machines in.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on.")
+@click.pass_context
+def server(context: click.Context, host: str | None, port: int | None) -> None:
+    """Run the HTTP server."""
+    settings = _settings(http_host=host, http_port=port)
+    from engine.services import server as service
+
+    context.exit(service.run(settings))
+
+
+@click.command()
+@click.pass_context
+def decider(context: click.Context) -> None:
+    """Run a decider: it moves workflows on. Start as many as you like."""
+    settings = _settings()
+    from engine.services import decider as service
+
+    context.exit(service.run(settings))
+
+
+@click.command()
+@click.pass_context
+def starter(context: click.Context) -> None:
+    """Run a starter: it takes start messages only, so that a storm of them delays nobody."""
+    settings = _settings()
+    from engine.services import starter as service
+
+    context.exit(service.run(settings))
+
+
+@click.command()
+@click.pass_context
+def timekeeper(context: click.Context) -> None:
+    """Run a timekeeper: it wakes what is due. Two or more share the work."""
+    settings = _settings()
+    from engine.services import timekeeper as service
+
+    context.exit(service.run(settings))
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("kind", type=click.Choice(_KINDS))
+@click.option("-c", "--concurrency", type=click.IntRange(1), help="How many tasks at a time.")
+@click.option("--pool", type=click.Choice(["prefork", "threads", "solo"]), default="prefork", show_default=True)
+@click.argument("celery_options", nargs=-1, type=click.UNPROCESSED)
+def worker(kind: str, concurrency: int | None, pool: str, celery_options: tuple[str, ...]) -> None:
+    """Run system workers of one kind: http, script (INLINE and jq) or event.
+
+    Further options are handed to 'celery worker'.
+    """
+    settings = _settings()
+    _worker_pool()(
+        kind,
+        settings.broker_url,
+        concurrency=concurrency,
+        pool=pool,
+        options=("-l", settings.log_level, *celery_options),
+    )
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database's tables to what this version needs; every process does so when it starts."""
+    settings = _settings()
+    from engine.store.migrate import migrate as bring_up_to_date
+
+    applied = bring_up_to_date(settings.database_url)
+    click.echo("\n".join(f"applied {revision}" for revision in applied) or "The database is up to date.")
+
+
+def _settings(**given: object) -> Settings:
+    """Return the settings with what was said on the command line, and set up logging by them."""
+    from msgspec.structs import replace
+
+    from engine.config import load
+    from engine.log import configure
+
+    try:
+        settings = replace(load(), **{name: value for name, value in given.items() if value is not None})
+    except BadConfiguration as error:
+        raise Failure(str(error), code=USAGE, hint="Mend the variables, in the environment or in .env.") from None
+    configure(settings.log_level, settings.log_format)
+    return settings
+
+
+def _worker_pool() -> Any:
+    found = list(entry_points(group=WORKERS, name="system"))
+    if not found:
+        raise Failure(
+            "The system workers are not installed.",
+            hint=f"Install the package baton-engine afresh; its entry point {WORKERS} is missing.",
+        )
+    return found[0].load()
+
+
+def _import_from_here() -> None:
+    """Let ``--app`` name modules in the folder where the command is run, as Celery's own command does."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)

@@ -1,0 +1,212 @@
+"""``baton workflow``: start, watch, look at and steer runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from engine.cli.client import Client
+from engine.cli.json_input import read_object
+from engine.cli.options import client_options
+from engine.cli.output import local_time, print_json, print_table
+
+_ID = click.argument("workflow_id", metavar="ID")
+_STATUSES = ["RUNNING", "PAUSED", "COMPLETED", "FAILED", "TIMED_OUT", "TERMINATED"]
+_ENDS = ["COMPLETED", "FAILED", "FAILED_WITH_TERMINAL_ERROR"]
+
+
+@click.group()
+def workflow() -> None:
+    """Start, watch and steer workflows."""
+
+
+@workflow.command()
+@click.argument("name")
+@click.option("--version", type=int, help="The definition's version.  [default: the latest]")
+@click.option("--input", "given", metavar="JSON", help="The input: a file, - for standard input, or '{…}' itself.")
+@click.option("--correlation-id", metavar="TEXT", help="Your own mark, to find runs by.")
+@click.option("--priority", type=click.IntRange(0, 99), default=0, show_default=True, help="Higher goes first.")
+@click.option("--idempotency-key", metavar="TEXT", help="Starting again with the same key gives the same run.")
+@click.option("--watch", "follow", is_flag=True, help="Follow the run to its end.")
+@client_options
+@click.pass_context
+def start(
+    context: click.Context,
+    name: str,
+    version: int | None,
+    given: str | None,
+    correlation_id: str | None,
+    priority: int,
+    idempotency_key: str | None,
+    follow: bool,
+    server: str | None,
+    output: str,
+) -> None:
+    """Start a workflow and print the id of its run."""
+    wanted = {
+        "name": name,
+        "version": version,
+        "input": read_object(given, "--input"),
+        "correlationId": correlation_id,
+        "priority": priority,
+        "idempotencyKey": idempotency_key,
+    }
+    with Client(server) as client:
+        workflow_id = client.post("workflow", body={key: value for key, value in wanted.items() if value is not None})
+        if follow:
+            from engine.cli.watch import watch as follow_run
+
+            if output == "text":
+                click.echo(workflow_id)
+            context.exit(follow_run(client, workflow_id, output))
+    if output == "json":
+        print_json({"workflowId": workflow_id})
+    else:
+        click.echo(workflow_id)
+
+
+@workflow.command()
+@_ID
+@client_options
+@click.pass_context
+def watch(context: click.Context, workflow_id: str, server: str | None, output: str) -> None:
+    """Follow a run to its end; exits 0, or 10 FAILED, 11 TIMED_OUT, 12 TERMINATED.
+
+    Ctrl-C ends the watching, not the run.
+    """
+    from engine.cli.watch import watch as follow_run
+
+    with Client(server) as client:
+        context.exit(follow_run(client, workflow_id, output))
+
+
+@workflow.command()
+@_ID
+@client_options
+def show(workflow_id: str, server: str | None, output: str) -> None:
+    """Show a run: its steps, input and output."""
+    with Client(server) as client:
+        run = client.get("workflow", workflow_id)
+    if output == "json":
+        print_json(run)
+        return
+    from engine.cli.board import draw
+    from engine.cli.output import console
+
+    console().print(draw(run, {}))
+    for title in ("input", "variables", "output"):
+        if run.get(title):
+            click.echo(f"{title.capitalize()}:")
+            print_json(run[title])
+
+
+@workflow.command("list")
+@click.option("--name", help="Only runs of this workflow.")
+@click.option("--status", type=click.Choice(_STATUSES, case_sensitive=False), multiple=True, help="Only these.")
+@click.option("--correlation-id", metavar="TEXT", help="Only runs with this mark.")
+@click.option("--limit", type=click.IntRange(1, 5000), default=20, show_default=True, help="How many, newest first.")
+@client_options
+def list_runs(
+    name: str | None,
+    status: tuple[str, ...],
+    correlation_id: str | None,
+    limit: int,
+    server: str | None,
+    output: str,
+) -> None:
+    """List runs, the newest first."""
+    clauses = []
+    if name is not None:
+        clauses.append(f"workflowType = {name}")
+    if status:
+        clauses.append(f"status IN ({','.join(status)})")
+    if correlation_id is not None:
+        clauses.append(f"correlationId = {correlation_id}")
+    with Client(server) as client:
+        found = client.get("workflow", "search", query=" AND ".join(clauses), size=limit)
+    if output == "json":
+        print_json(found)
+        return
+    if not found["results"]:
+        click.echo("There is no such run." if clauses else "Nothing has run yet. Next: baton workflow start NAME")
+        return
+    print_table(["Id", "Workflow", "Status", "Started", "Reason"], [_row(each) for each in found["results"]])
+    if found["totalHits"] > len(found["results"]):
+        click.echo(f"{len(found['results'])} of {found['totalHits']:,}; more with --limit.")
+
+
+@workflow.command()
+@_ID
+@client_options
+def pause(workflow_id: str, server: str | None, output: str) -> None:
+    """Pause a run: what is being worked on goes on, nothing new begins."""
+    with Client(server) as client:
+        client.put("workflow", workflow_id, "pause")
+    _said(workflow_id, "paused", output)
+
+
+@workflow.command()
+@_ID
+@client_options
+def resume(workflow_id: str, server: str | None, output: str) -> None:
+    """Let a paused run go on."""
+    with Client(server) as client:
+        client.put("workflow", workflow_id, "resume")
+    _said(workflow_id, "resumed", output)
+
+
+@workflow.command()
+@_ID
+@click.option("--reason", metavar="TEXT", help="Kept with the run.")
+@client_options
+def terminate(workflow_id: str, reason: str | None, server: str | None, output: str) -> None:
+    """End a run for good; its open tasks are cancelled."""
+    with Client(server) as client:
+        client.delete("workflow", workflow_id, reason=reason)
+    _said(workflow_id, "terminated", output)
+
+
+@workflow.command()
+@_ID
+@click.option("--resume-children", is_flag=True, help="Retry failed child runs instead of starting new ones.")
+@client_options
+def retry(workflow_id: str, resume_children: bool, server: str | None, output: str) -> None:
+    """Run the failed tasks of an ended run again."""
+    with Client(server) as client:
+        client.post("workflow", workflow_id, "retry", resumeSubworkflowTasks=resume_children)
+    _said(workflow_id, "is running again", output)
+
+
+@workflow.command()
+@_ID
+@click.option("--ref", metavar="NAME", help="The waiting task's reference name.  [default: the first that waits]")
+@click.option("--status", type=click.Choice(_ENDS), default="COMPLETED", show_default=True, help="How the task ends.")
+@click.option("--data", metavar="JSON", help="The task's output: a file, - for standard input, or '{…}' itself.")
+@client_options
+def signal(workflow_id: str, ref: str | None, status: str, data: str | None, server: str | None, output: str) -> None:
+    """End a task that waits: a WAIT, or a HUMAN's approval."""
+    given = read_object(data, "--data")
+    with Client(server) as client:
+        if ref is None:
+            client.post("tasks", workflow_id, status, "signal", body=given)
+        else:
+            client.post("tasks", workflow_id, ref, status, body=given)
+    _said(workflow_id, "signalled", output)
+
+
+def _row(each: dict[str, Any]) -> list[str]:
+    return [
+        each["workflowId"],
+        f"{each['workflowType']} v{each['version']}",
+        each["status"],
+        local_time(each.get("startTime")),
+        str(each.get("reasonForIncompletion") or "")[:80],
+    ]
+
+
+def _said(workflow_id: str, what: str, output: str) -> None:
+    if output == "json":
+        print_json({"workflowId": workflow_id, "done": what})
+    else:
+        click.echo(f"{workflow_id} {what}")
