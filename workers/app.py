@@ -9,14 +9,16 @@ from celery.signals import worker_init
 from kombu.entity import Exchange, Queue
 
 from engine.broker import topology
-from workers.guard import guarded
+from workers.guard import guarded, guarded_class
 from workers.reply import AnswerBackend, EngineReplies
 from workers.task_names import queue_name, served_tasks
 
 _CONNECTED: Final = "baton_connected"
 
 
-def connect(app: Celery, domain: str | None = None) -> None:
+def connect(
+    app: Celery, domain: str | None = None, task_queues: topology.TaskQueueType = topology.TaskQueueType.CLASSIC
+) -> None:
     """Let the workers of ``app`` carry out the tasks of workflows.
 
     A task ``shop.tasks.resize`` is called ``resize`` in workflows, and is served on the queue ``resize`` (with a
@@ -26,7 +28,8 @@ def connect(app: Celery, domain: str | None = None) -> None:
     Two settings hold for all tasks of the workers, because a worker has them only once: messages are acked when the
     task has ended (a killed worker loses nothing), and the prefetch multiplier is 1 (urgent tasks go first).
 
-    A worker whose tasks include two of one short name does not start: ``BadConfiguration`` names them.
+    ``task_queues`` must be what the engine is set to. A worker whose tasks include two of one short name does not
+    start and names them.
     """
     if getattr(app, _CONNECTED, False):
         return
@@ -35,7 +38,11 @@ def connect(app: Celery, domain: str | None = None) -> None:
     def prepare(sender: Any, **_: object) -> None:
         if sender.app is app:
             sender.prefetch_multiplier = 1
-            _serve(app, domain)
+            try:
+                _serve(app, domain, task_queues)
+            except Exception as error:
+                # Celery logs what a signal's receiver raises and goes on; the worker would then serve nothing of ours.
+                raise SystemExit(f"This worker cannot work for Baton. {error}") from error
 
     # When a worker has imported its modules and not yet begun to listen: all its tasks are known.
     worker_init.connect(prepare, weak=False)
@@ -45,10 +52,11 @@ def prepare_task(task: Task, replies: EngineReplies) -> None:
     """Make one task answer the engine, and report every end of its work for it."""
     task.backend = AnswerBackend(_backend_of(task), replies)
     task.run = guarded(task, task.run)
+    task.__class__ = guarded_class(task)
     task.acks_late = True
 
 
-def _serve(app: Celery, domain: str | None) -> None:
+def _serve(app: Celery, domain: str | None, task_queues: topology.TaskQueueType) -> None:
     replies = EngineReplies(app)
     # None as long as no -Q was given.
     chosen = app.amqp.queues._consume_from
@@ -56,16 +64,16 @@ def _serve(app: Celery, domain: str | None) -> None:
         prepare_task(task, replies)
         # The engine sends by the short name; under it the worker must find the task.
         app.tasks[name] = task
-        queue = _queue(queue_name(name, domain))
+        queue = _queue(queue_name(name, domain), task_queues)
         if chosen is None or queue.name in chosen:
             app.amqp.queues.select_add(queue)
         else:
             app.amqp.queues.add(queue)
 
 
-def _queue(name: str) -> Queue:
+def _queue(name: str, task_queues: topology.TaskQueueType) -> Queue:
     """Return the queue with exactly the arguments that the engine declares it with; others are refused with 406."""
-    declared = topology.queue(name)
+    declared = topology.queue(name, task_queues)
     return Queue(  # type: ignore[no-untyped-call]
         name,
         exchange=Exchange(""),  # type: ignore[no-untyped-call]

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import structlog
 from celery import Celery, Task, states
-from celery.app.trace import build_tracer
+from celery.app.trace import build_tracer, reset_worker_optimizations, setup_worker_optimizations
 from celery.exceptions import InvalidTaskError, NotRegistered, TaskRevokedError
 
 from engine.broker.port import Broker, OpenBroker
@@ -69,7 +69,7 @@ class EmbeddedWorkers:
         self._hostname = f"embedded@{socket.gethostname()}"
         self._later = Later(self._publish)
         self._work: dict[str, _Work] = {}
-        self._untouched: list[tuple[Task, dict[str, Any]]] = []
+        self._untouched: list[tuple[Task, type[Task], dict[str, Any]]] = []
         self._queues: list[str] = []
         for app in apps:
             self._adopt(app, domain)
@@ -102,7 +102,9 @@ class EmbeddedWorkers:
         self._later.stop()
         for broker in self._brokers:
             broker.close()
-        for task, attributes in self._untouched:
+        reset_worker_optimizations()
+        for task, of_class, attributes in self._untouched:
+            task.__class__ = of_class
             task.__dict__.clear()
             task.__dict__.update(attributes)
         return not any(thread.is_alive() for thread in self._threads)
@@ -114,12 +116,14 @@ class EmbeddedWorkers:
         self._revoked[task_id] = None
 
     def _adopt(self, app: Celery, domain: str | None) -> None:
+        # As in a worker: a task class with a __call__ of its own then runs with the request that Celery gave it.
+        setup_worker_optimizations(app, self._hostname)
         replies = _EmbeddedReplies(app, self._publish)
         for name, task in served_tasks(app).items():
             if name in self._work:
                 # Celery copies tasks into every app of the process unless they are declared with shared=False.
                 continue
-            self._untouched.append((task, dict(task.__dict__)))
+            self._untouched.append((task, type(task), dict(task.__dict__)))
             prepare_task(task, replies)
             task.signature_from_request = partial(self._again, task, task.signature_from_request)
             self._work[name] = _Work(app, task, replies, self._hostname)

@@ -20,6 +20,9 @@ _log = structlog.get_logger(__name__)
 #: Seconds after which a running task is reported as STARTED; short tasks must not pay for a message they outrun.
 STARTED_AFTER: Final = 0.25
 
+#: Where Celery's handlers of signals stand. Its pool also replaces ``sys.exit``, so the innermost frame tells nothing.
+_SIGNAL_HANDLERS: Final = frozenset({"billiard.common", "celery.apps.worker"})
+
 
 class SignOfLife:
     """Reports tasks that have run for a while as STARTED, from one thread of its own for the whole process."""
@@ -104,6 +107,22 @@ def guarded(task: Task, run: Callable[..., Any]) -> Callable[..., Any]:
     return run_guarded
 
 
+def guarded_class(task: Task) -> type[Task]:
+    """Return the task's class, callable with an input called ``self``, which Python would take for the task.
+
+    Celery's worker calls the task object, not its function. For the engine's tasks such an input is dropped.
+    """
+    base = type(task)
+
+    def call(this: Task, /, *args: Any, **inputs: Any) -> Any:
+        if "self" in inputs and is_engines(this.request):
+            del inputs["self"]
+            _log.debug("task.inputs_dropped", task=this.name, inputs=["self"])
+        return base.__call__(this, *args, **inputs)
+
+    return type(base.__name__, (base,), {"__call__": call, "__module__": base.__module__, "__doc__": base.__doc__})
+
+
 def _parameters(run: Callable[..., Any]) -> tuple[frozenset[str] | None, frozenset[str]]:
     """Return the inputs that a function takes (None: any) and those that it needs."""
     try:
@@ -129,10 +148,11 @@ def _fitting(task: Task, inputs: Mapping[str, Any], accepted: frozenset[str], to
 def _from_celery(leaving: SystemExit) -> bool:
     """Tell the exit of a worker that is told to stop (raised by a signal handler) from a task's own."""
     trace = leaving.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__") in _SIGNAL_HANDLERS:
+            return True
         trace = trace.tb_next
-    where = trace.tb_frame.f_globals.get("__name__", "") if trace else ""
-    return where.partition(".")[0] in ("billiard", "celery")
+    return False
 
 
 def _report(task: Task, request: Any) -> None:

@@ -1,0 +1,74 @@
+"""Baton's own workers on RabbitMQ: the system tasks in Celery's processes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from engine.broker.opening import open_broker
+from engine.model.status import TaskStatus
+
+if TYPE_CHECKING:
+    from tests.integration.workers.conftest import Desk, Launcher
+
+QUEUES = "system.event,system.http,system.inline,system.json_jq_transform"
+COMMAND = """
+import sys
+from workers.system import run_worker
+run_worker("script", sys.argv[1], 2, options=["-Q", sys.argv[2]])
+"""
+
+
+@pytest.fixture(scope="module")
+def system(desk: Desk, launch: Launcher, vhost: str) -> Desk:
+    launch.python("-c", COMMAND, vhost, QUEUES)
+    return desk
+
+
+def ask(system: Desk, name: str, /, **inputs: object) -> int:
+    return system.send(name, name, **inputs)
+
+
+def test_scripts_and_jq_run_in_killable_children_of_a_celery_process(system: Desk) -> None:
+    assert system.end(ask(system, "system.inline", expression="$.a + 1", a=1)).output == {"result": 2}
+    jq = system.end(ask(system, "system.json_jq_transform", queryExpression=".a", a=1))
+    assert jq.output == {"result": 1, "resultList": [1]}
+
+
+def test_a_script_without_end_fails_and_the_worker_goes_on(system: Desk) -> None:
+    endless = system.end(ask(system, "system.inline", expression="for(;;);"))
+    assert endless.reason == "Script not evaluated within 4 seconds, interrupted."
+    assert endless.output == {"error": endless.reason}
+    assert system.end(ask(system, "system.inline", expression="1")).output == {"result": 1}
+
+
+def test_a_failing_call_is_an_ordinary_failure(system: Desk) -> None:
+    result = system.end(ask(system, "system.http", uri="http://127.0.0.1:1/", method="GET"))
+    assert result.status is TaskStatus.FAILED
+    assert "refused" in str(result.reason)
+
+
+def test_an_event_arrives_in_its_queue_under_the_tasks_id(system: Desk, vhost: str) -> None:
+    listener = open_broker(vhost)
+    listener.consume("orders", 10)
+    seq = ask(system, "system.event", event_produced="amqp_queue:orders", order=7)
+    assert system.end(seq).output == {"event_produced": "amqp_queue:orders", "order": 7}
+    (delivery,) = listener.receive(1, 10.0)
+    assert delivery.message.message_id == f"run.{seq}"
+    assert json.loads(delivery.message.body)["order"] == 7
+    listener.ack([delivery])
+    listener.close()
+
+
+@pytest.mark.parametrize(
+    ("sink", "words"),
+    [("amqp_queue:nobodys", "NO_ROUTE"), ("amqp_exchange:nobodys", "no exchange 'nobodys'"), ("kafka:x", "kafka")],
+)
+def test_an_event_that_cannot_be_delivered_fails_and_the_next_one_is_sent(system: Desk, sink: str, words: str) -> None:
+    result = system.end(ask(system, "system.event", event_produced=sink, order=7))
+    assert result.status is TaskStatus.FAILED
+    assert words in str(result.reason)
+    assert result.output == {"event_produced": sink, "order": 7}
+    assert system.end(ask(system, "system.inline", expression="1")).output == {"result": 1}
