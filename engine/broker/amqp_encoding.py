@@ -7,7 +7,7 @@ decoder raises on a stranger's odd timestamp, which would end the connection aga
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import pairwise
@@ -114,9 +114,22 @@ def _table(headers: Mapping[str, Json]) -> bytes:
     pieces = []
     for key, value in headers.items():
         pieces.append(_known_short(key))
-        pieces.append(_text(value) if type(value) is str else _value(value))
+        pieces.append(_value(value))
     content = b"".join(pieces)
     return _long.pack(len(content)) + content
+
+
+def _value(value: Json) -> bytes:
+    encode = _ENCODERS.get(type(value))
+    if encode is not None:
+        return encode(value)
+    # Anything else is refused, but subclasses (a string enumeration, a mapping of somebody's own) are not odd.
+    for kind, encode in _ENCODERS.items():
+        if isinstance(value, kind):
+            return encode(value)
+    if isinstance(value, Mapping):
+        return b"F" + _table(value)
+    raise ValueError(f"a header holds a {type(value).__name__}, which AMQP cannot carry")
 
 
 def _text(value: str) -> bytes:
@@ -124,25 +137,9 @@ def _text(value: str) -> bytes:
     return b"S" + _long.pack(len(raw)) + raw
 
 
-def _value(value: Json) -> bytes:
-    match value:
-        case None:
-            return b"V"
-        case bool():
-            return b"t\x01" if value else b"t\x00"
-        case str():
-            return _text(value)
-        case int():
-            return _integer(value)
-        case float():
-            return struct.pack(">cd", b"d", value)
-        case list() | tuple():
-            content = b"".join(map(_value, value))
-            return b"A" + _long.pack(len(content)) + content
-        case Mapping():
-            return b"F" + _table(value)
-        case _:
-            raise ValueError(f"a header holds a {type(value).__name__}, which AMQP cannot carry")
+def _array(value: Sequence[Json]) -> bytes:
+    content = b"".join(map(_value, value))
+    return b"A" + _long.pack(len(content)) + content
 
 
 def _integer(value: int) -> bytes:
@@ -153,103 +150,122 @@ def _integer(value: int) -> bytes:
     raise ValueError(f"a header holds the number {value}, which does not fit into 64 bits")
 
 
+#: How each kind of header is written; ``bool`` stands before ``int``, which it is a kind of.
+_ENCODERS: dict[type, Callable[[Json], bytes]] = {
+    str: _text,
+    bool: lambda value: b"t\x01" if value else b"t\x00",
+    int: _integer,
+    float: lambda value: struct.pack(">cd", b"d", value),
+    type(None): lambda _: b"V",
+    list: _array,
+    tuple: _array,
+    dict: lambda value: b"F" + _table(value),
+}
+
+
 def read_message(queue: str, exchange: str, properties: bytes, body: bytes) -> Message:
     """Return a delivered message; ``properties`` is the content header from its flags on.
 
     Never raises: what cannot be read in a stranger's properties is left out, and the message is judged by the rest.
     """
-    reader = _Reader(properties)
     found: dict[str, Json] = {}
     with suppress(struct.error, IndexError, ValueError, RecursionError):
-        _read_properties(reader, found)
+        _read_properties(properties, found)
     return Message(queue=queue, exchange=exchange, body=body, **found)
 
 
-def _read_properties(reader: _Reader, found: dict[str, Json]) -> None:
-    flags = reader.unpack(">H")
-    if flags & _CONTENT_TYPE:
-        found["content_type"] = reader.short()
-    if flags & _CONTENT_ENCODING:
-        found["content_encoding"] = reader.short()
-    if flags & _HEADERS:
-        found["headers"] = reader.table()
-    found["transient"] = not (flags & _DELIVERY_MODE and reader.unpack("B") == _PERSISTENT)
-    if flags & _PRIORITY:
-        found["priority"] = reader.unpack("B")
-    if flags & _CORRELATION_ID:
-        found["correlation_id"] = reader.short()
-    if flags & _REPLY_TO:
-        found["reply_to"] = reader.short()
-    if flags & _EXPIRATION:
-        reader.short()
-    if flags & _MESSAGE_ID:
-        found["message_id"] = reader.short()
+def _read_properties(data: bytes, found: dict[str, Json]) -> None:
+    flags, at = data[0] << 8 | data[1], 2
+    found["transient"] = True
+    for flag, name, read in _PROPERTIES:
+        if flags & flag:
+            value, at = read(data, at)
+            if name:
+                found[name] = value
 
+
+def _read_octet(data: bytes, at: int) -> tuple[int, int]:
+    return data[at], at + 1
+
+
+def _read_transient(data: bytes, at: int) -> tuple[bool, int]:
+    return data[at] != _PERSISTENT, at + 1
+
+
+def _read_short(data: bytes, at: int) -> tuple[str, int]:
+    end = at + 1 + data[at]
+    return data[at + 1 : end].decode("utf-8", "replace"), end
+
+
+def _read_text(data: bytes, at: int) -> tuple[str, int]:
+    end = at + 4 + _long.unpack_from(data, at)[0]
+    return data[at + 4 : end].decode("utf-8", "replace"), end
+
+
+def _read_table(data: bytes, at: int) -> tuple[dict[str, Json], int]:
+    end = at + 4 + _long.unpack_from(data, at)[0]
+    at += 4
+    fields = {}
+    while at < end:
+        key, at = _read_short(data, at)
+        fields[key], at = _read_value(data, at)
+    return fields, end
+
+
+def _read_array(data: bytes, at: int) -> tuple[list[Json], int]:
+    end = at + 4 + _long.unpack_from(data, at)[0]
+    at += 4
+    values = []
+    while at < end:
+        value, at = _read_value(data, at)
+        values.append(value)
+    return values, end
+
+
+def _read_decimal(data: bytes, at: int) -> tuple[float, int]:
+    scale, digits = struct.unpack_from(">Bi", data, at)
+    return digits / 10**scale, at + 5
+
+
+def _read_value(data: bytes, at: int) -> tuple[Json, int]:
+    kind = data[at]
+    at += 1
+    read = _READERS.get(kind)
+    if read is not None:
+        return read(data, at)
+    fixed = _FIXED.get(kind)
+    if fixed is None:
+        raise ValueError(f"a header of the unknown kind {chr(kind)!r}")
+    return fixed.unpack_from(data, at)[0], at + fixed.size
+
+
+#: The properties in their order, each with the field of a message that it becomes.
+_PROPERTIES: tuple[tuple[int, str, Callable[[bytes, int], tuple[Json, int]]], ...] = (
+    (_CONTENT_TYPE, "content_type", _read_short),
+    (_CONTENT_ENCODING, "content_encoding", _read_short),
+    (_HEADERS, "headers", _read_table),
+    (_DELIVERY_MODE, "transient", _read_transient),
+    (_PRIORITY, "priority", _read_octet),
+    (_CORRELATION_ID, "correlation_id", _read_short),
+    (_REPLY_TO, "reply_to", _read_short),
+    (_EXPIRATION, "", _read_short),
+    (_MESSAGE_ID, "message_id", _read_short),
+)
+
+_READERS: dict[int, Callable[[bytes, int], tuple[Json, int]]] = {
+    ord("S"): _read_text,
+    ord("x"): _read_text,
+    ord("F"): _read_table,
+    ord("A"): _read_array,
+    ord("D"): _read_decimal,
+    ord("V"): lambda _, at: (None, at),
+}
 
 #: Header fields of fixed size. Timestamps stay seconds since 1970: a date would fail beyond the year 9999.
 _FIXED = {
-    code: struct.Struct(">" + form)
+    ord(code): struct.Struct(">" + form)
     for code, form in {
         "t": "?", "b": "b", "B": "B", "U": "h", "s": "h", "u": "H", "I": "i", "i": "I", "L": "q", "l": "q",
         "f": "f", "d": "d", "T": "Q",
     }.items()
 }  # fmt: skip
-
-
-class _Reader:
-    """Takes values from the front of some bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def _take(self, length: int) -> bytes:
-        end = self._at + length
-        if end > len(self._data):
-            raise ValueError("the properties end too early")
-        taken = self._data[self._at : end]
-        self._at = end
-        return taken
-
-    def unpack(self, form: str) -> int:
-        value: int = struct.unpack(form, self._take(struct.calcsize(form)))[0]
-        return value
-
-    def short(self) -> str:
-        return self._take(self._take(1)[0]).decode("utf-8", "replace")
-
-    def _sized(self) -> bytes:
-        return self._take(_long.unpack(self._take(4))[0])
-
-    def table(self) -> dict[str, Json]:
-        fields: dict[str, Json] = {}
-        content = _Reader(self._sized())
-        while content._at < len(content._data):
-            key = content.short()
-            fields[key] = content._value()
-        return fields
-
-    def _array(self) -> list[Json]:
-        values = []
-        content = _Reader(self._sized())
-        while content._at < len(content._data):
-            values.append(content._value())
-        return values
-
-    def _value(self) -> Json:
-        kind = chr(self._take(1)[0])
-        if kind in ("S", "x"):
-            return self._sized().decode("utf-8", "replace")
-        if kind == "V":
-            return None
-        if kind == "F":
-            return self.table()
-        if kind == "A":
-            return self._array()
-        if kind == "D":
-            scale, digits = struct.unpack(">Bi", self._take(5))
-            return digits / 10**scale
-        fixed = _FIXED.get(kind)
-        if fixed is None:
-            raise ValueError(f"a header of the unknown kind {kind!r}")
-        return fixed.unpack(self._take(fixed.size))[0]
