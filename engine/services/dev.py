@@ -100,7 +100,10 @@ def _workers(settings: Settings, hub: MemoryBroker) -> Workers:
 
 def _find_app(path: str) -> Celery:
     try:
-        return find_app(path)
+        app: Celery = find_app(path)
+        # As Celery's own worker does: the modules in ``include`` hold the tasks.
+        app.loader.import_default_modules()
+        return app
     except (ImportError, AttributeError) as error:
         raise BadConfiguration(
             [f"The Celery app {path!r} cannot be loaded ({error}): give it as module:attribute, from this folder."]
