@@ -40,6 +40,11 @@ def system_app(broker_url: str) -> Celery:
     for module in pkgutil.iter_modules(tasks.__path__):
         body = import_module(f"{tasks.__name__}.{module.name}").run
         app.task(name=f"system.{module.name}", bind=True, shared=False)(body)
+    app.finalize()
+    for name in tuple(app.tasks):
+        # Celery copies the tasks of every other app in the process into this one.
+        if not name.startswith(("system.", "celery.")):
+            app.tasks.unregister(name)
     connect(app)
     return app
 
