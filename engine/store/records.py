@@ -21,11 +21,12 @@ _R = TypeVar("_R", Workflow, Task)
 #: One column of a batch: values as the database takes them.
 Values = Sequence[Any]
 
+#: What a record is by birth; an update does not write it.
 _IDENTITY_OF_WORKFLOW: Final = frozenset(
     {"id", "name", "parent_id", "parent_task_id", "depth", "created_by", "event", "idempotency_key"}
 )
 _IDENTITY_OF_TASK: Final = frozenset(
-    {"workflow_id", "seq", "ref", "type", "name", "parent", "branch", "position", "iteration", "attempt", "retry_of"}
+    {"workflow_id", "seq", "ref", "type", "parent", "branch", "position", "attempt", "retry_of"}
 )
 #: Payloads of people's data, which may be large: left alone when they are still the same object.
 _LARGE: Final = frozenset({"input", "output", "variables", "task_to_domain", "own_definition"})
@@ -110,6 +111,7 @@ class Record(Generic[_R]):
         self.names: Final[tuple[str, ...]] = kind.__struct_fields__
         self.fields: Final = tuple(Field(table, name) for name in self.names)
         self.changing: Final = tuple(field for field in self.fields if field.name not in identity)
+        self.identity: Final = attrgetter(*sorted(identity))
         self._all = attrgetter(*self.names)
         self._changing = attrgetter(*(field.name for field in self.changing))
         statuses: dict[str, Any] = {each.value: each for each in status}

@@ -16,6 +16,7 @@ from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import JsonObject
 from engine.store.codec import storable
 from engine.store.port import Due, LoggedRequest, Rows, Save, WorkflowQuery
+from engine.store.records import TASK, WORKFLOW
 from engine.store.share import fair_share
 
 _K = TypeVar("_K")
@@ -76,6 +77,17 @@ def _stored(record: _S) -> _S:
     return msgspec.structs.replace(record, **changed) if changed else record
 
 
+def _expect_identity(stored: Workflow | None, workflow: Workflow, rows: Mapping[int, Task], save: Save) -> None:
+    """Raise AssertionError for a save that a database would write otherwise than it reads."""
+    assert stored is None or WORKFLOW.identity(stored) == WORKFLOW.identity(workflow), f"{workflow.id} is another run"
+    for task in save.inserted:
+        assert task.seq not in rows, f"{task.id} exists already"
+    for task in save.updated:
+        known = rows.get(task.seq)
+        assert known is not None, f"{task.id} does not exist"
+        assert TASK.identity(known) == TASK.identity(_stored(task)), f"{task.id} is another task"
+
+
 class _Runs:
     """The part of a transaction that concerns runs."""
 
@@ -105,6 +117,7 @@ class _Runs:
                 journal.put(tables.tasks, workflow.id, {})
             journal.put(tables.workflows, workflow.id, workflow)
             rows = tables.tasks[workflow.id]
+            _expect_identity(stored, workflow, rows, save)
             for task in (*save.inserted, *save.updated):
                 journal.put(rows, task.seq, _stored(task))
             written.add(workflow.id)

@@ -90,7 +90,7 @@ def test_every_field_that_may_change_comes_back_changed(store: Store) -> None:
     # Given a run and a task that are all defaults
     born = {name: getattr(FULL_RUN, name) for name in ("parent_id", "parent_task_id", "depth", "created_by", "event")}
     run = a_run(idempotency_key="key", **born)
-    places = ("ref", "parent", "branch", "position", "iteration", "attempt", "retry_of")
+    places = ("ref", "parent", "branch", "position", "attempt", "retry_of")
     task = a_task(seq=3, **{name: getattr(FULL_TASK, name) for name in places})
     create(store, run, tasks=[task])
     # When everything changes that can

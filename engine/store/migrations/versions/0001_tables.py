@@ -85,7 +85,7 @@ def _runs() -> None:
         _json("failed_names"),
         _id("failure_workflow_id"),
         sa.PrimaryKeyConstraint("id"),
-        postgresql_with={"fillfactor": "70"},
+        postgresql_with={"fillfactor": "50"},
     )
     _index("workflow_due", ["wake_at"], _OPEN)
     _index("workflow_open", ["id"], _OPEN)
@@ -126,7 +126,7 @@ def _tasks() -> None:
         _id("child_id"),
         _json("own_definition"),
         sa.PrimaryKeyConstraint("workflow_id", "seq"),
-        postgresql_with={"fillfactor": "80"},
+        postgresql_with={"fillfactor": "50"},
     )
 
 

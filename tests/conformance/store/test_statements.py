@@ -1,0 +1,40 @@
+"""The number of statements does not grow with the number of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import event
+
+from engine.store.database import open_database
+from engine.store.migrate import migrate
+from engine.store.port import Save
+from engine.store.transaction import SqlStore
+from tests.conformance.store.runs import a_run, a_task, change, create, save
+
+
+def test_hundreds_of_runs_are_saved_with_as_many_statements_as_one(url: str) -> None:
+    migrate(url)
+    database = open_database(url, 1)
+    store = SqlStore(database)
+    statements: list[str] = []
+    event.listen(database, "before_cursor_execute", lambda _1, _2, statement, *_: statements.append(statement))
+
+    def counted(write: Callable[[], object]) -> list[str]:
+        statements.clear()
+        write()
+        return list(statements)
+
+    def lives(count: int) -> None:
+        runs = [a_run(f"{count}-{number}") for number in range(count)]
+        create(store, *runs, tasks=[a_task(run.id) for run in runs])
+        saves = [
+            Save(workflow=change(run), loaded_version=1, inserted=[a_task(run.id, 2)], updated=[a_task(run.id)])
+            for run in runs
+        ]
+        assert len(save(store, *saves)) == count
+        with store.transaction() as transaction:
+            assert len(transaction.load([run.id for run in runs])) == count
+
+    assert counted(lambda: lives(300)) == counted(lambda: lives(1))
+    store.close()
