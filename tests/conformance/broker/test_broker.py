@@ -4,50 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
 from engine.broker.port import Broker
 from engine.broker.topology import REPLY_PREFIX
 from engine.errors import BrokerUnavailable
-from engine.wire.message import DEAD_QUEUE, START_QUEUE, STATUS_EXCHANGE, Delivery, Message, events_queue
+from engine.wire.message import DEAD_QUEUE, START_QUEUE, Message, events_queue
 
 from .conftest import Site
-
-OpenBroker = Callable[[], Broker]
-
-#: Seconds within which something that must happen does; generous, because the machine may be busy.
-SOON = 20.0
-
-#: Seconds after which something that must not happen counts as not happening.
-NEVER = 0.3
-
-
-def texts(deliveries: list[Delivery]) -> list[str]:
-    return [delivery.message.body.decode() for delivery in deliveries]
-
-
-def numbered(queue: str, count: int) -> list[Message]:
-    return [Message(queue=queue, body=str(number).encode()) for number in range(count)]
-
-
-def receive(broker: Broker, count: int) -> list[Delivery]:
-    """Return exactly ``count`` deliveries."""
-    deliveries: list[Delivery] = []
-    deadline = time.monotonic() + SOON
-    while len(deliveries) < count and time.monotonic() < deadline:
-        deliveries += broker.receive(count - len(deliveries), SOON)
-    assert len(deliveries) == count
-    return deliveries
-
-
-def eventually(question: Callable[[], bool]) -> None:
-    """Ask until the answer is yes: servers count their queues a little later."""
-    deadline = time.monotonic() + SOON
-    while not question():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
+from .deliveries import NEVER, SOON, OpenBroker, eventually, numbered, receive, texts
 
 
 def test_a_message_arrives_as_it_was_sent(broker: Broker, queue: str) -> None:
@@ -305,74 +271,6 @@ def test_an_interrupt_before_the_receive_is_not_lost(broker: Broker, queue: str)
     assert time.monotonic() - started < SOON / 2
 
 
-def test_a_listener_gets_what_its_patterns_match(open_broker: OpenBroker) -> None:
-    listening, publishing = open_broker(), open_broker()
-    listening.subscribe("workflow.COMPLETED.#", "listener")
-    listening.subscribe("task.*.resize", "listener")
-    listening.consume("listener", 10)
-    keys = ["workflow.COMPLETED.a.b", "workflow.FAILED.a", "task.FAILED.resize", "task.FAILED.resize.x", "other"]
-
-    publishing.publish([Message(exchange=STATUS_EXCHANGE, queue=key, body=key.encode()) for key in keys])
-
-    assert texts(receive(listening, 2)) == ["workflow.COMPLETED.a.b", "task.FAILED.resize"]
-    assert listening.receive(10, NEVER) == []
-
-
-def test_a_listener_listens_on_after_reconnecting(open_broker: OpenBroker, site: Site) -> None:
-    listening = open_broker()
-    listening.subscribe("#", "listener")
-    listening.consume("listener", 10)
-    site.break_connections()
-
-    listening.reconnect()
-    listening.publish([Message(exchange=STATUS_EXCHANGE, queue="workflow.FAILED.a", body=b"1")])
-
-    assert texts(receive(listening, 1)) == ["1"]
-
-
-def test_a_status_that_nobody_hears_is_no_fault(broker: Broker) -> None:
-    broker.publish([Message(exchange=STATUS_EXCHANGE, queue="workflow.FAILED.a", body=b"1")])
-
-
-def test_peeking_leaves_dead_letters_where_they_are(broker: Broker) -> None:
-    broker.publish(numbered(DEAD_QUEUE, 5))
-
-    for _ in range(30):
-        assert texts(broker.peek(DEAD_QUEUE, 3)) == ["0", "1", "2"]
-
-    assert texts(broker.peek(DEAD_QUEUE, 100)) == ["0", "1", "2", "3", "4"]
-    eventually(lambda: broker.ready(DEAD_QUEUE) == 5)
-
-
-def test_peeking_into_a_missing_queue_shows_nothing(broker: Broker) -> None:
-    assert broker.peek("nowhere", 10) == []
-    assert broker.take("nowhere", "m1") is None
-
-
-def test_one_dead_letter_is_taken_by_its_id(broker: Broker, queue: str) -> None:
-    letters = [Message(queue=DEAD_QUEUE, body=f"{n}".encode(), message_id=f"m{n}") for n in range(5)]
-    broker.publish(letters)
-
-    taken = broker.take(DEAD_QUEUE, "m2")
-
-    assert taken is not None
-    assert taken.message.message_id == "m2"
-    assert broker.take(DEAD_QUEUE, "m9") is None
-    broker.ack([taken])
-    eventually(lambda: broker.ready(DEAD_QUEUE) == 4)
-    assert sorted(texts(broker.peek(DEAD_QUEUE, 10))) == ["0", "1", "3", "4"]
-
-
-def test_a_dead_letter_that_was_not_acked_stays(broker: Broker) -> None:
-    broker.publish([Message(queue=DEAD_QUEUE, body=b"1", message_id="m1")])
-    taken = broker.take(DEAD_QUEUE, "m1")
-    assert taken is not None
-
-    broker.reject([taken])
-
-    eventually(lambda: broker.ready(DEAD_QUEUE) == 1)
-
-
 def test_acking_never_acks_what_was_not_passed(broker: Broker, queue: str) -> None:
     broker.publish(numbered(queue, 10))
     broker.consume(queue, 10)
@@ -410,3 +308,28 @@ def test_a_closed_connection_says_so(broker: Broker, queue: str) -> None:
 
     with pytest.raises(BrokerUnavailable, match="closed"):
         broker.publish(numbered(queue, 1))
+
+
+def test_many_threads_share_a_task_queue_and_nothing_is_lost(open_broker: OpenBroker, queue: str) -> None:
+    count, crew = 2000, 4
+    seen: list[str] = []
+    done = threading.Event()
+
+    def work(broker: Broker) -> None:
+        broker.consume(queue, 20)
+        while not done.is_set():
+            deliveries = broker.receive(10, 0.1)
+            broker.ack(deliveries)
+            seen.extend(texts(deliveries))
+            if len(seen) >= count:
+                done.set()
+
+    workers = [threading.Thread(target=work, args=(open_broker(),)) for _ in range(crew)]
+    for worker in workers:
+        worker.start()
+    open_broker().publish(numbered(queue, count))
+
+    assert done.wait(SOON)
+    for worker in workers:
+        worker.join(SOON)
+    assert sorted(map(int, seen)) == list(range(count))
