@@ -15,8 +15,8 @@ import signal
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -51,13 +51,21 @@ def provide(directory: Path, *, private: bool = False) -> Servers:
     Raises:
         ServerMissing: a server is missing and cannot be started; the text says what to install or mend.
     """
-    compose = _compose(directory) if not private and docker_engine.answers() else None
+    postgres = None if private else _running_postgres()
+    rabbitmq = None if private else _running_rabbitmq()
     try:
-        database_url, _, postgres_version, postgres_origin = _postgres(directory, compose, private)
-        broker_url, management_url, rabbitmq_version, rabbitmq_origin = _rabbitmq(directory, compose, private)
+        if not private and docker_engine.answers():
+            compose = _compose(directory)
+            postgres = postgres or _postgres_in(compose)
+            rabbitmq = rabbitmq or _rabbitmq_in(compose)
+        _install_what_is_missing(postgres, rabbitmq)
+        postgres = postgres or _private_postgres(directory)
+        rabbitmq = rabbitmq or _private_rabbitmq(directory)
     except BaseException:
         stop(directory)
         raise
+    database_url, _, postgres_version, postgres_origin = postgres
+    broker_url, management_url, rabbitmq_version, rabbitmq_origin = rabbitmq
     return Servers(
         database_url=database_url,
         broker_url=broker_url,
@@ -95,36 +103,46 @@ def _compose(directory: Path) -> docker_engine.ComposeServers:
     return docker_engine.ComposeServers(f"baton-{zlib.crc32(str(directory).encode()):x}", directory)
 
 
-def _postgres(directory: Path, compose: docker_engine.ComposeServers | None, private: bool) -> Found:
+def _running_postgres() -> Found | None:
     named = os.environ.get(DATABASE_VARIABLE)
-    if named and not private:
+    if named:
         return _named(DATABASE_VARIABLE, partial(_seen_postgres, named, "named"))
-    for url in () if private else STANDARD_DATABASES:
-        found = _tried(partial(_seen_postgres, url, "on its standard port"))
-        if found:
-            return found
-    if compose is not None:
-        compose.start("postgres")
-        return _seen_postgres(compose.database_url, "in Docker")
-    if private_postgres.programs() is None:
-        packages.install(["postgresql"])
-    url = private_postgres.PrivatePostgres(directory / "postgres").start()
-    return _seen_postgres(url, "private")
+    return _first(partial(_seen_postgres, url, "on its standard port") for url in STANDARD_DATABASES)
 
 
-def _rabbitmq(directory: Path, compose: docker_engine.ComposeServers | None, private: bool) -> Found:
+def _running_rabbitmq() -> Found | None:
     named, management = os.environ.get(BROKER_VARIABLE), os.environ.get(MANAGEMENT_VARIABLE)
-    if named and not private:
+    if named:
         return _named(BROKER_VARIABLE, partial(_seen_rabbitmq, named, management, "named"))
-    for url in () if private else STANDARD_BROKERS:
-        found = _tried(partial(_seen_rabbitmq, url, None, "on its standard port"))
-        if found:
-            return found
-    if compose is not None:
-        compose.start("rabbitmq")
-        return _seen_rabbitmq(compose.broker_url, compose.management_url, "in Docker")
-    if private_rabbitmq.programs() is None:
-        packages.install(["rabbitmq-server"])
+    return _first(partial(_seen_rabbitmq, url, None, "on its standard port") for url in STANDARD_BROKERS)
+
+
+def _postgres_in(compose: docker_engine.ComposeServers) -> Found:
+    compose.start("postgres")
+    return _seen_postgres(compose.database_url, "in Docker")
+
+
+def _rabbitmq_in(compose: docker_engine.ComposeServers) -> Found:
+    compose.start("rabbitmq")
+    return _seen_rabbitmq(compose.broker_url, compose.management_url, "in Docker")
+
+
+def _install_what_is_missing(postgres: Found | None, rabbitmq: Found | None) -> None:
+    """Install both in one go, so that somebody who has to do it by hand is told once."""
+    missing = []
+    if rabbitmq is None and private_rabbitmq.programs() is None:
+        missing.append("rabbitmq-server")
+    if postgres is None and private_postgres.programs() is None:
+        missing.append("postgresql")
+    if missing:
+        packages.install(missing)
+
+
+def _private_postgres(directory: Path) -> Found:
+    return _seen_postgres(private_postgres.PrivatePostgres(directory / "postgres").start(), "private")
+
+
+def _private_rabbitmq(directory: Path) -> Found:
     url, management_url = private_rabbitmq.PrivateRabbitmq(directory / "rabbitmq").start()
     return _seen_rabbitmq(url, management_url, "private")
 
@@ -146,17 +164,20 @@ def _named(variable: str, look: Callable[[], Found]) -> Found:
         raise ServerMissing(f"The server named by {variable} cannot be used: {error}") from error
 
 
-def _tried(look: Callable[[], Found]) -> Found | None:
-    try:
-        return look()
-    except Unusable:
-        return None
+def _first(looks: Iterable[Callable[[], Found]]) -> Found | None:
+    for look in looks:
+        with suppress(Unusable):
+            return look()
+    return None
 
 
 def _serve_until_told(private: bool) -> int:
-    """Provide the servers, print them as one line of JSON, and stop them when standard input closes.
+    """Provide the servers, print them as one line of JSON (or what is missing, as text), and stop them at the end.
 
-    The one who asked holds the other end of standard input: when it ends in whatever way, the servers end too.
+    What is being done meanwhile, such as a long installation, is told on standard error.
+
+    The end comes when standard input closes: the one who asked holds its other end, so that the servers end with
+    it, in whatever way that happens.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -169,7 +190,7 @@ def _serve_until_told(private: bool) -> int:
                 if readable and not os.read(sys.stdin.fileno(), 1024):
                     break
     except ServerMissing as error:
-        print(error, file=sys.stderr)
+        print(error, flush=True)
         return 1
     return 0
 

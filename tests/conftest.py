@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import psycopg
@@ -53,17 +54,16 @@ class Keeper:
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        if line:
+        if line.startswith("{"):
             return Servers.from_json(line)
-        _, words = self._process.communicate()
+        words, _ = self._process.communicate()
         self._process = None
-        return ServerMissing(words.strip())
+        return ServerMissing((line + words).strip() or "the servers could not be provided; the reason stands above")
 
 
 KEEPER = pytest.StashKey[Keeper]()
@@ -84,8 +84,11 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
     """Start the servers once the chosen tests are known to need them, outside of any test's own time limit."""
     if config.option.collectonly or not any(item.get_closest_marker("servers") for item in items):
         return "no test needs RabbitMQ or Postgres"
+    capture = config.pluginmanager.getplugin("capturemanager")
     try:
-        return config.stash[KEEPER].servers().versions()
+        # What is installed or waited for is told while it happens.
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            return config.stash[KEEPER].servers().versions()
     except ServerMissing as missing:
         return f"no servers: {missing}"
 
