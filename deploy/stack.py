@@ -47,7 +47,8 @@ PROCESSES: Mapping[str, tuple[str, ...]] = {
     "worker-http": (BATON, "worker", "http"),
     "worker-script": (BATON, "worker", "script"),
     "worker-event": (BATON, "worker", "event"),
-    "worker-demo": (CELERY, "-A", "demo.app:app", "worker", "-E", "--loglevel", "info", "--concurrency", "2"),
+    # A name of its own: a worker that somebody starts beside it has Celery's usual one, and names must differ.
+    "worker-demo": (CELERY, "-A", "demo.app:app", "worker", "-n", "demo@%h", "-E", "-l", "info", "-c", "2"),
     "flower": (CELERY, "-A", "demo.app:app", "flower", "--address=127.0.0.1"),
 }
 

@@ -18,6 +18,9 @@ SECRET_FIELDS = frozenset({"password", "passwd", "secret", "token", "authorizati
 #: Libraries that tell at INFO what is only of interest when one looks for a fault in them.
 TALKATIVE = ("pika", "kombu", "amqp", "httpx", "httpcore", "alembic", "uvicorn.access", "asyncio")
 
+#: Libraries that warn of what is asked for on purpose: whether a queue exists is learnt from an answer "404".
+ANXIOUS = ("pika.channel",)
+
 
 def get_logger(room: str) -> FilteringBoundLogger:
     """Return a logger whose events carry ``room`` (the module's name); bind ids to it once, then log events."""
@@ -51,6 +54,8 @@ def configure(level: Literal["debug", "info", "warning", "error"], form: Literal
     logging.basicConfig(handlers=[handler], level=threshold, force=True)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    for name in ANXIOUS:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

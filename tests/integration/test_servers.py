@@ -56,10 +56,12 @@ def test_private_servers_end_with_the_run_that_asked_for_them(end: signal.Signal
     )
     asking = subprocess.Popen([sys.executable, "-c", asks], cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True)
     assert asking.stdout is not None
-    servers = Servers.from_json(asking.stdout.readline().decode())
-    assert servers.postgres_origin == servers.rabbitmq_origin == "private"
-    # When it is killed.
-    os.kill(asking.pid, end)
+    try:
+        servers = Servers.from_json(asking.stdout.readline().decode())
+        assert servers.postgres_origin == servers.rabbitmq_origin == "private"
+    finally:
+        # When it is killed.
+        os.kill(asking.pid, end)
     # Then the provider closes its output, and by then the servers are gone.
     assert asking.stdout.read() == b""
     asking.wait()

@@ -71,3 +71,9 @@ def test_talkative_libraries_are_heard_only_when_they_warn(capsys: pytest.Captur
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert "lost the connection" in lines[0]
+
+
+def test_asking_whether_a_queue_exists_is_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info", "text")
+    logging.getLogger("pika.channel").warning("Received remote Channel.Close (404)")
+    assert capsys.readouterr().err == ""

@@ -123,6 +123,12 @@ def test_system_workers_are_asked_by_the_name_they_go_by(kind: str) -> None:
     assert f"-d baton-{kind}@$$HOSTNAME" in SERVICES[f"worker-{kind}"]["healthcheck"]["test"][1]
 
 
+def test_the_sample_worker_is_asked_by_the_name_it_goes_by() -> None:
+    worker = SERVICES["worker-demo"]
+    assert worker["command"][worker["command"].index("-n") + 1] == "demo@%h"
+    assert "-d demo@$$HOSTNAME" in worker["healthcheck"]["test"][1]
+
+
 def test_containers_stop_later_than_processes_drain() -> None:
     drain = float(environment("decider")["BATON_DRAIN_SECONDS"])
     assert int(SERVICES["decider"]["stop_grace_period"].removesuffix("s")) > drain
