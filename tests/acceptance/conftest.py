@@ -1,0 +1,80 @@
+"""Stacks of real processes for the acceptance tests; a test that fails shows what its processes said."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from deploy.endpoint import Servers
+from deploy.probe import conninfo
+from deploy.vhosts import Vhosts
+from tests.acceptance.processes import Processes
+from tests.acceptance.stack import Stack
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            processes = getattr(value, "processes", value)
+            if isinstance(processes, Processes):
+                report.sections += [(f"the end of {name}.log", log) for name, log in processes.last_words().items()]
+    return report
+
+
+@contextmanager
+def own_servers(servers: Servers) -> Iterator[tuple[str, str]]:
+    """Give an empty database and an empty virtual host that several tests share."""
+    name = f"stack_{uuid.uuid4().hex}"
+    vhosts = Vhosts(servers.broker_url, servers.management_url)
+    with psycopg.connect(conninfo(servers.database_url), autocommit=True) as connection:
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'")
+        connection.execute(create.format(sql.Identifier(name)))
+        try:
+            yield servers.database_url.rpartition("/")[0] + "/" + name, vhosts.create(name)
+        finally:
+            vhosts.delete(name)
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def whole(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Return every kind of process: two deciders, starter, timekeeper, server, system workers."""
+    with own_servers(servers) as (database_url, broker_url):
+        stack = Stack(tmp_path_factory.mktemp("whole"), database_url, broker_url)
+        try:
+            services = [stack.baton(name) for name in ("decider", "decider", "starter", "timekeeper")]
+            workers = [stack.baton("worker", kind, "-c", "1") for kind in ("http", "script", "event")]
+            stack.serve()
+            stack.ready(*services, *workers)
+            yield stack
+        finally:
+            stack.close()
+
+
+@pytest.fixture(scope="session")
+def small(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Return the least that runs workflows: decider, timekeeper and server, and a vanilla Celery worker."""
+    with own_servers(servers) as (database_url, broker_url):
+        stack = Stack(tmp_path_factory.mktemp("small"), database_url, broker_url)
+        try:
+            services = [stack.baton(name) for name in ("decider", "timekeeper")]
+            worker = stack.celery("vanilla", "worker-vanilla", "-c", "2", "-Q", "add", "-E", **vanilla(stack))
+            stack.serve()
+            stack.ready(*services, worker)
+            yield stack
+        finally:
+            stack.close()
+
+
+def vanilla(stack: Stack) -> dict[str, Any]:
+    """Return what the vanilla app needs to know; it knows nothing of ours."""
+    return {"PYTHONPATH": str(Path(__file__).parent), "VANILLA_BROKER": stack.broker_url}
