@@ -1,0 +1,1 @@
+"""Measures what orchestration costs, beside bare Celery, on the real servers."""

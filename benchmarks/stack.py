@@ -1,0 +1,83 @@
+"""The stack under measurement: private servers, one decider, one Celery worker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from benchmarks.cpu import serving
+from deploy.endpoint import Servers
+from deploy.servers import provided
+from engine.store import open_store
+from engine.store.migrate import migrate
+from engine.store.port import Store
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What is running: where it answers, and which processes it consists of."""
+
+    servers: Servers
+    store: Store
+    logs: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every process of the stack is told."""
+        return {
+            **{key: value for key, value in os.environ.items() if not key.startswith("BATON_")},
+            "BATON_DATABASE_URL": self.servers.database_url,
+            "BATON_BROKER_URL": self.servers.broker_url,
+            "BATON_LOG_LEVEL": "warning",
+        }
+
+    def server_processes(self) -> dict[str, list[int]]:
+        """Return the processes of Postgres and RabbitMQ."""
+        database = urlsplit(self.servers.database_url).port or 5432
+        broker = urlsplit(self.servers.broker_url).port or 5672
+        return {"postgres": serving(database), "rabbitmq": serving(broker)}
+
+    @contextmanager
+    def process(self, name: str, *command: str) -> Iterator[int]:
+        """Run a process of the stack; yield its id, end it afterwards."""
+        with (self.logs / f"{name}.log").open("ab") as log:
+            running = subprocess.Popen(command, env=self.environment, stdout=log, stderr=subprocess.STDOUT)
+            try:
+                yield running.pid
+            finally:
+                running.terminate()
+                try:
+                    running.wait(30)
+                except subprocess.TimeoutExpired:
+                    running.kill()
+                    running.wait()
+
+    def decider(self) -> AbstractContextManager[int]:
+        """Run one decider; a context manager that yields its process id."""
+        return self.process("decider", str(Path(sys.executable).with_name("baton")), "decider")
+
+    def worker(self, prefetch_multiplier: int) -> AbstractContextManager[int]:
+        """Run the Celery worker with eight threads; a context manager that yields its process id."""
+        return self.process(
+            f"worker-{prefetch_multiplier}",
+            sys.executable, "-m", "celery", "-A", "benchmarks.worker", "worker", "-P", "threads", "-c", "8",
+            "--prefetch-multiplier", str(prefetch_multiplier), "-Q", "empty", "-l", "WARNING",
+        )  # fmt: skip
+
+
+@contextmanager
+def running(logs: Path) -> Iterator[Stack]:
+    """Provide private servers with an empty, migrated database."""
+    with provided(private=True) as servers:
+        migrate(servers.database_url)
+        store = open_store(servers.database_url)
+        try:
+            yield Stack(servers, store, logs)
+        finally:
+            store.close()

@@ -1,0 +1,22 @@
+"""The Celery worker of the benchmarks: one empty task, served to Baton and to bare Celery alike."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+app = Celery("benchmarks", broker=os.environ.get("BATON_BROKER_URL"), backend="rpc://")
+app.conf.update(
+    task_acks_late=True,
+    task_queue_max_priority=10,
+    task_default_queue="empty",
+    worker_enable_remote_control=True,
+    broker_connection_retry_on_startup=True,
+    result_persistent=False,
+)
+
+
+@app.task(name="empty")
+def empty(**_: object) -> None:
+    """Do nothing, as fast as possible."""
