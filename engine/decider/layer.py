@@ -23,11 +23,12 @@ class Layer(Generic[K, V]):
     stored, and nothing the size of the run is ever copied.
     """
 
-    __slots__ = ("_base", "_over")
+    __slots__ = ("_base", "_length", "_over")
 
     def __init__(self, base: dict[K, V]) -> None:
         self._base = base
         self._over: dict[K, V | _Gone] = {}
+        self._length = len(base)
 
     def get(self, key: K) -> V | None:
         """Return the value, or None where there is none."""
@@ -43,6 +44,8 @@ class Layer(Generic[K, V]):
         return value
 
     def __setitem__(self, key: K, value: V) -> None:
+        if key not in self:
+            self._length += 1
         self._over[key] = value
 
     def __contains__(self, key: K) -> bool:
@@ -52,10 +55,13 @@ class Layer(Generic[K, V]):
 
     def drop(self, key: K) -> None:
         """Remove the key if it is there."""
+        if key not in self:
+            return
+        self._length -= 1
         if key in self._base:
             self._over[key] = _GONE
         else:
-            self._over.pop(key, None)
+            del self._over[key]
 
     def __iter__(self) -> Iterator[K]:
         if not self._over:
@@ -65,8 +71,7 @@ class Layer(Generic[K, V]):
         yield from [key for key, value in self._over.items() if value is not _GONE and key not in self._base]
 
     def __len__(self) -> int:
-        more = sum(1 for key, value in self._over.items() if value is not _GONE and key not in self._base)
-        return len(self._base) + more - sum(1 for value in self._over.values() if value is _GONE)
+        return self._length
 
     def fold(self) -> None:
         """Write the changes into the dictionary below."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from engine.errors import BadExpression, Fault
@@ -10,6 +11,11 @@ from engine.model.definition import WorkflowTask, walk
 from engine.model.execution import Task
 from engine.model.payload import Json
 from engine.tasks.step import At, Branch, Complete, Fail, Open, Step, TaskType, required
+
+_COUNTERS = frozenset({"iteration", "loopIndex", "loopItem"})
+_DOLLAR = re.compile(r"\$")
+#: ``$.name`` and ``$.name.field``; every other use of ``$`` may reach anything.
+_USE = re.compile(r"\$\.([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?")
 
 
 class DoWhile(TaskType):
@@ -53,8 +59,9 @@ class DoWhile(TaskType):
         """Note the iteration's outputs, evaluate the condition, and go round again or complete."""
         number = at.task.iteration
         bodies = _body_outputs(at, number)
-        output = {key: value for key, value in at.task.output.items() if key not in ("loopIndex", "loopItem")}
-        output[str(number)] = bodies
+        output = {**at.task.output, str(number): bodies}
+        output.pop("loopIndex", None)
+        output.pop("loopItem", None)
         keep = at.config.input_parameters.get("keepLastN")
         if isinstance(keep, int):
             output.pop(str(number - keep), None)
@@ -103,7 +110,8 @@ def _holds(at: At, output: dict[str, Json], bodies: dict[str, Json], items: list
         return items is not None
     counters = _counters(at.task.iteration, items)
     inputs = at.substitute(dict(at.config.input_parameters))
-    seen = {**inputs, **bodies, at.config.task_reference_name: {**output, **counters}, **counters}
+    own = {**output, **counters} if _reads_iterations(condition, at.config.task_reference_name) else counters
+    seen = {**inputs, **bodies, at.config.task_reference_name: own, **counters}
     result = evaluate_javascript(
         condition,
         {"$": seen, "loopIndex": counters.get("loopIndex"), "loopItem": counters.get("loopItem")},
@@ -111,6 +119,15 @@ def _holds(at: At, output: dict[str, Json], bodies: dict[str, Json], items: list
         memory_limit_bytes=at.limits.script_bytes,
     )
     return is_true(result)
+
+
+def _reads_iterations(condition: str, ref: str) -> bool:
+    """False when a condition can only look at the loop's counters, not at the outputs of its iterations.
+
+    These grow with every iteration, and showing them to the script costs as much as they are large.
+    """
+    uses = [_USE.match(condition, place.start()) for place in _DOLLAR.finditer(condition)]
+    return any(use is None or (use[1] == ref and use[2] not in _COUNTERS) for use in uses)
 
 
 TYPE = DoWhile()
