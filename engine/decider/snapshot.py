@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from engine.model.definition import TaskDef, WorkflowDef, WorkflowTask
+from engine.model.definition import TaskDef, WorkflowDef, WorkflowTask, changed
 
 
 def snapshot(
@@ -18,31 +18,17 @@ def snapshot(
     Registered task definitions are embedded, and sub-workflows without a version get the highest one there is now
     (Conductor 1.3, 3.9). Names that nobody has registered stay as they are.
     """
-    return definition.model_copy(
-        update={"tasks": tuple(_step(step, task_defs, latest_versions) for step in definition.tasks)}
-    )
 
+    def complete(step: WorkflowTask) -> WorkflowTask:
+        update: dict[str, object] = {}
+        if step.task_definition is None and step.name in task_defs:
+            update["task_definition"] = task_defs[step.name]
+        param = step.sub_workflow_param
+        if param is not None and not param.version and not param.workflow_definition and param.name in latest_versions:
+            update["sub_workflow_param"] = param.model_copy(update={"version": latest_versions[param.name]})
+        return step.model_copy(update=update) if update else step
 
-def _step(step: WorkflowTask, task_defs: Mapping[str, TaskDef], latest: Mapping[str, int]) -> WorkflowTask:
-    update: dict[str, object] = {}
-    if step.task_definition is None and step.name in task_defs:
-        update["task_definition"] = task_defs[step.name]
-    param = step.sub_workflow_param
-    if param is not None and not param.version and not param.workflow_definition and param.name in latest:
-        update["sub_workflow_param"] = param.model_copy(update={"version": latest[param.name]})
-
-    def inside(steps: tuple[WorkflowTask, ...]) -> tuple[WorkflowTask, ...]:
-        return tuple(_step(each, task_defs, latest) for each in steps)
-
-    if step.decision_cases:
-        update["decision_cases"] = {case: inside(steps) for case, steps in step.decision_cases.items()}
-    if step.default_case:
-        update["default_case"] = inside(step.default_case)
-    if step.fork_tasks:
-        update["fork_tasks"] = tuple(inside(steps) for steps in step.fork_tasks)
-    if step.loop_over:
-        update["loop_over"] = inside(step.loop_over)
-    return step.model_copy(update=update) if update else step
+    return definition.model_copy(update={"tasks": tuple(changed(step, complete) for step in definition.tasks)})
 
 
 def hash_of(definition: WorkflowDef) -> str:

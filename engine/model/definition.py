@@ -7,7 +7,7 @@ come as strings. What a definition must satisfy beyond its shape is the business
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
@@ -235,6 +235,22 @@ def walk(steps: Sequence[WorkflowTask], path: str = "tasks") -> Iterator[tuple[s
         yield here, step
         for name, nested in step.lists():
             yield from walk(nested, f"{here}.{name}")
+
+
+def changed(step: WorkflowTask, change: Callable[[WorkflowTask], WorkflowTask]) -> WorkflowTask:
+    """Return the step with ``change`` applied to it and to every step nested in it; itself if nothing is changed."""
+
+    def all_of(steps: tuple[WorkflowTask, ...]) -> tuple[WorkflowTask, ...]:
+        return tuple(changed(each, change) for each in steps)
+
+    nested: dict[str, object] = {
+        "decision_cases": {case: all_of(steps) for case, steps in step.decision_cases.items()},
+        "default_case": all_of(step.default_case),
+        "fork_tasks": tuple(all_of(steps) for steps in step.fork_tasks),
+        "loop_over": all_of(step.loop_over),
+    }
+    update = {field: value for field, value in nested.items() if value != getattr(step, field)}
+    return change(step.model_copy(update=update) if update else step)
 
 
 _T = TypeVar("_T", bound=_Written)

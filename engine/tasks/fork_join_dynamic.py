@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from engine.errors import BadDefinition, Fault
-from engine.model.definition import WorkflowTask, read
+from engine.model.definition import WorkflowTask, changed, read
 from engine.model.execution import Task
 from engine.model.payload import Json
 from engine.tasks.fork_join import NOT_JOINED, is_joined
@@ -108,7 +108,7 @@ def _one_task_many_inputs(at: At) -> dict[str, Json]:
     if workflow:
         version = given.get("forkTaskWorkflowVersion")
         step["subWorkflowParam"] = {"name": name, "version": int(version) if version not in (None, "") else None}
-    _step(step)
+    step = _with_definitions(at, step)
     refs = [f"{stem}{number}" for number in range(len(inputs))]
     if any(isinstance(item, Mapping) and "taskToDomain" in item for item in inputs) and workflow:
         return _written_out(at, step, refs, inputs)
@@ -179,11 +179,27 @@ def _legacy(at: At, key: str) -> dict[str, Json]:
 
 def _checked(at: At, described: dict[str, dict[str, Json]]) -> dict[str, Json]:
     """Refuse references that the run has used already, and steps that cannot be read."""
-    for ref, step in described.items():
+    for ref in described:
         if at.latest(ref + at.suffix) is not None or ref == at.config.task_reference_name:
             raise ValueError(f"The dynamic fork attempted to create a duplicate task reference name: {ref}")
-        _step(step)
-    return {"forkedTaskDefs": list(described.values()), "forkedTasks": list(described)}
+    steps = [_with_definitions(at, step) for step in described.values()]
+    return {"forkedTaskDefs": steps, "forkedTasks": list(described)}
+
+
+def _with_definitions(at: At, document: dict[str, Json]) -> dict[str, Json]:
+    """Return the description of a step with the registered task definitions of all that it contains.
+
+    They are kept with it, because later edits must not touch a run (Conductor 1.3). Raises ValueError when the
+    description cannot be read as a step.
+    """
+
+    def define(step: WorkflowTask) -> WorkflowTask:
+        found = at.task_def(step.name) if step.task_definition is None else None
+        return step if found is None else step.model_copy(update={"task_definition": found})
+
+    step = _step(document)
+    defined = changed(step, define)
+    return document if defined is step else defined.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def _step(document: Json) -> WorkflowTask:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from engine.model.definition import WorkflowTask
 from engine.model.execution import Task
 from engine.model.status import TaskStatus
+from engine.tasks.fork_join_dynamic import TYPE as FORK_JOIN_DYNAMIC
 from engine.tasks.step import At, Await, Complete, Fail, Step, TaskType
 
 
@@ -25,8 +26,10 @@ class Join(TaskType):
     def start(self, at: At) -> Step:
         """Wait for the references named by ``joinOn``, or for the branches that a dynamic fork made."""
         before = at.previous()
-        made = before[1].input.get("forkedTasks") if before is not None else None
-        refs = made if isinstance(made, list | tuple) else at.config.join_on
+        made = (
+            before[1].input["forkedTasks"] if before is not None and before[0].type == FORK_JOIN_DYNAMIC.name else None
+        )
+        refs = at.config.join_on if made is None else made
         return Await(input={**at.task.input, "joinOn": list(dict.fromkeys(refs))})
 
     def awaits(self, config: WorkflowTask, task: Task) -> tuple[str, ...]:

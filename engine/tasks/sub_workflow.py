@@ -80,9 +80,17 @@ class SubWorkflow(TaskType):
         output = {"subWorkflowId": news.child_id, **news.output}
         if news.status is WorkflowStatus.COMPLETED:
             return Complete(output=output)
-        name = at.task.input.get("subWorkflowName")
-        reason = f"Sub workflow {name}/{news.child_id} failure reason: {news.reason}"
+        reason = f"Sub workflow {_short_name(at.task)}/{news.child_id} failure reason: {news.reason}"
         return Fail(reason=reason, output=output, status=_ENDS[news.status])
+
+
+def _short_name(task: Task) -> str:
+    """Return the child's name with its version, where the task knows it."""
+    definition = task.input.get("subWorkflowDefinition")
+    if isinstance(definition, dict):
+        return f"{definition.get('name')}.{definition.get('version', 1)}"
+    name, version = task.input.get("subWorkflowName"), task.input.get("subWorkflowVersion")
+    return f"{name}.{version}" if version else str(name)
 
 
 TYPE = SubWorkflow()

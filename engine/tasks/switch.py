@@ -58,13 +58,13 @@ class Switch(TaskType):
         return Open(output=output, input={**stored, "hasChildren": "true"})
 
     def branches(self, config: WorkflowTask, task: Task) -> tuple[Branch, ...]:
-        """Return the list of the case that was chosen."""
-        case = task.input.get("case")
-        if case is None or "hasChildren" not in task.input:
-            return ()
+        """Return the list of the case that was chosen: what the output says, because the input is the author's."""
+        case = task.output.get("selectedCase")
         if case in config.decision_cases:
-            return (Branch(name=f"case {case}", steps=config.decision_cases[case]),)
-        return (Branch(name=_DEFAULT, steps=config.default_case),)
+            branch = Branch(name=f"case {case}", steps=config.decision_cases[case])
+        else:
+            branch = Branch(name=_DEFAULT, steps=config.default_case)
+        return (branch,) if case is not None and branch.steps else ()
 
 
 TYPE = Switch()
