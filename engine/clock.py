@@ -11,6 +11,9 @@ Instant = NewType("Instant", int)
 SECOND = 1_000_000
 MILLISECOND = 1_000
 
+#: The last moment of the year 9999: dates beyond it fit neither databases nor calendars.
+LATEST = Instant(253_402_300_799_999_999)
+
 
 class Clock(Protocol):
     """Whatever tells the time; tests put a settable one here."""
@@ -29,8 +32,8 @@ class SystemClock:
 
 
 def after(moment: int, seconds: float) -> Instant:
-    """Return the instant ``seconds`` later than ``moment``."""
-    return Instant(moment + round(seconds * SECOND))
+    """Return the instant ``seconds`` later than ``moment``, at most ``LATEST``."""
+    return Instant(min(moment + round(seconds * SECOND), LATEST))
 
 
 def milliseconds(moment: int) -> int:
