@@ -11,18 +11,18 @@ from engine.decider.walk import Settle, Walk
 from engine.model.event import ChildEnded, ChildStarted, TaskResult
 from engine.model.execution import NEVER, Task
 from engine.model.payload import Json
-from engine.model.status import TaskStatus
+from engine.model.status import TaskStatus, WorkflowStatus
 from engine.tasks import task_type
 
 
 def task_result(walk: Walk, result: TaskResult) -> bool:
-    """Apply a worker's word about a task; False when the task is unknown or closed."""
+    """Apply a worker's word about a task; False when the task is unknown, closed, or a container, which has none."""
     draft = walk.draft
     task = _open_task(draft, result.seq)
-    if task is None:
+    if task is None or task_type(draft.configs[task.seq].type).reopens:
         return False
     if result.status is TaskStatus.IN_PROGRESS:
-        _sign_of_life(draft, task, result)
+        _sign_of_life(walk, task, result)
         return True
     config = draft.configs[task.seq]
     if result.status is TaskStatus.COMPLETED and config.async_complete and task_type(config.type).may_complete_later:
@@ -43,8 +43,9 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
     return True
 
 
-def _sign_of_life(draft: Draft, task: Task, result: TaskResult) -> None:
+def _sign_of_life(walk: Walk, task: Task, result: TaskResult) -> None:
     """Somebody works on the task, wants it back later, or tells how far it has come."""
+    draft = walk.draft
     if result.heartbeat:
         _in_progress(draft, task, result, output=result.output or task.output)
     elif task.queue and result.callback_after_seconds is not None:
@@ -58,6 +59,8 @@ def _sign_of_life(draft: Draft, task: Task, result: TaskResult) -> None:
             visible_at=after(draft.now, result.callback_after_seconds),
             dispatched=False,
         )
+        if not result.callback_after_seconds and draft.workflow.status is WorkflowStatus.RUNNING:
+            walk.start_again(draft.tasks[task.seq])
     else:
         _in_progress(draft, task, result, output=result.output)
     note_dates(draft, draft.tasks[task.seq])
@@ -80,12 +83,14 @@ def child_started(walk: Walk, news: ChildStarted) -> bool:
     task = draft.tasks.get(news.seq)
     if task is None or task.child_id != news.child_id:
         return False
-    if task.status is not TaskStatus.SCHEDULED:
-        if task.status is TaskStatus.CANCELED or task.status is TaskStatus.TIMED_OUT:
+    if task.status.is_terminal:
+        if task.status is not TaskStatus.COMPLETED:
             cancel(draft, task)
         return False
+    kind = task_type(draft.configs[task.seq].type)
+    known = task.status is TaskStatus.IN_PROGRESS and kind.awaits_child and task.output.get("subWorkflowId")
     place = place_of(draft, task)
-    if place is None or draft.workflow.status.is_terminal:
+    if known or place is None or draft.workflow.status.is_terminal:
         return False
     walk.carry_out(task, task_type(place.config.type).child_started(place, news.child_id))
     return True

@@ -66,7 +66,7 @@ def end(
 ) -> None:
     """End the run: output, reason, open tasks cancelled, parent told, failure workflow started."""
     result = dict(output) if output is not None else _output(draft)
-    _cancel_open(draft, reason)
+    _cancel_open(draft)
     listed = [task for seq in draft.tasks if (task := draft.tasks[seq]).status in _LISTED]
     draft.change_workflow(
         status=status,
@@ -100,7 +100,7 @@ def _output(draft: Draft) -> dict[str, Json]:
     return dict(last.output) if last is not None else {}
 
 
-def _cancel_open(draft: Draft, reason: str | None) -> None:
+def _cancel_open(draft: Draft) -> None:
     """Close what is still open; queued work is revoked, children are terminated (invariant I8)."""
     for seq in draft.open:
         task = draft.tasks[seq]

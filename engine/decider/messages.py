@@ -54,7 +54,7 @@ def messages(run: Execution, command: Command, partitions: int) -> Iterator[Mess
             if task.status.is_open:
                 yield _child(run, task, partitions)
         case Cancel():
-            yield from _cancellation(run.tasks[command.seq], partitions)
+            yield from _cancellation(run, run.tasks[command.seq], partitions)
         case TellParent():
             yield _news(run, command, partitions)
         case StartFailureWorkflow():
@@ -125,17 +125,18 @@ def _child(run: Execution, task: Task, partitions: int) -> Message:
     return encode_start(start)
 
 
-def _cancellation(task: Task, partitions: int) -> Iterator[Message]:
+def _cancellation(run: Execution, task: Task, partitions: int) -> Iterator[Message]:
     if task.queue:
         yield encode_revoke(task.id)
     elif task.child_id:
-        reason = f"Parent workflow has been terminated with reason: {task.reason}" if task.reason else None
+        ended, why = run.workflow.status.is_terminal, task.reason or run.workflow.reason
+        who = "Parent workflow has been terminated" if ended else "The task of the parent workflow has ended"
         yield encode_request(
             Request(
                 event_id=f"{task.id}/cancel",
                 workflow_id=task.child_id,
                 verb="terminate",
-                arguments={"reason": reason or "Parent workflow has been terminated"},
+                arguments={"reason": f"{who} with reason: {why}" if why else who, "onlyIfOpen": True},
                 by=task.id,
             ),
             partitions,
@@ -182,6 +183,8 @@ def _failure_workflow(run: Execution) -> StartWorkflow:
         input={**workflow.input, **added},
         correlation_id=workflow.correlation_id,
         task_to_domain=workflow.task_to_domain,
+        # Bounds a failure workflow that fails and is its own failure workflow.
+        depth=workflow.depth + 1,
     )
 
 

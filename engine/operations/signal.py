@@ -6,13 +6,15 @@ from engine.model.event import TaskResult
 from engine.model.request import Outcome, Request
 from engine.model.status import TaskStatus
 from engine.operations.desk import Desk, granted, refused
-from engine.operations.update_task import reported_status
+from engine.operations.update_task import faults, reported_status
 
 
 def operate(desk: Desk, request: Request) -> Outcome:
     """Complete or fail the first open WAIT or HUMAN task, or the one that ``ref`` names."""
     if desk.workflow.status.is_terminal:
         return refused(409, f"Workflow {desk.workflow.id} has ended ({desk.workflow.status}): nobody waits in it.")
+    if wrong := " ".join(faults(request.arguments)):
+        return refused(400, wrong)
     ref = request.arguments.get("ref")
     waiting = (task for task in desk.open_tasks() if desk.takes_signal(task) and ref in (None, task.ref))
     task = next(waiting, None)
@@ -21,8 +23,8 @@ def operate(desk: Desk, request: Request) -> Outcome:
         hint = f" Its open child runs are {', '.join(children)}." if children else ""
         return refused(404, f"No task of workflow {desk.workflow.id} waits for a signal.{hint}")
     status = reported_status(request.arguments.get("status", TaskStatus.COMPLETED.value))
-    if status is None:
-        return refused(400, f"Unknown task status {request.arguments.get('status')!r}.")
+    assert status is not None, "faults has looked at it"
+    reason = request.arguments.get("reason")
     desk.apply(
         TaskResult(
             event_id=request.event_id,
@@ -30,7 +32,7 @@ def operate(desk: Desk, request: Request) -> Outcome:
             seq=task.seq,
             status=status,
             output={**task.output, **(request.arguments.get("output") or {})},
-            reason=request.arguments.get("reason"),
+            reason=None if reason is None else str(reason),
             worker=request.by,
         )
     )

@@ -8,15 +8,20 @@ from engine.operations.desk import Desk, granted, refused
 
 
 def operate(desk: Desk, request: Request) -> Outcome:
-    """Terminate a run; one that is TERMINATED already stays as it is."""
+    """Terminate a run; one that is TERMINATED already stays as it is.
+
+    A run that FAILED or TIMED_OUT becomes TERMINATED too, unless ``onlyIfOpen`` says that it is only to be stopped:
+    so a parent that gives up a child does not rewrite how the child has ended meanwhile.
+    """
     workflow = desk.workflow
     if workflow.status is WorkflowStatus.COMPLETED:
         return refused(409, "Cannot terminate a COMPLETED workflow.")
     if workflow.status is WorkflowStatus.TERMINATED:
         return granted()
-    reason = request.arguments.get("reason")
-    if workflow.status.is_terminal:
+    given = request.arguments.get("reason")
+    reason = None if given is None else str(given)
+    if not workflow.status.is_terminal:
+        desk.end(WorkflowStatus.TERMINATED, reason)
+    elif not request.arguments.get("onlyIfOpen"):
         desk.change_workflow(status=WorkflowStatus.TERMINATED, reason=reason)
-        return granted()
-    desk.end(WorkflowStatus.TERMINATED, None if reason is None else str(reason))
     return granted()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from engine.model.event import TaskResult
 from engine.model.execution import Task, split_task_id
-from engine.model.payload import Json
+from engine.model.payload import Json, JsonObject
 from engine.model.request import Outcome, Request
 from engine.model.status import TaskStatus
 from engine.operations.desk import Desk, granted, refused
@@ -23,6 +25,9 @@ _REPORTABLE = frozenset(
 #: Characters of a reported reason that are kept (Conductor 4.8).
 _REASON_LENGTH = 500
 
+#: Seconds; Conductor's field has 32 bits.
+_LONGEST_CALLBACK = 2_147_483_647
+
 
 def reported_status(text: Json) -> TaskStatus | None:
     """Return the status that a client named, or None when it may not be reported."""
@@ -33,21 +38,35 @@ def reported_status(text: Json) -> TaskStatus | None:
     return status if status in _REPORTABLE else None
 
 
+def faults(arguments: JsonObject) -> Iterator[str]:
+    """Yield what is wrong with the shape of a report or signal."""
+    if reported_status(arguments.get("status", TaskStatus.COMPLETED.value)) is None:
+        allowed = ", ".join(sorted(_REPORTABLE))
+        yield f"A task cannot be reported as {arguments.get('status')!r}: use one of {allowed}."
+    if not isinstance(arguments.get("output") or {}, Mapping):
+        yield "'output' must be a JSON object."
+    delay = arguments.get("callbackAfterSeconds") or 0
+    if not isinstance(delay, int) or not 0 <= delay <= _LONGEST_CALLBACK:
+        yield f"'callbackAfterSeconds' must be a whole number from 0 to {_LONGEST_CALLBACK}, not {delay!r}."
+
+
 def operate(desk: Desk, request: Request) -> Outcome:
     """Apply the report; one that comes too late is granted and changes nothing, as clients expect."""
     arguments = request.arguments
     status = reported_status(arguments.get("status"))
-    if status is None:
-        allowed = ", ".join(sorted(_REPORTABLE))
-        return refused(400, f"A task cannot be reported as {arguments.get('status')!r}: use one of {allowed}.")
+    wrong = " ".join(faults(arguments))
+    if status is None or wrong:
+        return refused(400, wrong or "The report needs a 'status'.")
     task = _find(desk, arguments)
     if task is None:
         wanted = arguments.get("taskId") or arguments.get("ref")
         return refused(404, f"No task {wanted} in workflow {desk.workflow.id} that is open.")
+    if desk.is_container(task):
+        return refused(409, f"Task {task.ref} is a {task.type}: it ends when the tasks that it waits for have ended.")
     by_ref = "taskId" not in arguments
     output = arguments.get("output") or {}
     heartbeat = bool(arguments.get("extendLease"))
-    reason = arguments.get("reason")
+    reason, worker = arguments.get("reason"), arguments.get("workerId")
     applied = desk.apply(
         TaskResult(
             event_id=request.event_id,
@@ -56,8 +75,8 @@ def operate(desk: Desk, request: Request) -> Outcome:
             status=TaskStatus.IN_PROGRESS if heartbeat else status,
             output={} if heartbeat else {**task.output, **output} if by_ref else output,
             reason=None if reason is None else str(reason)[:_REASON_LENGTH],
-            worker=arguments.get("workerId"),
-            callback_after_seconds=arguments.get("callbackAfterSeconds", 0),
+            worker=None if worker is None else str(worker),
+            callback_after_seconds=arguments.get("callbackAfterSeconds") or 0,
             heartbeat=heartbeat,
         )
     )
