@@ -27,18 +27,18 @@ from engine.clock import Clock, Instant
 from engine.config import Settings
 from engine.decider.decide import Decision, begin, decide, give_up, new_run
 from engine.decider.draft import Surroundings
-from engine.decider.execution import restore
+from engine.decider.execution import restore, salvage
 from engine.decider.messages import messages
 from engine.decider.residents import Resident, Residents
 from engine.decider.unconfirmed import entry, recall, still_open
-from engine.errors import Permanent, Refused, StoreUnavailable
+from engine.errors import BadExpression, Permanent, Refused, StoreUnavailable
 from engine.log import get_logger
 from engine.model.command import Command
 from engine.model.definition import WorkflowDef
 from engine.model.event import Event, StartWorkflow, Wake
 from engine.model.request import Outcome, Request
 from engine.store.catalog import Catalog
-from engine.store.port import LoggedRequest, Save, Store, Transaction
+from engine.store.port import LoggedRequest, Rows, Save, Store, Transaction
 from engine.tasks.step import Limits
 from engine.wire.message import Delivery, Message
 
@@ -143,6 +143,8 @@ class Executor:
             if each.save is not None and each.group.workflow_id not in written:
                 self.counts.conflicts += 1
                 self._residents.drop(each.group.workflow_id)
+                # A start could not be written because its run exists: from now on it is looked at as such.
+                each.group.start_exists = each.group.start is not None
         for each in stood:
             self._fold(each)
             batch.done_with(each.group)
@@ -163,8 +165,14 @@ class Executor:
         found = transaction.load(missing)
         self._catalog.snapshots(transaction, {rows.workflow.definition_hash for rows in found.values()})
         for rows in found.values():
-            definition = self._catalog.by_hash[rows.workflow.definition_hash]
-            self._residents.keep(Resident(restore(rows.workflow, rows.tasks, definition)))
+            self._residents.keep(self._restored(rows))
+
+    def _restored(self, rows: Rows) -> Resident:
+        definition = self._catalog.by_hash.get(rows.workflow.definition_hash) or WorkflowDef(name=rows.workflow.name)
+        try:
+            return Resident(restore(rows.workflow, rows.tasks, definition))
+        except Exception as error:
+            return Resident(salvage(rows.workflow, rows.tasks, definition), error)
 
     def _surroundings(self, transaction: Transaction, batch: Batch, now: Instant) -> Surroundings:
         events = [event for group in batch.groups.values() for event in group.events]
@@ -210,17 +218,24 @@ class Executor:
         self, resident: Resident, events: Sequence[Event], now: Instant, surroundings: Surroundings
     ) -> Decision:
         """Decide; a run that cannot be decided fails with the reason instead (I6)."""
+        if resident.fault is not None:
+            return self._give_up(resident, events, now, resident.fault)
         try:
             return decide(resident.run, events, now, surroundings)
         except Exception as error:
-            return self._give_up(resident, [event.event_id for event in events], now, error)
+            return self._give_up(resident, events, now, error)
 
-    def _give_up(self, resident: Resident, event_ids: Sequence[str], now: Instant, error: Exception) -> Decision:
+    def _give_up(
+        self, resident: Resident, facts: Sequence[Event | StartWorkflow], now: Instant, error: Exception
+    ) -> Decision:
         workflow = resident.run.workflow
         self.counts.given_up += 1
-        log.exception("workflow.undecidable", workflow_id=workflow.id, name=workflow.name)
+        if isinstance(error, BadExpression):
+            log.warning("workflow.undecidable", workflow_id=workflow.id, name=workflow.name, reason=str(error))
+            return give_up(resident.run, facts, now, str(error))
+        log.error("workflow.undecidable", workflow_id=workflow.id, name=workflow.name, exc_info=error)
         reason = f"The decider could not decide this workflow: {type(error).__name__}: {error}"
-        return give_up(resident.run, event_ids, now, reason)
+        return give_up(resident.run, facts, now, reason)
 
     def _begin(
         self, transaction: Transaction, batch: Batch, group: Group, now: Instant, surroundings: Surroundings
@@ -238,7 +253,7 @@ class Executor:
         try:
             decision = begin(resident.run, start, now, surroundings)
         except Exception as error:
-            decision = self._give_up(resident, [start.event_id], now, error)
+            decision = self._give_up(resident, [start], now, error)
         return Decided(group, resident, decision, self._save(resident, decision, now, new=True), ())
 
     def _definition(self, transaction: Transaction, start: StartWorkflow) -> tuple[str, WorkflowDef]:

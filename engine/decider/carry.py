@@ -24,6 +24,7 @@ _NO_DOMAIN = "NO_DOMAIN"
 
 def out(draft: Draft, task: Task, step: Step) -> Task:  # noqa: C901  one arm for each member of a closed union
     """Do what the step says to the task's row and to the run; return the row as it is then."""
+    draft.holding.drop(task.seq)
     match step:
         case Complete():
             return _finish(draft, task, step.status, step.output, step.reason, step.input)
@@ -152,6 +153,8 @@ def newly_opened(draft: Draft, task: Task) -> Iterator[ListKey]:
     if kind.detached:
         draft.forks[task.seq] = len(branches)
         draft.lists[outer_key] = OpenList(outer.branch, outer.suffix, outer.live + len(branches))
+    elif task.status.is_open:
+        draft.holding[task.seq] = None
     for branch in branches:
         key = (task.seq, branch.name)
         if key not in draft.lists:

@@ -63,18 +63,34 @@ def _worker_deadlines(draft: Draft, task: Task, definition: TaskDef) -> list[Dea
     if definition.poll_timeout_seconds:
         found.append(Deadline(Kind.POLL, after(task.visible_at, definition.poll_timeout_seconds)))
     patience = response or draft.surroundings.unheard_timeout_seconds
-    seen_empty = draft.surroundings.queues_seen_empty.get(task.queue, NEVER)
-    if seen_empty > task.visible_at:
-        found.append(Deadline(Kind.SILENCE, after(seen_empty, patience)))
+    if task.updated_at > task.visible_at:
+        found.append(Deadline(Kind.SILENCE, after(task.updated_at, patience)))
     else:
         found.append(Deadline(Kind.SILENCE, after(max(task.visible_at, draft.now), patience), look_only=True))
     return found
+
+
+def note_silence(draft: Draft, task: Task) -> Task:
+    """Write down when a task's queue was first seen empty after the task had been published: from then on it counts.
+
+    The moments that the store gives are the last ones and move on, so the row has to remember the first.
+    """
+    seen_empty = draft.surroundings.queues_seen_empty.get(task.queue, NEVER)
+    waits = task.status is TaskStatus.SCHEDULED and task.dispatched and task.updated_at <= task.visible_at
+    return draft.change(task, updated_at=seen_empty) if waits and seen_empty > task.visible_at else task
 
 
 def note_dates(draft: Draft, task: Task) -> None:
     """Make sure that the run is woken for whatever comes first in this task's life."""
     for deadline in deadlines(draft, task):
         draft.wake_by(deadline.at)
+
+
+def note_all_dates(draft: Draft) -> None:
+    """Make sure that the run is woken for everything in it, also for what has become due while it was paused."""
+    draft.wake_by(workflow_deadline(draft))
+    for seq in draft.open:
+        note_dates(draft, draft.tasks[seq])
 
 
 def overdue(draft: Draft, task: Task) -> Kind | None:

@@ -91,10 +91,14 @@ def begin(run: Execution, start: StartWorkflow, now: Instant, surroundings: Surr
     walk = Walk(draft)
     walk.agenda.append(Enter(ROOT, 0))
     walk.to_rest()
-    if start.reply_to is not None:
-        started = Outcome(granted=True, result={"workflowId": run.workflow.id})
-        draft.command(Reply(start.reply_to, start.reply_id, started))
+    _answer_start(draft, start)
     return _decision(draft, {start.event_id: draft.take_commands()}, {})
+
+
+def _answer_start(draft: Draft, start: StartWorkflow) -> None:
+    if start.reply_to is not None:
+        started = Outcome(granted=True, result={"workflowId": draft.workflow.id})
+        draft.command(Reply(start.reply_to, start.reply_id, started))
 
 
 def _with_template(given: Mapping[str, Json], template: Mapping[str, Json]) -> dict[str, Json]:
@@ -103,12 +107,15 @@ def _with_template(given: Mapping[str, Json], template: Mapping[str, Json]) -> d
 
 
 def decide(execution: Execution, events: Sequence[Event], now: Instant, surroundings: Surroundings) -> Decision:
-    """Apply facts to a run, in their order, and carry it to its next rest after each."""
+    """Apply facts to a run, in their order, and carry it to its next rest after each.
+
+    A run just loaded is first picked up where its rows were left; what that commands goes with the first fact.
+    """
     draft = Draft(execution, now, surroundings)
     walk = Walk(draft)
     commands: dict[str, tuple[Command, ...]] = {}
     outcomes: dict[str, Outcome] = {}
-    if execution.fresh and draft.workflow.status is WorkflowStatus.RUNNING:
+    if events and execution.fresh and draft.workflow.status is WorkflowStatus.RUNNING:
         walk.pick_up()
         walk.to_rest()
     for event in events:
@@ -141,14 +148,28 @@ def _operate(walk: Walk, request: Request) -> Outcome:
     return outcome
 
 
-def give_up(execution: Execution, event_ids: Sequence[str], now: Instant, reason: str) -> Decision:
-    """Fail a run that cannot be decided, with the reason, so that it neither loops nor blocks its partition."""
+def give_up(execution: Execution, facts: Sequence[Event | StartWorkflow], now: Instant, reason: str) -> Decision:
+    """Fail a run that cannot be decided, with the reason, so that it neither loops nor blocks its partition.
+
+    The facts that it could not be decided on are done with; whoever asked for something among them is told.
+    """
     draft = Draft(execution, now, Surroundings())
+    outcomes: dict[str, Outcome] = {}
+    for fact in facts:
+        if isinstance(fact, StartWorkflow):
+            if fact.parent_task_id is not None:
+                draft.command(TellParent(fact.parent_task_id, started=True))
+            _answer_start(draft, fact)
     if draft.workflow.status.is_open:
         end(draft, WorkflowStatus.FAILED, reason, output={})
-    commands = draft.take_commands()
-    first = event_ids[0] if event_ids else ""
-    return _decision(draft, {first: commands}, {})
+    commands = {facts[0].event_id: draft.take_commands()} if facts else {}
+    for fact in facts:
+        if isinstance(fact, Request):
+            outcomes[fact.event_id] = refused(409, reason)
+            if fact.reply_to is not None:
+                draft.command(Reply(fact.reply_to, fact.reply_id, outcomes[fact.event_id]))
+                commands[fact.event_id] = (*commands.get(fact.event_id, ()), *draft.take_commands())
+    return _decision(draft, commands, outcomes)
 
 
 def _decision(draft: Draft, commands: dict[str, tuple[Command, ...]], outcomes: dict[str, Outcome]) -> Decision:

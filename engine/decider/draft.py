@@ -64,6 +64,7 @@ class Draft:
         self.latest: Layer[str, int] = Layer(base.latest)
         self.named: Layer[str, int] = Layer(base.named)
         self.open: Layer[int, None] = Layer(base.open)
+        self.holding: Layer[int, None] = Layer(base.holding)
         self.lists: Layer[ListKey, OpenList] = Layer(base.lists)
         self.forks: Layer[int, int] = Layer(base.forks)
         self.joins: Layer[int, int] = Layer(base.joins)
@@ -71,7 +72,7 @@ class Draft:
         self.waiters: Layer[str, tuple[int, ...]] = Layer(base.waiters)
 
     def rebuild(self) -> None:
-        """Derive everything anew from the rows as they are now: after an operation that reopened some of them.
+        """Derive everything anew from the rows as they are now: some were reopened, or the flow was stopped on its way.
 
         The run beneath stays as it was; ``base`` is a new one from here on.
         """
@@ -108,6 +109,8 @@ class Draft:
             self.open[task.seq] = None
         else:
             self.open.drop(task.seq)
+            self.unsettled.drop(task.seq)
+            self.holding.drop(task.seq)
         return task
 
     def change(self, task: Task, **fields: Json) -> Task:
@@ -134,9 +137,10 @@ class Draft:
 
     def fold(self, workflow: Workflow) -> None:
         """Make the stored decision the run's present state; ``workflow`` is its record as stored."""
-        for layer in (self.tasks, self.configs, self.latest, self.named, self.open, self.lists, self.forks, self.joins):
-            layer.fold()
-        self.unsettled.fold()
-        self.waiters.fold()
+        for by_seq in (self.tasks, self.configs, self.open, self.holding, self.forks, self.joins, self.unsettled):
+            by_seq.fold()
+        for by_ref in (self.latest, self.named, self.waiters):
+            by_ref.fold()
+        self.lists.fold()
         self.base.workflow = workflow
         self.base.fresh = self.unfinished

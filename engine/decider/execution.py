@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from engine.model.definition import WorkflowDef, WorkflowTask
 from engine.model.execution import Task, Workflow
+from engine.model.status import TaskStatus
 from engine.tasks import task_type
 from engine.tasks.step import Branch
 
@@ -47,6 +48,7 @@ class Execution:
         "definition",
         "forks",
         "fresh",
+        "holding",
         "joins",
         "latest",
         "lists",
@@ -73,10 +75,12 @@ class Execution:
         self.named: dict[str, int] = {}
         #: Tasks that are SCHEDULED or IN_PROGRESS.
         self.open: dict[int, None] = {}
+        #: Open tasks that move only when the lists they opened have ended (loops).
+        self.holding: dict[int, None] = {}
         self.lists: dict[ListKey, OpenList] = {}
         #: Fork -> how many of its branches are live.
         self.forks: dict[int, int] = {}
-        #: Fork -> the task that waits behind it.
+        #: Fork -> the open task that waits behind it.
         self.joins: dict[int, int] = {}
         #: Waiting task -> how many of its references have not settled.
         self.unsettled: dict[int, int] = {}
@@ -88,6 +92,17 @@ def restore(workflow: Workflow, tasks: Iterable[Task], definition: WorkflowDef) 
     """Rebuild a run from its stored rows (``tasks`` in the order of seq)."""
     execution = Execution(workflow, definition)
     _Restoring(execution).run(tasks)
+    return execution
+
+
+def salvage(workflow: Workflow, tasks: Iterable[Task], definition: WorkflowDef) -> Execution:
+    """Return a run whose rows make no sense (a task type was uninstalled, say) with just enough in it to be ended."""
+    execution = Execution(workflow, definition)
+    for task in tasks:
+        execution.tasks[task.seq] = task
+        execution.configs[task.seq] = WorkflowTask(name=task.name, type=task.type)
+        if task.status.is_open:
+            execution.open[task.seq] = None
     return execution
 
 
@@ -124,9 +139,15 @@ class _Restoring:
             run.open[task.seq] = None
         if task.executed:
             self._passed[key] = max(self._passed.get(key, -1), task.position)
-        for branch in task_type(config.type).branches(config, task):
+        kind = task_type(config.type)
+        may_be_live = task.status.is_open or task.status is TaskStatus.COMPLETED
+        for branch in kind.branches(config, task):
             inner = OpenList(branch, opened.suffix + branch.suffix, 0)
-            self._lists[task.seq, branch.name] = self._named[task.seq, branch.name] = inner
+            self._lists[task.seq, branch.name] = inner
+            if may_be_live:
+                self._named[task.seq, branch.name] = inner
+                if kind.detached:
+                    run.forks[task.seq] = 0
 
     def _earlier_iteration(self, task: Task) -> OpenList:
         """Return a list that its loop's row has moved on from."""
@@ -148,11 +169,15 @@ class _Restoring:
             if not live:
                 continue
             run.lists[key] = OpenList(opened.branch, opened.suffix, live)
-            if key != ROOT and task_type(run.configs[key[0]].type).detached:
-                fork = run.tasks[key[0]]
-                outer = (fork.parent, fork.branch)
+            if key == ROOT:
+                continue
+            owner = run.tasks[key[0]]
+            if task_type(run.configs[owner.seq].type).detached:
+                outer = (owner.parent, owner.branch)
                 beside[outer] = beside.get(outer, 0) + 1
-                run.forks[fork.seq] = run.forks.get(fork.seq, 0) + 1
+                run.forks[owner.seq] += 1
+            elif owner.status.is_open:
+                run.holding[owner.seq] = None
 
     def _find_waiting(self, task: Task) -> None:
         run = self._run

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from engine.clock import Instant
 from engine.decider import apply
+from engine.decider.deadline import note_all_dates
 from engine.decider.ending import end
 from engine.decider.schedule import schedule_retry
 from engine.decider.walk import Walk
+from engine.model.command import Announce
 from engine.model.definition import WorkflowTask
 from engine.model.event import TaskResult
 from engine.model.execution import NEVER, Task, Workflow
@@ -57,8 +59,12 @@ class OpenDesk:
         return task_type(self.config(task).type).reopens
 
     def change_workflow(self, **fields: Json) -> Workflow:
-        """Change the run's record."""
-        return self._draft.change_workflow(**fields)
+        """Change the run's record; a new status is announced."""
+        before = self._draft.workflow.status
+        workflow = self._draft.change_workflow(**fields)
+        if workflow.status is not before:
+            self._draft.command(Announce(0, workflow.status.value))
+        return workflow
 
     def apply(self, result: TaskResult) -> bool:
         """Apply a task result as if a worker had sent it."""
@@ -90,3 +96,5 @@ class OpenDesk:
         self._again, self._reopened = [], False
         self._walk.pick_up()
         self._walk.to_rest()
+        if not self._draft.has_ended():
+            note_all_dates(self._draft)

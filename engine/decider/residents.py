@@ -10,11 +10,13 @@ from engine.decider.execution import Execution
 class Resident:
     """A run in memory, with the events whose commands the broker has confirmed to this very process."""
 
-    __slots__ = ("confirmed", "run")
+    __slots__ = ("confirmed", "fault", "run")
 
-    def __init__(self, run: Execution) -> None:
+    def __init__(self, run: Execution, fault: Exception | None = None) -> None:
         self.run = run
         self.confirmed: set[str] = set()
+        #: Why nothing can be decided about it any more; it will be ended at the next opportunity.
+        self.fault = fault
 
 
 class Residents:

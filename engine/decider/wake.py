@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import assert_never
 
 from engine.clock import SECOND
-from engine.decider.deadline import Kind, overdue, policy_of, recompute_wake, timeout_reason, workflow_deadline
+from engine.decider.deadline import (
+    Kind,
+    note_silence,
+    overdue,
+    policy_of,
+    recompute_wake,
+    timeout_reason,
+    workflow_deadline,
+)
 from engine.decider.draft import Draft
 from engine.decider.ending import cancel, end
 from engine.decider.place import place_of
@@ -28,7 +36,7 @@ def wake(walk: Walk, event: Wake) -> bool:
     if _run_timed_out(draft):
         return True
     for seq in draft.open:
-        task = draft.tasks[seq]
+        task = note_silence(draft, draft.tasks[seq])
         due = overdue(draft, task)
         if due is None or (draft.workflow.status is WorkflowStatus.PAUSED and due is not Kind.DUE):
             continue

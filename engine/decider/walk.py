@@ -25,6 +25,7 @@ from engine.decider.place import Place, definition_of, place_of
 from engine.decider.retry import may_retry, retry_at, total_time_spent
 from engine.decider.schedule import schedule, schedule_retry
 from engine.model.command import WakeSoon
+from engine.model.definition import walk as steps_within
 from engine.model.execution import Task
 from engine.model.status import TaskStatus, WorkflowStatus
 from engine.tasks import task_type
@@ -67,10 +68,7 @@ class Walk:
         draft = self.draft
         while self.agenda and draft.workflow.status is WorkflowStatus.RUNNING:
             if self._steps_left <= 0:
-                draft.command(WakeSoon())
-                draft.wake_by(draft.now)
-                draft.unfinished = True
-                self.agenda.clear()
+                self._stop_here()
                 return
             entry = self.agenda.popleft()
             match entry:
@@ -86,6 +84,16 @@ class Walk:
         self.agenda.clear()
         if draft.workflow.status is WorkflowStatus.RUNNING:
             self._check_something_moves()
+
+    def _stop_here(self) -> None:
+        """Leave the rest to the next decision, which finds it from the rows: what was derived may be half a step on."""
+        draft = self.draft
+        self.agenda.clear()
+        draft.command(WakeSoon())
+        draft.wake_by(draft.now)
+        if not draft.unfinished:
+            draft.unfinished = True
+            draft.rebuild()
 
     # what tasks do
 
@@ -137,7 +145,7 @@ class Walk:
             if spent is None:
                 self._retry(task)
                 return
-            if not config.optional:
+            if not config.optional and not config.permissive:
                 fail(draft, task, spent, framed=False)
                 return
         if config.optional:
@@ -161,7 +169,7 @@ class Walk:
             left = draft.unsettled.get(seq)
             if left is not None:
                 draft.unsettled[seq] = left - 1
-                if left <= 1:
+                if self._is_ready(draft.tasks[seq]):
                     self._ask_waiting(draft.tasks[seq])
         draft.waiters.drop(task.ref)
         self.agenda.append(Enter((task.parent, task.branch), task.position + 1))
@@ -207,31 +215,51 @@ class Walk:
         left = (draft.forks.get(fork.seq) or 1) - 1
         draft.forks[fork.seq] = left
         waiting = draft.joins.get(fork.seq)
-        if left == 0 and waiting is not None and waiting in draft.unsettled:
+        if waiting is not None and waiting in draft.unsettled and self._is_ready(draft.tasks[waiting]):
             self._ask_waiting(draft.tasks[waiting])
         self._count_down((fork.parent, fork.branch))
 
     # joins
 
     def _is_ready(self, task: Task) -> bool:
-        """True when nothing more can come: all references have settled, or every branch of the fork has ended."""
+        """True when nothing more can come: what is awaited has settled, or stands where no branch has gone."""
         draft = self.draft
         if not draft.unsettled.get(task.seq):
             return True
         place = place_of(draft, task)
         before = place.previous() if place is not None else None
-        return before is not None and draft.forks.get(before[1].seq) == 0
+        if place is None or before is None or draft.forks.get(before[1].seq) != 0:
+            return False
+        inside = {step.task_reference_name for _, step in steps_within((before[0],))}
+        for ref in task_type(place.config.type).awaits(place.config, task):
+            there = place.latest(ref + place.suffix)
+            if not (ref in inside if there is None else there.executed):
+                return False
+        return True
 
     def _ask_waiting(self, task: Task) -> None:
         draft = self.draft
         place = place_of(draft, task)
         if place is None or not task.status.is_open:
             return
-        draft.unsettled.drop(task.seq)
+        self._stop_waiting(place)
         kind = task_type(place.config.type)
         found = (place.latest(ref + place.suffix) for ref in kind.awaits(place.config, task))
         joined = [(draft.configs[each.seq], each) for each in found if each is not None]
         self.agenda.append(Carry(task.seq, kind.settled(place, joined)))
+
+    def _stop_waiting(self, place: Place) -> None:
+        draft, seq = self.draft, place.task.seq
+        draft.unsettled.drop(seq)
+        for ref in task_type(place.config.type).awaits(place.config, place.task):
+            others = tuple(each for each in draft.waiters.get(ref + place.suffix) or () if each != seq)
+            if others:
+                draft.waiters[ref + place.suffix] = others
+            else:
+                draft.waiters.drop(ref + place.suffix)
+        before = place.previous()
+        if before is not None:
+            draft.joins.drop(before[1].seq)
 
     # safety
 
@@ -278,17 +306,16 @@ class Walk:
     def _check_something_moves(self) -> None:
         """Fail a run in which nothing is left that could ever move it (invariant I4)."""
         draft = self.draft
-        if len(draft.open) > len(draft.unsettled):
+        if len(draft.open) > len(draft.unsettled) + len(draft.holding):
             return
         waiting = [draft.tasks[seq] for seq in draft.unsettled]
         if not waiting:
             raise AssertionError(f"workflow {draft.workflow.id} is RUNNING and has no open task")
         task = waiting[0]
-        refs = [
-            ref
-            for ref in task_type(task.type).awaits(draft.configs[task.seq], task)
-            if (place := place_of(draft, task)) is not None and place.latest(ref + place.suffix) is None
-        ]
-        reason = f"{task.ref} waits for {', '.join(refs)}, which nothing in the workflow can schedule any more"
+        place = place_of(draft, task)
+        awaited = task_type(task.type).awaits(draft.configs[task.seq], task)
+        found = {ref: place.latest(ref + place.suffix) if place is not None else None for ref in awaited}
+        missing = ", ".join(ref for ref, there in found.items() if there is None or not there.executed)
+        reason = f"{task.ref} waits for {missing}, which nothing in the workflow can bring about any more"
         draft.change(task, status=TaskStatus.FAILED, reason=reason, ended_at=draft.now)
         fail(draft, draft.tasks[task.seq], reason)

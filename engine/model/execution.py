@@ -75,7 +75,7 @@ class Task(Struct, frozen=True, kw_only=True, gc=False):
     #: It has been commanded to the queue; False while a delay still runs.
     dispatched: bool = False
     started_at: Instant = NEVER
-    #: Last sign of life from whoever works on it.
+    #: Last sign of life from whoever works on it; for a task that nobody was heard of, when its silence began.
     updated_at: Instant = NEVER
     ended_at: Instant = NEVER
     #: When the engine itself must look at it again: the end of a WAIT.
