@@ -96,7 +96,9 @@ class RoadService:
             self._broker.consume(events_queue(partition), self._settings.prefetch)
         if gained or lost:
             log.info("partitions.shared", owned=len(mine), gained=sorted(gained), lost=sorted(lost))
-        if lost and self.executor is not None:
+        if (gained or lost) and self.executor is not None:
+            # What is at hand of a partition that was another's is old: a run that began here, by a start message, has
+            # moved on there, and news of it would look as if it no longer fitted.
             self.executor.forget()
         self._owned = tuple(mine)
 
