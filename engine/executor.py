@@ -194,7 +194,7 @@ class Executor:
     ) -> Decided | None:
         resident = self._residents.get(group.workflow_id)
         if resident is None:
-            if group.start is not None and not group.start_exists:
+            if group.start is not None:
                 return self._begin(transaction, batch, group, now, surroundings)
             self._unknown(batch, group)
             return None
