@@ -180,7 +180,8 @@ def _serve_until_told(private: bool) -> int:
     it, in whatever way that happens.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _end_once)
     asked_by = os.getppid()
     try:
         with provided(private=private) as servers:
@@ -193,6 +194,13 @@ def _serve_until_told(private: bool) -> int:
         print(error, flush=True)
         return 1
     return 0
+
+
+def _end_once(*_: object) -> None:
+    """End in order; a second signal must not interrupt the stopping of the servers."""
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.SIG_IGN)
+    sys.exit(0)
 
 
 def main() -> int:

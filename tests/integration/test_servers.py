@@ -71,6 +71,21 @@ def test_private_servers_end_with_the_run_that_asked_for_them(end: signal.Signal
         answering_version(servers.broker_url)
 
 
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGHUP])
+def test_a_provider_that_is_told_to_end_stops_its_servers_first(end: signal.Signals) -> None:
+    command = [sys.executable, "-m", "deploy.servers", "serve", "--private"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as provider:
+        assert provider.stdout is not None
+        servers = Servers.from_json(provider.stdout.readline())
+        provider.send_signal(end)
+        provider.send_signal(end)
+        assert provider.wait(timeout=60) == 0
+    with pytest.raises(Unusable):
+        postgres_version(servers.database_url)
+    with pytest.raises(Unusable):
+        answering_version(servers.broker_url)
+
+
 def test_a_rejected_task_goes_to_the_dead_letters_by_policy(servers: Servers, rabbitmq_url: str) -> None:
     # Given a virtual host with our policies, and the queues as the engine declares them.
     management_url = Vhosts(rabbitmq_url, servers.management_url).management_url()
