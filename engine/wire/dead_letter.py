@@ -14,6 +14,10 @@ _REASON = "reason"
 _FROM = "from"
 _AT = "at"
 
+#: What RabbitMQ itself writes on a message that a policy has dead-lettered (its dead letter exchanges).
+_BROKER_REASON = "x-first-death-reason"
+_BROKER_FROM = "x-first-death-queue"
+
 #: Bytes of the reason in a header; RabbitMQ refuses headers beyond its frame size.
 _REASON_LIMIT = 2000
 
@@ -43,8 +47,8 @@ def read_dead(message: Message) -> DeadLetter:
     headers = message.headers
     at = headers.get(_AT)
     return DeadLetter(
-        reason=str(headers.get(_REASON) or "no reason is given"),
-        origin=str(headers.get(_FROM) or ""),
+        reason=str(headers.get(_REASON) or headers.get(_BROKER_REASON) or "no reason is given"),
+        origin=str(headers.get(_FROM) or headers.get(_BROKER_FROM) or ""),
         at=at if isinstance(at, int) else 0,
         message=message,
     )

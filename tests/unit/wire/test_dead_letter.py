@@ -36,3 +36,13 @@ def test_a_strangers_letter_can_be_read_but_not_sent_back():
     assert read_dead(stranger).at == 0
     with pytest.raises(BadMessage, match="which queue"):
         revive(stranger)
+
+
+def test_what_a_policy_of_the_broker_has_dead_lettered_is_sent_back_to_its_first_queue():
+    headers = {"x-first-death-queue": "resize", "x-first-death-reason": "rejected", "task": "resize"}
+    letter = Message(queue=DEAD_QUEUE, body=b"{}", headers=headers)
+
+    known = read_dead(letter)
+
+    assert (known.reason, known.origin) == ("rejected", "resize")
+    assert revive(letter).queue == "resize"
