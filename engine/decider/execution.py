@@ -184,7 +184,7 @@ class _Restoring:
         config = run.configs[task.seq]
         refs = task_type(config.type).awaits(config, task)
         opened = run.lists.get((task.parent, task.branch))
-        if not refs or opened is None:
+        if refs is None or opened is None:
             return
         before = opened.branch.steps[task.position - 1] if task.position else None
         if before is not None and task_type(before.type).detached:

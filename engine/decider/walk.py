@@ -82,7 +82,7 @@ class Walk:
                 case _:
                     assert_never(entry)
         self.agenda.clear()
-        if draft.workflow.status is WorkflowStatus.RUNNING:
+        if draft.workflow.status is WorkflowStatus.RUNNING and not draft.unfinished:
             self._check_something_moves()
 
     def _stop_here(self) -> None:
@@ -185,8 +185,9 @@ class Walk:
         return any((task.seq, branch.name) in self.draft.lists for branch in kind.branches(config, task))
 
     def _open_lists(self, task: Task) -> None:
-        for key in carry.newly_opened(self.draft, task):
-            self.agenda.append(Enter(key, 0))
+        """Enter what a task has opened before anything else, so that its references are taken from then on."""
+        opened = [Enter(key, 0) for key in carry.newly_opened(self.draft, task)]
+        self.agenda.extendleft(reversed(opened))
 
     def _count_down(self, key: ListKey) -> None:
         """One thing less is live in this list; when it was the last, the list has ended."""
@@ -231,7 +232,7 @@ class Walk:
         if place is None or before is None or draft.forks.get(before[1].seq) != 0:
             return False
         inside = {step.task_reference_name for _, step in steps_within((before[0],))}
-        for ref in task_type(place.config.type).awaits(place.config, task):
+        for ref in task_type(place.config.type).awaits(place.config, task) or ():
             there = place.latest(ref + place.suffix)
             if not (ref in inside if there is None else there.executed):
                 return False
@@ -244,14 +245,14 @@ class Walk:
             return
         self._stop_waiting(place)
         kind = task_type(place.config.type)
-        found = (place.latest(ref + place.suffix) for ref in kind.awaits(place.config, task))
+        found = (place.latest(ref + place.suffix) for ref in kind.awaits(place.config, task) or ())
         joined = [(draft.configs[each.seq], each) for each in found if each is not None]
         self.agenda.append(Carry(task.seq, kind.settled(place, joined)))
 
     def _stop_waiting(self, place: Place) -> None:
         draft, seq = self.draft, place.task.seq
         draft.unsettled.drop(seq)
-        for ref in task_type(place.config.type).awaits(place.config, place.task):
+        for ref in task_type(place.config.type).awaits(place.config, place.task) or ():
             others = tuple(each for each in draft.waiters.get(ref + place.suffix) or () if each != seq)
             if others:
                 draft.waiters[ref + place.suffix] = others
@@ -266,6 +267,9 @@ class Walk:
     def pick_up(self) -> None:
         """Put on the agenda whatever the rows show as left lying: after a spent budget, a pause, or a reload."""
         draft = self.draft
+        if ROOT not in draft.lists:
+            complete(draft)
+            return
         frontier: dict[ListKey, Task] = {}
         for seq in draft.tasks:
             task = draft.tasks[seq]
@@ -313,7 +317,7 @@ class Walk:
             raise AssertionError(f"workflow {draft.workflow.id} is RUNNING and has no open task")
         task = waiting[0]
         place = place_of(draft, task)
-        awaited = task_type(task.type).awaits(draft.configs[task.seq], task)
+        awaited = task_type(task.type).awaits(draft.configs[task.seq], task) or ()
         found = {ref: place.latest(ref + place.suffix) if place is not None else None for ref in awaited}
         missing = ", ".join(ref for ref, there in found.items() if there is None or not there.executed)
         reason = f"{task.ref} waits for {missing}, which nothing in the workflow can bring about any more"

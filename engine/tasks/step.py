@@ -232,9 +232,12 @@ class TaskType:
         """Answer what happens when the last of the task's attached lists has ended."""
         return Complete(output=at.task.output)
 
-    def awaits(self, config: WorkflowTask, task: Task) -> tuple[str, ...]:
-        """Return the plain reference names that this task waits for, from its stored row alone."""
-        return ()
+    def awaits(self, config: WorkflowTask, task: Task) -> tuple[str, ...] | None:
+        """Return the plain reference names that this task waits for, from its stored row alone; None if it never does.
+
+        A type that answers ``Await`` returns what it waits for, even if that is nothing.
+        """
+        return None
 
     def settled(self, at: At, joined: Sequence[tuple[WorkflowTask, Task]]) -> Step:
         """Answer what happens when everything awaited has settled; ``joined`` leaves out what never ran."""
