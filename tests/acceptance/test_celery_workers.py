@@ -79,7 +79,9 @@ def test_an_urgent_workflow_overtakes_a_backlog(small: Stack, slow: Process, tmp
     gate, lines = tmp_path / "gate", tmp_path / "lines"
     small.define(
         workflow("block", simple("hold", gate=str(gate))),
-        workflow("lines", *(simple("note", f"note_{n}", file=str(lines), line="${workflow.input.who}") for n in (1, 2))),
+        workflow(
+            "lines", *(simple("note", f"note_{n}", file=str(lines), line="${workflow.input.who}") for n in (1, 2))
+        ),
         tasks=[task_def("hold"), task_def("note")],
     )
     # Given one slow worker that is busy, and a backlog before it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from celery import Celery
 from celery.exceptions import Ignore
 
-app = Celery("vanilla", broker=os.environ["VANILLA_BROKER"], backend="rpc://")
+app = Celery("vanilla", broker=os.environ["VANILLA_BROKER"], backend=os.environ.get("VANILLA_BACKEND", "rpc://"))
 app.conf.update(
     task_acks_late=os.environ.get("VANILLA_ACK") != "early",
     task_queue_max_priority=10,
@@ -61,6 +62,18 @@ def ignored() -> None:
 def replaced(self: Any) -> None:
     """Become another task, whose end is not this one's."""
     raise self.replace(add.si(1, 2))
+
+
+@app.task(name="leaves")
+def leaves() -> None:
+    """Take the process along."""
+    sys.exit(3)
+
+
+@app.task(name="elsewhere")
+def elsewhere() -> str:
+    """Answer; served by a worker whose results go somewhere else."""
+    return "said to somebody else"
 
 
 @app.task(name="huge")
