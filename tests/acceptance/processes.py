@@ -101,11 +101,22 @@ class Processes:
     def start(self, name: str, command: list[str], environment: Mapping[str, str]) -> Process:
         """Start a program with our variables beside those of the suite; a name used twice gets a number."""
         count = sum(each.name.partition("~")[0] == name for each in self._started)
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("BATON_")}
-        surroundings = {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **environment}
-        process = Process(f"{name}~{count}" if count else name, command, surroundings, self.folder)
+        process = Process(f"{name}~{count}" if count else name, command, _surroundings(environment), self.folder)
         self._started.append(process)
         return process
+
+    def run(self, command: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end and return what it printed."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=_surroundings(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
 
     def last_words(self, lines: int = 40) -> dict[str, str]:
         """Return the end of each log."""
@@ -117,3 +128,9 @@ class Processes:
             process.ask_to_stop()
         for process in reversed(self._started):
             process.end()
+
+
+def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return our variables beside those of the suite, but for the suite's own settings of Baton."""
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("BATON_")}
+    return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **environment}

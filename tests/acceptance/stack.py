@@ -140,6 +140,12 @@ class Stack:
         assert not answer.is_error, f"{method} {path}: {answer.status_code} {answer.text[:1000]}"
         return answer
 
+    def command(self, *arguments: str, code: int = 0) -> Any:
+        """Run a ``baton`` command with ``--output json``; check its exit code and return what it printed."""
+        done = self.processes.run([str(BIN / "baton"), *arguments, "--output", "json"], self.environment)
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return json.loads(done.stdout if done.stdout.strip() else done.stderr)
+
     def _is_healthy(self) -> bool:
         try:
             return self._http.get("/health", timeout=2).is_success

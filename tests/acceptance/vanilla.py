@@ -89,6 +89,10 @@ def odd(kind: str) -> Any:
 
 
 @app.task(name="measure")
-def measure(**given: Any) -> dict[str, Any]:
+def measure(given: dict[str, Any]) -> dict[str, Any]:
     """Tell what arrived."""
-    return {"keys": len(given), "longest": max((len(value) for value in given.values() if isinstance(value, str)))}
+    return {
+        "keys": len(given),
+        "longest": max(len(str(value)) for value in given.values()),
+        "first": given.get("first"),
+    }
