@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from msgspec.structs import replace
 from starlette.responses import PlainTextResponse, Response
 
 from engine.api import runs
@@ -32,7 +33,8 @@ def workflow_routes(store: Store, requester: Requester) -> APIRouter:
 
 def _starting(router: APIRouter, requester: Requester) -> None:
     def start(wanted: StartWorkflow) -> Response:
-        outcome = granted(requester.ask(wanted))
+        # Each call is an event of its own, also where several name one run: each gets an answer of its own.
+        outcome = granted(requester.ask(replace(wanted, event_id=new_id())))
         return PlainTextResponse(str(outcome.result.get("workflowId") or wanted.workflow_id))
 
     @router.post("")

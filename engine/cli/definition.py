@@ -150,6 +150,6 @@ def _report(found: list[Written], verb: str, output: str) -> None:
 
 
 def _task_row(each: dict[str, Any]) -> list[str]:
-    retries = f"{each['retryCount']} × {each['retryLogic']}, {each['retryDelaySeconds']} s"
+    retries = f"{each['retryCount']} × {each['retryDelaySeconds']} s"
     timeout = f"{each['timeoutSeconds']} s" if each["timeoutSeconds"] else "none"
     return [each["name"], retries, timeout, each.get("description", "")]

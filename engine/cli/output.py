@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,9 @@ import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+#: Columns of what is no terminal; programs that read it want whole lines.
+_UNBOUNDED = 10_000
 
 #: How each status looks; the words alone say the same, for terminals without colour.
 STYLES = {
@@ -35,20 +39,21 @@ def print_json(value: Any) -> None:
 
 
 def console() -> Console:
-    """Return rich's console on standard output."""
+    """Return rich's console on standard output; into a pipe or file, lines are as long as they are."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False)
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _UNBOUNDED)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; a column named Status is coloured."""
+    """Print a table, cut only in its last column; a column named Status is coloured."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        last = column == columns[-1]
+        table.add_column(column, overflow="ellipsis" if last else "fold", no_wrap=last)
     for row in rows:
         cells = zip(columns, row, strict=True)
         table.add_row(*(Text(cell, style=STYLES.get(cell, "") if name == "Status" else "") for name, cell in cells))

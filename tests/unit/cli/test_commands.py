@@ -1,0 +1,222 @@
+"""Every client command, as people and as programs use it, with its exit codes."""
+
+import json
+
+import pytest
+
+NAP = {"name": "nap", "tasks": [{"name": "rest", "taskReferenceName": "rest", "type": "HUMAN"}]}
+QUICK = {"name": "quick", "tasks": [{"name": "n", "taskReferenceName": "n", "type": "NOOP"}]}
+DOOMED = {
+    "name": "doomed",
+    "tasks": [
+        {
+            "name": "t",
+            "taskReferenceName": "t",
+            "type": "TERMINATE",
+            "inputParameters": {"terminationStatus": "FAILED", "terminationReason": "no stock"},
+        }
+    ],
+}
+
+
+@pytest.fixture
+def applied(connected, tmp_path):
+    for definition in (NAP, QUICK, DOOMED):
+        (tmp_path / f"{definition['name']}.json").write_text(json.dumps(definition))
+    assert connected("definition", "apply", tmp_path).code == 0
+    return connected
+
+
+def test_definitions_are_applied_listed_and_shown(applied):
+    listed = applied("definition", "list", "-o", "json").json
+
+    assert [each["name"] for each in listed["workflows"]] == ["doomed", "nap", "quick"]
+    assert "nap" in applied("definition", "list").out
+    assert applied("definition", "show", "nap").json["tasks"][0]["taskReferenceName"] == "rest"
+
+
+def test_folders_are_read_in_their_rooms_only(connected, tmp_path):
+    for room, document in (("workflows", NAP), ("tasks", {"name": "resize"}), ("inputs", {"not": "a definition"})):
+        (tmp_path / room).mkdir()
+        (tmp_path / room / "a.json").write_text(json.dumps(document))
+
+    found = connected("definition", "apply", tmp_path, "-o", "json").json["applied"]
+
+    assert [(each["kind"], each["name"]) for each in found] == [("task", "resize"), ("workflow", "nap")]
+    assert connected("definition", "show", "resize").json["name"] == "resize"
+
+
+def test_every_mistake_is_told_with_file_and_path_and_nothing_is_applied(connected, tmp_path):
+    (tmp_path / "good.json").write_text(json.dumps(NAP))
+    (tmp_path / "broken.json").write_text('{"name": "x",\n "tasks": [}')
+    (tmp_path / "odd.json").write_text(json.dumps({"name": "odd", "timeoutSeconds": -1, "tasks": [{"name": "a"}]}))
+    (tmp_path / "several.json").write_text(json.dumps([{"name": "a"}, {"name": "b", "retryCount": "many"}]))
+
+    told = connected("definition", "apply", tmp_path)
+
+    assert told.code == 2
+    assert f"{tmp_path}/broken.json: the file is not JSON" in told.err
+    assert "line 2, column" in told.err
+    assert f"{tmp_path}/odd.json: timeoutSeconds: " in told.err
+    assert f"{tmp_path}/odd.json: tasks[0].taskReferenceName: " in told.err
+    assert f"{tmp_path}/several.json: [1].retryCount: " in told.err
+    assert "4 mistakes; nothing was registered" in told.err
+    assert connected("definition", "list", "-o", "json").json == {"workflows": [], "tasks": []}
+
+
+def test_validate_registers_nothing(connected, tmp_path):
+    (tmp_path / "nap.json").write_text(json.dumps(NAP))
+
+    assert connected("definition", "validate", tmp_path).code == 0
+    assert connected("definition", "list", "-o", "json").json["workflows"] == []
+
+
+def test_a_run_is_started_shown_and_listed(applied):
+    identity = applied(
+        "workflow", "start", "nap", "--input", '{"a": 1}', "--correlation-id", "c", "--priority", 7
+    ).out.strip()
+
+    shown = applied("workflow", "show", identity, "-o", "json").json
+    assert (shown["input"], shown["correlationId"], shown["priority"]) == ({"a": 1}, "c", 7)
+    assert "rest" in applied("workflow", "show", identity).out
+    assert identity in applied("workflow", "list").out
+    found = applied("workflow", "list", "--name", "nap", "--status", "running", "--correlation-id", "c", "-o", "json")
+    assert [each["workflowId"] for each in found.json["results"]] == [identity]
+    assert applied("workflow", "list", "--name", "other").out == "There is no such run.\n"
+
+
+def test_input_comes_from_a_file_too(applied, tmp_path):
+    (tmp_path / "input.txt").write_text('{"from": "file"}')
+
+    started = applied("workflow", "start", "nap", "--input", tmp_path / "input.txt", "-o", "json").json
+
+    assert applied("workflow", "show", started["workflowId"], "-o", "json").json["input"] == {"from": "file"}
+
+
+def test_an_idempotency_key_gives_the_same_run(applied):
+    first, again = (applied("workflow", "start", "nap", "--idempotency-key", "k").out for _ in range(2))
+
+    assert first == again
+
+
+def test_watching_ends_with_the_runs_exit_code(applied):
+    assert applied("workflow", "start", "quick", "--watch").code == 0
+    failed = applied("workflow", "start", "doomed", "--watch")
+    assert failed.code == 10
+    assert "doomed FAILED: no stock" in failed.out
+    assert applied("workflow", "start", "doomed", "--watch", "-o", "json").json["status"] == "FAILED"
+
+
+def test_a_waiting_task_is_signalled(applied):
+    identity = applied("workflow", "start", "nap").out.strip()
+
+    assert applied("workflow", "signal", identity, "--data", '{"said": "yes"}').code == 0
+    assert applied("workflow", "watch", identity).code == 0
+    shown = applied("workflow", "show", identity, "-o", "json").json
+    assert shown["tasks"][0]["outputData"]["said"] == "yes"
+
+
+def test_a_task_is_ended_by_its_reference_name(applied):
+    identity = applied("workflow", "start", "nap").out.strip()
+
+    assert applied("workflow", "signal", identity, "--ref", "rest", "--status", "FAILED_WITH_TERMINAL_ERROR").code == 0
+    assert applied("workflow", "watch", identity).code == 10
+
+
+def test_a_run_is_paused_resumed_terminated_and_retried(applied):
+    identity = applied("workflow", "start", "nap").out.strip()
+
+    def status():
+        return applied("workflow", "show", identity, "-o", "json").json["status"]
+
+    assert applied("workflow", "pause", identity).code == 0
+    assert status() == "PAUSED"
+    assert applied("workflow", "resume", identity, "-o", "json").json["workflowId"] == identity
+    assert status() == "RUNNING"
+    assert applied("workflow", "terminate", identity, "--reason", "enough").code == 0
+    assert applied("workflow", "watch", identity).code == 12
+    assert applied("workflow", "pause", identity).code == 4
+    assert applied("workflow", "retry", identity).code == 0
+    assert status() == "RUNNING"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (["workflow", "show", "nope"], 3, "nope"),
+        (["workflow", "pause", "nope"], 3, "nope"),
+        (["workflow", "start", "nope"], 3, "nope"),
+        (["definition", "show", "nope"], 3, "baton definition list"),
+        (["dead", "show", "nope"], 3, "baton dead list"),
+        (["workflow", "show", "a/../b"], 3, "a/../b"),
+        (["workflow", "start", "nap", "--input", "{"], 2, "column"),
+        (["workflow", "start", "nap", "--input", "[1]"], 2, "object"),
+        (["workflow", "start", "nap", "--input", '{"a": NaN}'], 2, "NaN"),
+        (["workflow", "start", "nap", "--input", "no-such-file"], 2, "no file"),
+        (["workflow", "start", "nap", "--priority", "100"], 2, "100"),
+        (["workflow", "strat"], 2, "start"),
+        (["wrokflow"], 2, "Did you mean 'workflow'"),
+        (["definition", "apply"], 2, "PATH"),
+        (["definition", "apply", "."], 2, "no definition"),
+    ],
+)
+def test_mistakes_get_a_sentence_and_their_exit_code(connected, arguments, code, sentence):
+    told = connected(*arguments)
+
+    assert told.code == code
+    assert sentence in told.err
+    assert "Traceback" not in told.err
+
+
+def test_errors_are_json_for_programs(connected):
+    told = connected("workflow", "show", "nope", "--output", "json")
+
+    assert json.loads(told.err)["exitCode"] == 3
+    assert told.out == ""
+
+
+def test_a_server_that_is_not_there_is_told_with_the_next_step(baton, unused_port):
+    told = baton("workflow", "list", "--server", f"http://127.0.0.1:{unused_port}")
+
+    assert told.code == 6
+    assert "Connection refused" in told.err
+    assert "baton dev" in told.err
+
+
+@pytest.mark.parametrize("server", ["localhost:8080", "ftp://x", "http://", "http://host:port"])
+def test_an_address_that_is_none_is_a_usage_error(baton, server):
+    assert baton("workflow", "list", "--server", server).code == 2
+
+
+def test_the_servers_address_may_stand_in_a_dot_env_file(baton, server, tmp_path):
+    (tmp_path / ".env").write_text(f"BATON_SERVER_URL={server}\n")
+
+    assert baton("workflow", "list").code == 0
+
+
+def test_dead_letters_are_listed_shown_and_requeued(connected, hub):
+    from engine.wire.message import START_QUEUE, Message
+
+    hub.connect().publish([Message(queue=START_QUEUE, body=b"{", message_id="m1")])
+    while not connected("dead", "list", "-o", "json").json["results"]:
+        pass
+
+    assert "not JSON" in connected("dead", "list").out
+    shown = connected("dead", "show", "m1")
+    assert "baton.start" in shown.out
+    assert connected("dead", "requeue", "m1").code == 0
+
+
+def test_a_fault_of_our_own_shows_no_stack_trace(baton, monkeypatch):
+    from engine.cli import client
+
+    def broken(*_):
+        raise ZeroDivisionError("that was us")
+
+    monkeypatch.setattr(client.Client, "__enter__", broken)
+
+    told = baton("workflow", "list", "--server", "http://localhost:1")
+
+    assert told.code == 1
+    assert "that was us" in told.err
+    assert "Traceback" not in told.err

@@ -1,0 +1,45 @@
+"""The command line is up at once: what is heavy is imported where it is used."""
+
+import subprocess
+import sys
+
+import pytest
+
+#: Modules that a command which only asks the server and prints JSON has no use for.
+HEAVY = {"rich", "httpx", "pydantic", "sqlalchemy", "celery", "kombu", "pika", "fastapi", "structlog", "asyncio"}
+
+
+def modules_after(*arguments):
+    script = f"import sys; from engine.cli import run; run({list(arguments)!r}); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["workflow", "--help"],
+        ["definition", "--help"],
+        ["server", "--help"],
+        ["doctor", "--help"],
+        ["workflow", "list", "--server", "http://127.0.0.1:1"],
+        ["definition", "validate", "/nowhere"],
+    ],
+)
+def test_nothing_heavy_is_imported(arguments):
+    assert not modules_after(*arguments) & HEAVY
+
+
+def test_help_is_there_in_a_moment():
+    # Generous for slow machines; the best of several, because others may use the machine too.
+    def seconds():
+        command = [
+            sys.executable,
+            "-c",
+            "import time; t = time.perf_counter()\nfrom engine.cli import run; run(['--help'])\n"
+            "import sys; print(time.perf_counter() - t, file=sys.stderr)",
+        ]
+        return float(subprocess.run(command, capture_output=True, text=True, check=True).stderr)
+
+    assert min(seconds() for _ in range(5)) < 0.3
