@@ -68,6 +68,10 @@ class Process:
         """Send a signal to it alone."""
         os.kill(self.pid, number)
 
+    def alive(self) -> bool:
+        """Tell whether it still runs."""
+        return self._popen.poll() is None
+
     def wait(self, seconds: float) -> int:
         """Wait for its end and return its exit code."""
         return self._popen.wait(seconds)

@@ -70,7 +70,7 @@ class Stack:
 
     def healthy(self) -> None:
         """Wait until the server says that it, the database and the broker are well."""
-        until("the server is healthy", self._is_healthy)
+        until("the server is healthy", self.is_healthy)
 
     def close(self) -> None:
         """End everything."""
@@ -146,7 +146,8 @@ class Stack:
         assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return json.loads(done.stdout if done.stdout.strip() else done.stderr)
 
-    def _is_healthy(self) -> bool:
+    def is_healthy(self) -> bool:
+        """Tell whether the server is there and says that all is well."""
         try:
             return self._http.get("/health", timeout=2).is_success
         except httpx.TransportError:
