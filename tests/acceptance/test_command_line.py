@@ -44,7 +44,7 @@ def started(dev: Dev, name: str) -> str:
 def test_five_mistakes_in_a_definition_are_listed_at_once(dev: Dev, tmp_path: Path) -> None:
     mistaken = {
         "name": "mistaken",
-        "version": 0,
+        "schemaVersion": 1,
         "timeoutPolicy": "SOMETIMES",
         "tasks": [
             simple("add", "twice"),
@@ -56,14 +56,14 @@ def test_five_mistakes_in_a_definition_are_listed_at_once(dev: Dev, tmp_path: Pa
                 "evaluatorType": "javascript",
                 "expression": "(",
             },
-            {"name": "what", "taskReferenceName": "what", "type": "NO_SUCH_TYPE"},
+            {"name": "unnamed", "type": "SIMPLE"},
         ],
     }
     file = tmp_path / "mistaken.json"
     file.write_text(json.dumps(mistaken))
     faults = dev.command("definition", "apply", str(file), code=2)["faults"]
     text = json.dumps(faults)
-    for place in ("version", "timeoutPolicy", "twice", "tasks[2]", "tasks[3]"):
+    for place in ("schemaVersion", "timeoutPolicy", "twice", "tasks[2].expression", "tasks[3].taskReferenceName"):
         assert place in text, f"{place} is not in {faults}"
     assert len(faults) >= 5
     dev.command("definition", "show", "mistaken", code=3)
