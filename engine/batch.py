@@ -26,6 +26,20 @@ from engine.wire.start_message import KIND_HEADER, START_KIND, read_start
 log = get_logger(__name__)
 
 
+class Counts(Struct):
+    """What has happened on the road since the process began."""
+
+    batches: int = 0
+    events: int = 0
+    starts: int = 0
+    dropped: int = 0
+    recalled: int = 0
+    unknown: int = 0
+    buried: int = 0
+    conflicts: int = 0
+    given_up: int = 0
+
+
 class Group(Struct):
     """What has arrived about one run: a start, or events in their order."""
 
@@ -39,6 +53,8 @@ class Group(Struct):
     seen: set[str] = field(default_factory=set)
     #: Ids of events that the broker had delivered before.
     redelivered: set[str] = field(default_factory=set)
+    #: Why the run cannot go on: its decision could not be stored, or its commands could not be written.
+    fault: Exception | None = None
 
     def event_ids(self) -> set[str]:
         """Return the ids of everything in the group."""
@@ -103,10 +119,16 @@ class Batch:
 
     def done_with(self, group: Group) -> None:
         """Take a group off the list; what else has arrived about the same run takes its place."""
+        if self.groups.get(group.workflow_id) is not group:
+            return
         del self.groups[group.workflow_id]
         later = self._later.get(group.workflow_id)
         if later:
             self.groups[group.workflow_id] = later.pop(0)
+
+    def give_up(self, workflow_id: str, fault: Exception) -> None:
+        """Have a run ended, for this reason."""
+        self.groups[workflow_id] = Group(workflow_id, fault=fault)
 
     # answers that need no decision
 
@@ -153,16 +175,13 @@ class Batch:
 
     # what can never be sent
 
-    @classmethod
-    def from_unsendable(cls, faults: Sequence[tuple[Message, str]]) -> Self:
-        """Return the bad news that messages which the broker refuses mean for their runs."""
-        batch = cls()
+    def add_unsendable(self, faults: Sequence[tuple[Message, str]]) -> None:
+        """Take in the bad news that messages which the broker refuses mean for their runs."""
         for message, reason in faults:
             event = _bad_news(message, reason)
             log.error("message.unsendable", queue=message.queue, exchange=message.exchange, reason=reason)
             if event is not None:
-                batch._add(event, redelivered=False)
-        return batch
+                self._add(event, redelivered=False)
 
 
 def _refused_child(start: StartWorkflow, parent: tuple[str, int], reason: str) -> ChildEnded:

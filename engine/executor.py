@@ -16,12 +16,12 @@ The database or the broker going away raises ``Transient``: nothing is acked, th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 from msgspec import Struct
 
-from engine.batch import Batch, Group
+from engine.batch import Batch, Counts, Group
 from engine.broker.port import Broker, Unsendable
 from engine.clock import Clock, Instant
 from engine.config import Settings
@@ -31,7 +31,7 @@ from engine.decider.execution import restore, salvage
 from engine.decider.messages import messages
 from engine.decider.residents import Resident, Residents
 from engine.decider.unconfirmed import entry, recall, still_open
-from engine.errors import BadExpression, Permanent, Refused, StoreUnavailable
+from engine.errors import BadExpression, Permanent, Refused, StoreUnavailable, Transient
 from engine.log import get_logger
 from engine.model.command import Command
 from engine.model.definition import WorkflowDef
@@ -60,20 +60,6 @@ class Decided(Struct, frozen=True):
     save: Save | None
     #: Commands of events that had been applied before, to be published again.
     recalled: tuple[Command, ...]
-
-
-class Counts(Struct):
-    """What has happened on the road since the process began."""
-
-    batches: int = 0
-    events: int = 0
-    starts: int = 0
-    dropped: int = 0
-    recalled: int = 0
-    unknown: int = 0
-    buried: int = 0
-    conflicts: int = 0
-    given_up: int = 0
 
 
 class Executor:
@@ -114,22 +100,49 @@ class Executor:
             rounds += 1
             if rounds > _MOST_ROUNDS:
                 raise StoreUnavailable(f"{len(batch.groups)} workflows were changed by somebody else again and again")
-            finished += self._round(batch)
-        follow_up = self._publish(batch.outgoing)
+            finished += self._together(batch)
+        follow_up = Batch()
+        outgoing = [*batch.outgoing, *(message for each in finished for message in self._messages(each, follow_up))]
+        self._publish(outgoing, follow_up)
         self._note_confirmed(finished)
         if follow_up.groups:
             self._carry_out(follow_up)
 
-    def _round(self, batch: Batch) -> list[Decided]:
+    def _together(self, batch: Batch) -> list[Decided]:
+        """Do a round for all runs of the batch; where one of them makes it fail, do one for each."""
+        groups = list(batch.groups.values())
+        try:
+            return self._round(batch, groups)
+        except Transient:
+            raise
+        except Exception as error:
+            log.warning("batch.divided", runs=len(groups), reason=f"{type(error).__name__}: {error}")
+        left = [group for group in groups if batch.groups.get(group.workflow_id) is group]
+        return [done for group in left for done in self._alone(batch, group)]
+
+    def _alone(self, batch: Batch, group: Group) -> list[Decided]:
+        """Do a round for one run; one that cannot be stored is ended; if even that fails, it is left (I6)."""
+        for _ in range(2):
+            try:
+                return self._round(batch, [group])
+            except Transient:
+                raise
+            except Exception as error:
+                group.fault = error
+        log.error("workflow.unstorable", workflow_id=group.workflow_id, exc_info=group.fault)
+        batch.done_with(group)
+        return []
+
+    def _round(self, batch: Batch, groups: Sequence[Group]) -> list[Decided]:
         """Decide, save and commit once; what could not be saved stays in the batch for another round."""
         now = self._clock.now()
         try:
             with self._store.transaction() as transaction:
-                self._load(transaction, batch)
-                surroundings = self._surroundings(transaction, batch, now)
+                self._load(transaction, groups)
+                surroundings = self._surroundings(transaction, groups, now)
                 decided = [
                     done
-                    for group in list(batch.groups.values())
+                    for group in groups
                     if (done := self._decide(transaction, batch, group, now, surroundings)) is not None
                 ]
                 self._note_queues(transaction, decided)
@@ -148,17 +161,16 @@ class Executor:
         for each in stood:
             self._fold(each)
             batch.done_with(each.group)
-            batch.outgoing += self._messages(each)
         return stood
 
     # before the commit
 
-    def _load(self, transaction: Transaction, batch: Batch) -> None:
+    def _load(self, transaction: Transaction, groups: Sequence[Group]) -> None:
         """Bring the runs of this batch into memory; what is not stored stays unknown."""
         missing = [
             group.workflow_id
-            for group in batch.groups.values()
-            if (group.events or group.start_exists) and self._residents.get(group.workflow_id) is None
+            for group in groups
+            if (group.start is None or group.start_exists) and self._residents.get(group.workflow_id) is None
         ]
         if not missing:
             return
@@ -174,9 +186,9 @@ class Executor:
         except Exception as error:
             return Resident(salvage(rows.workflow, rows.tasks, definition), error)
 
-    def _surroundings(self, transaction: Transaction, batch: Batch, now: Instant) -> Surroundings:
-        events = [event for group in batch.groups.values() for event in group.events]
-        starting = any(group.start is not None for group in batch.groups.values())
+    def _surroundings(self, transaction: Transaction, groups: Sequence[Group], now: Instant) -> Surroundings:
+        events = [event for group in groups for event in group.events]
+        starting = any(group.start is not None for group in groups)
         if starting or now >= self._catalog_until:
             self._catalog.refresh(transaction)
             self._catalog_until = now + int(_CATALOG_SECONDS * 1_000_000)
@@ -210,20 +222,21 @@ class Executor:
                 self.counts.recalled += 1
                 recalled += known
         self.counts.events += len(events)
-        decision = self._safely(resident, events, now, surroundings)
+        resident.fault = resident.fault or group.fault
+        decision = self._safely(resident, events, now, lambda: decide(resident.run, events, now, surroundings))
         self.counts.dropped += decision.dropped
         return Decided(group, resident, decision, self._save(resident, decision, now), tuple(recalled))
 
     def _safely(
-        self, resident: Resident, events: Sequence[Event], now: Instant, surroundings: Surroundings
+        self, resident: Resident, facts: Sequence[Event | StartWorkflow], now: Instant, decision: Callable[[], Decision]
     ) -> Decision:
         """Decide; a run that cannot be decided fails with the reason instead (I6)."""
         if resident.fault is not None:
-            return self._give_up(resident, events, now, resident.fault)
+            return self._give_up(resident, facts, now, resident.fault)
         try:
-            return decide(resident.run, events, now, surroundings)
+            return decision()
         except Exception as error:
-            return self._give_up(resident, events, now, error)
+            return self._give_up(resident, facts, now, error)
 
     def _give_up(
         self, resident: Resident, facts: Sequence[Event | StartWorkflow], now: Instant, error: Exception
@@ -249,11 +262,8 @@ class Executor:
             batch.refuse_start(group, error, self._partitions, now)
             return None
         self.counts.starts += 1
-        resident = Resident(new_run(start, definition, digest, now))
-        try:
-            decision = begin(resident.run, start, now, surroundings)
-        except Exception as error:
-            decision = self._give_up(resident, [start], now, error)
+        resident = Resident(new_run(start, definition, digest, now), group.fault)
+        decision = self._safely(resident, [start], now, lambda: begin(resident.run, start, now, surroundings))
         return Decided(group, resident, decision, self._save(resident, decision, now, new=True), ())
 
     def _definition(self, transaction: Transaction, start: StartWorkflow) -> tuple[str, WorkflowDef]:
@@ -351,20 +361,26 @@ class Executor:
         each.resident.run = each.decision.draft.base
         self._residents.keep(each.resident)
 
-    def _messages(self, each: Decided) -> list[Message]:
+    def _messages(self, each: Decided, follow_up: Batch) -> Iterator[Message]:
+        """Yield what is to be published for a decision; a run whose commands cannot be written is ended next."""
         run = each.resident.run
         commands = [*each.recalled, *(command for some in each.decision.commands.values() for command in some)]
-        return [message for command in commands for message in messages(run, command, self._partitions)]
+        for command in commands:
+            try:
+                yield from list(messages(run, command, self._partitions))
+            except Exception as error:
+                log.exception("command.unwritable", workflow_id=run.workflow.id, command=str(command))
+                if run.workflow.status.is_open:
+                    follow_up.give_up(run.workflow.id, error)
 
-    def _publish(self, outgoing: Sequence[Message]) -> Batch:
-        """Publish everything and wait for the confirms; return what follows from messages that can never be sent."""
+    def _publish(self, outgoing: Sequence[Message], follow_up: Batch) -> None:
+        """Publish everything and wait for the confirms; note what follows from messages that can never be sent."""
         if not outgoing:
-            return Batch()
+            return
         try:
             self._broker.publish(outgoing)
         except Unsendable as error:
-            return Batch.from_unsendable(error.faults)
-        return Batch()
+            follow_up.add_unsendable(error.faults)
 
     def _note_confirmed(self, finished: Sequence[Decided]) -> None:
         """Remember that these events need no note any more; runs that have ended leave the memory."""

@@ -162,7 +162,8 @@ def give_up(execution: Execution, facts: Sequence[Event | StartWorkflow], now: I
             _answer_start(draft, fact)
     if draft.workflow.status.is_open:
         end(draft, WorkflowStatus.FAILED, reason, output={})
-    commands = {facts[0].event_id: draft.take_commands()} if facts else {}
+    first = facts[0].event_id if facts else f"{execution.workflow.id}/given up"
+    commands = {first: draft.take_commands()}
     for fact in facts:
         if isinstance(fact, Request):
             outcomes[fact.event_id] = refused(409, reason)

@@ -22,7 +22,7 @@ from engine.model.command import (
     WakeSoon,
 )
 from engine.model.event import ChildEnded, ChildStarted, StartWorkflow, Wake
-from engine.model.execution import Task, split_task_id
+from engine.model.execution import Task, Workflow, split_task_id
 from engine.model.payload import Json
 from engine.model.request import Request
 from engine.model.status import TaskStatus, WorkflowStatus
@@ -56,7 +56,8 @@ def messages(run: Execution, command: Command, partitions: int) -> Iterator[Mess
         case Cancel():
             yield from _cancellation(run, run.tasks[command.seq], partitions)
         case TellParent():
-            yield _news(run, command, partitions)
+            if command.started or run.workflow.status.is_terminal:
+                yield _news(run, command, partitions)
         case StartFailureWorkflow():
             yield encode_start(_failure_workflow(run))
         case Announce():
@@ -151,6 +152,11 @@ def _news(run: Execution, command: TellParent, partitions: int) -> Message:
     if command.started:
         started = ChildStarted(event_id=f"{workflow.id}/started", workflow_id=parent_id, seq=seq, child_id=workflow.id)
         return encode_child_started(started, partitions)
+    return _ended(workflow, parent_id, seq, partitions)
+
+
+def _ended(workflow: Workflow, parent_id: str, seq: int, partitions: int) -> Message:
+    """Return the news of a run's end; an output that cannot be written makes it a failure that says so."""
     ended = ChildEnded(
         event_id=f"{workflow.id}/{workflow.status}/{workflow.ended_at}",
         workflow_id=parent_id,
@@ -160,7 +166,12 @@ def _news(run: Execution, command: TellParent, partitions: int) -> Message:
         output=workflow.output,
         reason=workflow.reason,
     )
-    return encode_child_ended(ended, partitions)
+    try:
+        return encode_child_ended(ended, partitions)
+    except BadMessage as error:
+        reason = f"The child's output cannot be sent to its parent: {error}"
+        failed = msgspec.structs.replace(ended, status=WorkflowStatus.FAILED, output={}, reason=reason)
+        return encode_child_ended(failed, partitions)
 
 
 def _failure_workflow(run: Execution) -> StartWorkflow:

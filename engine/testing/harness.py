@@ -49,13 +49,14 @@ class Harness:
         self.clock = FixedClock()
         self.store = MemoryStore()
         self.broker = MemoryBroker()
-        self._road = self.broker.connect()
+        #: The connection of the road itself.
+        self.road = self.broker.connect()
         self._outside = self.broker.connect()
-        self._road.declare_partitions(1)
+        self.road.declare_partitions(1)
         self._outside.declare_replies(_REPLIES)
         self._outside.consume(_REPLIES, 100)
         for queue in (START_QUEUE, events_queue(0)):
-            self._road.consume(queue, 10_000)
+            self.road.consume(queue, 10_000)
         self.settings = settings or Settings()
         self.executor = self._executor()
         self._count = 0
@@ -63,7 +64,7 @@ class Harness:
         self.handed_out: list[tuple[str, str]] = []
 
     def _executor(self) -> Executor:
-        return Executor(self.store, self._road, self.clock, self.settings, 1)
+        return Executor(self.store, self.road, self.clock, self.settings, 1)
 
     # definitions
 
@@ -112,7 +113,7 @@ class Harness:
 
     def carry(self) -> None:
         """Let the road carry whatever has arrived until nothing is left."""
-        while deliveries := self._road.receive(self.settings.batch_size, 0):
+        while deliveries := self.road.receive(self.settings.batch_size, 0):
             self.executor.handle(deliveries)
 
     def advance(self, seconds: float) -> None:

@@ -1,0 +1,167 @@
+"""A crash after the commit and before the confirm: nothing is applied twice, and every command goes out again."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.testing.harness import Harness, TerminalFailure
+from engine.wire.message import Message
+from tests.unit.road.line import Line
+
+
+def step(ref: str, kind: str = "SIMPLE", **fields: object) -> dict[str, object]:
+    return {"name": ref, "taskReferenceName": ref, "type": kind, **fields}
+
+
+@pytest.fixture
+def harness() -> Harness:
+    harness = Harness()
+    harness.register(
+        {"name": "chain", "tasks": [step("a"), step("b")], "failureWorkflow": "after"},
+        {"name": "after", "tasks": [step("mend")]},
+        {"name": "parent", "tasks": [step("c", "SUB_WORKFLOW", subWorkflowParam={"name": "chain"})]},
+        {
+            "name": "launcher",
+            "tasks": [step("s", "START_WORKFLOW", inputParameters={"startWorkflow": {"name": "after"}})],
+        },
+    )
+    return harness
+
+
+@pytest.fixture(params=["the same decider", "another decider"])
+def line(request, harness) -> Line:
+    """A line after whose loss the same decider goes on, or one that has nothing in memory."""
+    line = Line(harness)
+    if request.param == "another decider":
+        reconnect = harness.road.reconnect
+
+        def restart() -> None:
+            reconnect()
+            harness.restart_decider()
+
+        harness.road.reconnect = restart
+    return line
+
+
+def shown(messages: list[Message]) -> list[tuple[str, str, bytes]]:
+    return [(message.exchange, message.queue, message.body) for message in messages]
+
+
+RUN = "run"
+
+
+def good(_: object) -> dict[str, int]:
+    return {"ok": 1}
+
+
+def bad(_: object) -> None:
+    raise TerminalFailure("no")
+
+
+def assert_sent_again(line: Line, *kinds: str) -> None:
+    lost, again = line.batches[0], line.batches[1]
+    assert shown(again) == shown(lost)
+    for kind in kinds:
+        assert any(kind in (message.queue, message.exchange) for message in lost), (kind, shown(lost))
+
+
+def test_a_start_sends_its_first_task_again_and_starts_nothing_twice(harness, line):
+    with line.cut():
+        harness.start("chain", workflow_id=RUN)
+    assert_sent_again(line, "a", "baton.status")
+    assert [task.ref for task in harness.rows(RUN).tasks] == ["a"]
+    assert harness.executor.counts.recalled == 1
+    assert harness.work({"a": good, "b": good}) == 2
+    assert harness.run(RUN).status == "COMPLETED"
+
+
+def test_a_result_sends_the_next_task_again_and_counts_once(harness, line):
+    harness.start("chain", workflow_id=RUN)
+    with line.cut():
+        harness.work({"a": good})
+    assert_sent_again(line, "b")
+    assert harness.statuses(RUN) == {"a": "COMPLETED", "b": "SCHEDULED"}
+    assert harness.run(RUN).version_no == 2
+
+
+def test_a_child_is_started_again_as_the_same_child(harness, line):
+    with line.cut():
+        harness.start("parent", workflow_id=RUN)
+    assert_sent_again(line, "baton.start")
+    assert harness.task(RUN, "c").status == "IN_PROGRESS"
+    harness.work({"a": good, "b": good})
+    assert harness.run(RUN).status == "COMPLETED"
+    assert harness.executor.counts.given_up == 0
+
+
+def test_the_news_that_a_child_has_started_goes_out_again(harness, line):
+    with line.cut(after=1):
+        harness.start("parent", workflow_id=RUN)
+    assert shown(line.batches[2]) == shown(line.batches[1])
+    assert harness.task(RUN, "c").output["subWorkflowId"] == harness.task(RUN, "c").child_id
+
+
+def test_the_news_that_a_child_has_ended_goes_out_again(harness, line):
+    harness.start("parent", workflow_id=RUN)
+    harness.work({"a": good})
+    with line.cut():
+        harness.work({"b": good})
+    assert_sent_again(line, "baton.events.0", "baton.status")
+    assert harness.run(RUN).status == "COMPLETED"
+
+
+def test_the_failure_workflow_is_started_again_as_the_same_run(harness, line):
+    harness.start("chain", workflow_id=RUN)
+    with line.cut():
+        harness.work({"a": bad})
+    assert_sent_again(line, "baton.start")
+    after = harness.run(RUN).failure_workflow_id
+    assert harness.statuses(after) == {"mend": "SCHEDULED"}
+    assert harness.take("mend")[0].message.headers["workflow_id"] == after
+    assert harness.take("mend") == []
+
+
+def test_a_launched_run_is_started_again_as_the_same_run(harness, line):
+    with line.cut():
+        harness.start("launcher", workflow_id=RUN)
+    assert_sent_again(line, "baton.start")
+    assert harness.run(RUN).status == "COMPLETED"
+    assert len(harness.take("mend")) == 1
+
+
+def test_cancellations_and_the_answer_go_out_again(harness, line):
+    harness.start("parent", workflow_id=RUN)
+    child = harness.task(RUN, "c").child_id
+    with line.cut():
+        harness.request(RUN, "terminate", reason="enough")
+    assert_sent_again(line, "baton.events.0", "baton.replies.harness")
+    assert harness.run(child).status == "TERMINATED"
+
+
+def test_a_cancelled_task_is_revoked_again(harness, line):
+    harness.start("chain", workflow_id=RUN)
+    with line.cut():
+        harness.request(RUN, "terminate")
+    assert_sent_again(line, "celery.pidbox", "baton.replies.harness")
+
+
+def test_the_answer_to_a_request_goes_out_again_and_the_request_is_carried_out_once(harness, line):
+    harness.start("chain", workflow_id=RUN)
+    with line.cut():
+        harness.request(RUN, "pause")
+    assert_sent_again(line, "baton.replies.harness")
+    assert harness.run(RUN).status == "PAUSED"
+    with harness.store.transaction() as transaction:
+        assert len(transaction.requests(RUN)) == 1
+
+
+def test_what_is_lost_again_and_again_goes_out_in_the_end(harness, line):
+    with line.cut():
+        harness.start("chain", workflow_id=RUN)
+    for _ in range(3):
+        with line.cut():
+            harness.request(RUN, "pause")
+        with line.cut():
+            harness.request(RUN, "resume")
+    harness.work({"a": good, "b": good})
+    assert harness.run(RUN).status == "COMPLETED"
