@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.responses import PlainTextResponse, Response
 
 import engine
 from engine.api import problem
-from engine.api.body import answer
+from engine.api.body import answer, storable_address
 from engine.api.dead_routes import dead_routes
 from engine.api.definition_routes import definition_routes
 from engine.api.requester import Requester
@@ -39,6 +39,7 @@ def create_app(store: Store, requester: Requester, *, clock: Clock | None = None
         redoc_url=None,
         openapi_url="/api-docs",
         redirect_slashes=False,
+        dependencies=[Depends(storable_address)],
     )
     problem.install(app)
     app.include_router(workflow_routes(store, requester))

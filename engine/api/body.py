@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Request
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -27,6 +28,15 @@ async def _raw(request: Request) -> bytes:
         raise HTTPException(415, "The body must be JSON: send it with the header 'Content-Type: application/json'.")
     return b"".join(chunks)
 
+
+async def storable_address(request: Request) -> None:
+    """Refuse NUL in paths and queries: databases cannot keep it in texts, so it names nothing."""
+    if "\0" in request.scope["path"] or any("\0" in value for value in request.query_params.values()):
+        raise HTTPException(400, "The address contains the character NUL, which no name or id has.")
+
+
+#: A version as databases keep it.
+Version = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 
 #: The raw body of a request that claims to be JSON; empty when there is none.
 RawBody = Annotated[bytes, Depends(_raw)]

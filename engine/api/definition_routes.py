@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from engine.api.body import RawBody, answer, document, done
+from engine.api.body import RawBody, Version, answer, document, done
 from engine.api.definitions import register, register_tasks
 from engine.clock import Clock
 from engine.decider.validate import check_task, check_workflow
@@ -49,7 +49,7 @@ def _writing_workflows(router: APIRouter, store: Store, clock: Clock) -> None:
         return done()
 
     @router.delete("/workflow/{name}/{version}")
-    def forget(name: str, version: int) -> Response:
+    def forget(name: str, version: Version) -> Response:
         with store.transaction() as tx:
             known = tx.unregister_workflow(name, version)
         if not known:
@@ -64,7 +64,7 @@ def _reading_workflows(router: APIRouter, store: Store) -> None:
             return answer([definition.to_json() for definition in tx.workflow_defs()])
 
     @router.get("/workflow/{name}")
-    def workflow(name: str, version: int | None = None) -> Response:
+    def workflow(name: str, version: Version | None = None) -> Response:
         with store.transaction() as tx:
             found = tx.workflow_def(name, version)
         if found is None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.clock import Instant, milliseconds
-from engine.errors import Refused
+from engine.errors import BadDefinition, Fault, Refused
 from engine.model.definition import TaskDef, WorkflowDef
 from engine.store.port import Store
 
 
 def register(store: Store, definition: WorkflowDef, now: Instant, *, overwrite: bool) -> None:
     """Store a checked workflow definition; raise ``Refused`` when that version exists and may not be replaced."""
+    subject = f"Workflow definition {definition.name!r}"
+    _check_name(subject, definition.name)
+    if not -(2**31) <= definition.version < 2**31:
+        raise BadDefinition(subject, [Fault("version", f"{definition.version} has more than 32 bits")])
     with store.transaction() as tx:
         present = tx.workflow_def(definition.name, definition.version)
         if present is None:
@@ -28,6 +32,8 @@ def register(store: Store, definition: WorkflowDef, now: Instant, *, overwrite: 
 
 def register_tasks(store: Store, definitions: Sequence[TaskDef], now: Instant) -> None:
     """Store checked task definitions, replacing those of the same name."""
+    for each in definitions:
+        _check_name(f"Task definition {each.name!r}", each.name)
     moment = milliseconds(now)
     with store.transaction() as tx:
         present = tx.task_defs([definition.name for definition in definitions])
@@ -38,4 +44,11 @@ def register_tasks(store: Store, definitions: Sequence[TaskDef], now: Instant) -
                 else each.model_copy(update={"create_time": each.create_time or moment})
                 for each in definitions
             ]
+        )
+
+
+def _check_name(subject: str, name: str) -> None:
+    if "\0" in name:
+        raise BadDefinition(
+            subject, [Fault("name", "contains the character NUL, which databases cannot keep in names")]
         )

@@ -80,3 +80,16 @@ def test_bad_task_definitions_are_refused(client):
     for body in ([], {}, [{"name": "", "retryCount": "many"}], [7]):
         assert client.post("/api/metadata/taskdefs", json=body).status_code == 400
     assert client.get("/api/metadata/taskdefs").json() == []
+
+
+def test_names_that_no_database_keeps_are_refused(client):
+    assert client.post("/api/metadata/workflow", json={**SLEEP, "name": "a\0b"}).status_code == 400
+    assert client.post("/api/metadata/taskdefs", json=[{"name": "a\0b"}]).status_code == 400
+    assert client.get("/api/metadata/workflow/a%00b").status_code == 400
+    assert client.get("/api/workflow/search?query=workflowType=a%00b").status_code == 400
+
+
+def test_versions_that_no_database_keeps_are_refused(client):
+    assert client.get("/api/metadata/workflow/nap?version=99999999999").status_code == 400
+    assert client.delete("/api/metadata/workflow/nap/99999999999").status_code == 400
+    assert client.post("/api/metadata/workflow", json={**SLEEP, "version": 2**40}).status_code == 400
