@@ -1,4 +1,4 @@
-"""A small world of pure decisions: runs in memory, a letterbox of undelivered news, and workers that answer when told."""
+"""A small world of pure decisions: runs in memory, a letterbox of undelivered news, workers that answer when told."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ DERIVED = ("lists", "forks", "joins", "unsettled", "waiters", "open", "holding",
 class World:
     """Runs by id, with nothing between them but news that wait to be delivered."""
 
-    def __init__(self, definition: Mapping[str, Json], tasks: Sequence[Mapping[str, Json]] = (), *, budget: int = 20_000):
+    def __init__(
+        self, definition: Mapping[str, Json], tasks: Sequence[Mapping[str, Json]] = (), *, budget: int = 20_000
+    ):
         self.definition = check_workflow(dict(definition))
         self.now: Instant = START
         self.surroundings = Surroundings(
