@@ -5,8 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -16,7 +14,7 @@ from deploy.endpoint import Servers
 from deploy.probe import conninfo
 from deploy.vhosts import Vhosts
 from tests.acceptance.processes import Processes
-from tests.acceptance.stack import Stack
+from tests.acceptance.stack import Stack, vanilla
 
 
 @pytest.hookimpl(wrapper=True)
@@ -73,8 +71,3 @@ def small(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             yield stack
         finally:
             stack.close()
-
-
-def vanilla(stack: Stack) -> dict[str, Any]:
-    """Return what the vanilla app needs to know; it knows nothing of ours."""
-    return {"PYTHONPATH": str(Path(__file__).parent), "VANILLA_BROKER": stack.broker_url}

@@ -14,7 +14,7 @@ import pika
 from demo.cases import ENDED
 from deploy.endpoint import free_ports
 from engine.wire.message import START_QUEUE
-from tests.acceptance.processes import BIN, PATIENCE, ROOT, Process, Processes, until
+from tests.acceptance.processes import BIN, PATIENCE, Process, Processes, until
 
 #: Short pauses, so that what takes minutes in production takes moments here.
 HASTE: Mapping[str, str] = {
@@ -176,4 +176,6 @@ def tasks_of(run: Mapping[str, Any]) -> list[tuple[str, str, str | None]]:
     ]
 
 
-__all__ = ["ROOT", "Stack", "simple", "task_def", "tasks_of", "until", "workflow"]
+def vanilla(stack: Stack) -> dict[str, str]:
+    """Return what the vanilla app needs to know; it knows nothing of ours."""
+    return {"PYTHONPATH": str(Path(__file__).parent), "VANILLA_BROKER": stack.broker_url}

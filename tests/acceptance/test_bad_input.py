@@ -11,9 +11,8 @@ import httpx
 import pika
 import pytest
 
-from tests.acceptance.conftest import vanilla
 from tests.acceptance.processes import until
-from tests.acceptance.stack import Stack, simple, task_def, workflow
+from tests.acceptance.stack import Stack, simple, task_def, vanilla, workflow
 
 
 @pytest.fixture(scope="module", autouse=True)

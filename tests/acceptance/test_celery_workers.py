@@ -11,9 +11,8 @@ import httpx
 import pytest
 
 from deploy.endpoint import free_ports
-from tests.acceptance.conftest import vanilla
 from tests.acceptance.processes import BIN, Process, until
-from tests.acceptance.stack import Stack, simple, task_def, workflow
+from tests.acceptance.stack import Stack, simple, task_def, vanilla, workflow
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from pathlib import Path
 import pika
 import pytest
 
-from tests.acceptance.conftest import vanilla
 from tests.acceptance.processes import Process, until
-from tests.acceptance.stack import Stack, simple, task_def, workflow
+from tests.acceptance.stack import Stack, simple, task_def, vanilla, workflow
 
 #: Tasks of which no worker sends any word, and why.
 SILENT = {
