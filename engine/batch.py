@@ -56,6 +56,15 @@ class Group(Struct):
     #: Why the run cannot go on: its decision could not be stored, or its commands could not be written.
     fault: Exception | None = None
 
+    def expect_size(self, payload_limit: int) -> None:
+        """Raise ``BadMessage`` when the start is larger than a workflow's input may be, in bytes."""
+        size = 0 if self.start_delivery is None else len(self.start_delivery.message.body)
+        if size > payload_limit:
+            raise BadMessage(
+                f"The start of {self.workflow_id} has {size:,} bytes, the limit is {payload_limit:,} "
+                "(BATON_PAYLOAD_LIMIT_BYTES): put large data into a file or database and send its address"
+            )
+
     def event_ids(self) -> set[str]:
         """Return the ids of everything in the group."""
         return self.seen if self.start is None else {self.start.event_id}
@@ -71,12 +80,15 @@ class Batch:
         self._later: dict[str, list[Group]] = {}
 
     @classmethod
-    def read(cls, deliveries: Iterable[Delivery], now: Instant) -> Self:
-        """Sort deliveries by run; what cannot be understood is to be buried with the reason (I5)."""
+    def read(cls, deliveries: Iterable[Delivery], now: Instant, payload_limit: int) -> Self:
+        """Sort deliveries by run; what cannot be understood is to be buried with the reason (I5).
+
+        ``payload_limit`` is the largest input or output, in bytes; see ``engine.wire.inbound.decode``.
+        """
         batch = cls()
         for delivery in deliveries:
             try:
-                said = decode(delivery, new_id)
+                said = decode(delivery, new_id, payload_limit)
             except BadMessage as error:
                 log.warning("message.buried", queue=delivery.queue, reason=str(error))
                 batch.outgoing.append(bury(delivery, str(error), now))
@@ -150,7 +162,7 @@ class Batch:
         log.warning("start.refused", workflow=start.name, workflow_id=start.workflow_id, reason=str(error))
         parent = split_task_id(start.parent_task_id) if start.parent_task_id is not None else None
         if start.reply_to is not None:
-            code = 404 if isinstance(error, NotFound) else 400 if isinstance(error, BadDefinition) else 409
+            code = 404 if isinstance(error, NotFound) else 400 if isinstance(error, BadDefinition | BadMessage) else 409
             outcome = Outcome(granted=False, code=code, message=str(error))
             self.outgoing.append(encode_outcome(start.reply_to, start.reply_id, outcome))
         elif parent is not None:

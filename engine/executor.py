@@ -83,7 +83,7 @@ class Executor:
     def handle(self, deliveries: Sequence[Delivery]) -> None:
         """Take a batch from its delivery to its ack. Raises ``Transient`` when it has to be tried again."""
         now = self._clock.now()
-        batch = Batch.read(deliveries, now)
+        batch = Batch.read(deliveries, now, self._settings.payload_limit_bytes)
         self.counts.batches += 1
         self.counts.buried += len(batch.outgoing)
         self._carry_out(batch)
@@ -257,6 +257,7 @@ class Executor:
         start = group.start
         assert start is not None
         try:
+            group.expect_size(self._settings.payload_limit_bytes)
             digest, definition = self._definition(transaction, start)
         except Permanent as error:
             batch.refuse_start(group, error, self._partitions, now)

@@ -21,12 +21,12 @@ MESSAGE_LIMIT = 16 * 1024 * 1024
 TEXT_LIMIT = 512
 
 
-def read_json(body: bytes, subject: str, limit: int = MESSAGE_LIMIT) -> Json:
-    """Return the JSON in ``body``; raise ``BadMessage`` when it is too large or not JSON.
+def read_json(body: bytes, subject: str, limit: int | None = MESSAGE_LIMIT) -> Json:
+    """Return the JSON in ``body``; raise ``BadMessage`` when it is too large (``limit`` None: never) or not JSON.
 
     NaN, Infinity and lone surrogates are not JSON: databases and other languages refuse them.
     """
-    if len(body) > limit:
+    if limit is not None and len(body) > limit:
         raise BadMessage(
             f"{subject} has {len(body):,} bytes, the limit is {limit:,}: "
             "put large data into a file or database and send its address"
@@ -41,7 +41,7 @@ def read_json(body: bytes, subject: str, limit: int = MESSAGE_LIMIT) -> Json:
         raise BadMessage(f"{subject} is not JSON: {error}") from None
 
 
-def read_object(body: bytes, subject: str, limit: int = MESSAGE_LIMIT) -> JsonObject:
+def read_object(body: bytes, subject: str, limit: int | None = MESSAGE_LIMIT) -> JsonObject:
     """Return the JSON object in ``body``; raise ``BadMessage`` when it is anything else."""
     value = read_json(body, subject, limit)
     if not isinstance(value, dict):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from engine.model.event import ChildEnded, ChildStarted, Wake
 from engine.model.request import Outcome, Request
 from engine.model.status import WorkflowStatus
@@ -115,9 +117,13 @@ def encode_child_ended(news: ChildEnded, partitions: int) -> Message:
     return _ours(CHILD_ENDED_KIND, news.workflow_id, news.event_id, body, partitions)
 
 
-def decode_child_ended(delivery: Delivery) -> ChildEnded:
-    """Read the news of a child's end; raise ``BadMessage`` naming what is wrong."""
-    fields = _fields(delivery, "news of a child's end")
+def decode_child_ended(delivery: Delivery, limit: int | None = None) -> ChildEnded:
+    """Read the news of a child's end; raise ``BadMessage`` naming what is wrong.
+
+    News of more than ``limit`` bytes is that of a failure: were it refused, the parent would wait for ever.
+    """
+    body, subject = delivery.message.body, "news of a child's end"
+    fields = Fields(read_object(body, subject, None), subject)
     status = fields.one_of("status", tuple(status.value for status in WorkflowStatus))
     if status is None:
         fields.fault("status", "is missing")
@@ -126,7 +132,7 @@ def decode_child_ended(delivery: Delivery) -> ChildEnded:
     output = fields.mapping("output")
     event_id = _event_id(fields, delivery)
     fields.finish()
-    return ChildEnded(
+    ended = ChildEnded(
         event_id=event_id,
         workflow_id=workflow_id,
         seq=seq,
@@ -135,6 +141,13 @@ def decode_child_ended(delivery: Delivery) -> ChildEnded:
         output=output,
         reason=reason,
     )
+    if limit is None or len(body) <= limit:
+        return ended
+    too_large = (
+        f"The child's output has {len(body):,} bytes, the limit is {limit:,}: "
+        "have it return a reference to the data instead of the data"
+    )
+    return replace(ended, status=WorkflowStatus.FAILED, output={}, reason=too_large)
 
 
 def encode_child_started(news: ChildStarted, partitions: int) -> Message:

@@ -35,13 +35,16 @@ def derived_id(*parts: str) -> str:
 def decode_start(delivery: Delivery, fresh_id: Callable[[], str], limit: int = MESSAGE_LIMIT) -> StartWorkflow:
     """Read a start message; raise ``BadMessage`` naming every field that is wrong.
 
+    A stranger's message of more than ``limit`` bytes is refused unread. Our own are read whatever their size: somebody
+    waits for the run and has to be told that there will be none.
+
     The run's id is ``workflowId`` if given; else it is derived from ``idempotencyKey`` or ``message_id`` with the
     name, so that a resend names the same run; else ``fresh_id()``: such a start is at-least-once. The fields that tie
     a child to its parent count only in our own messages.
     """
     message = delivery.message
-    document = read_object(message.body, "start message", limit)
     ours = message.headers.get(KIND_HEADER) == START_KIND
+    document = read_object(message.body, "start message", None if ours else limit)
     return read_start(
         document,
         fresh_id,
