@@ -331,6 +331,8 @@ class Executor:
             loaded_version=None if new else loaded.version_no,
             inserted=decision.inserted,
             updated=decision.updated,
+            before=loaded,
+            tasks_before=resident.run.tasks,
         )
 
     def _note_queues(self, transaction: Transaction, decided: Sequence[Decided]) -> None:
