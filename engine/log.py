@@ -16,10 +16,11 @@ from engine.masking import HIDDEN, masked
 SECRET_FIELDS = frozenset({"password", "passwd", "secret", "token", "authorization", "api_key"})
 
 #: Libraries that tell at INFO what is only of interest when one looks for a fault in them.
-TALKATIVE = ("pika", "kombu", "amqp", "httpx", "httpcore", "alembic", "uvicorn.access", "asyncio")
+TALKATIVE = ("kombu", "amqp", "httpx", "httpcore", "alembic", "uvicorn.access", "asyncio")
 
-#: Libraries that warn of what is asked for on purpose: whether a queue exists is learnt from an answer "404".
-ANXIOUS = ("pika.channel",)
+#: Libraries that report at length, with stack traces, what their caller learns from an exception and answers for: a
+#: broker that is away is waited for and said in one line, and whether a queue exists is learnt from an answer "404".
+ANXIOUS = ("pika",)
 
 
 def get_logger(room: str) -> FilteringBoundLogger:
@@ -55,7 +56,7 @@ def configure(level: Literal["debug", "info", "warning", "error"], form: Literal
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
     for name in ANXIOUS:
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -66,8 +66,8 @@ def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[st
 
 def test_talkative_libraries_are_heard_only_when_they_warn(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("info", "text")
-    logging.getLogger("pika.adapters").info("created channel")
-    logging.getLogger("pika.adapters").warning("lost the connection")
+    logging.getLogger("kombu.connection").info("created channel")
+    logging.getLogger("kombu.connection").warning("lost the connection")
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert "lost the connection" in lines[0]
@@ -77,3 +77,12 @@ def test_asking_whether_a_queue_exists_is_no_warning(capsys: pytest.CaptureFixtu
     log.configure("info", "text")
     logging.getLogger("pika.channel").warning("Received remote Channel.Close (404)")
     assert capsys.readouterr().err == ""
+
+
+def test_a_broker_that_is_away_is_told_by_us_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info", "text")
+    logging.getLogger("pika.adapters.utils").error("AMQPConnector failed", stack_info=True)
+    log.get_logger("engine.services.stopping").warning("server.away", reason="connection refused")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "server.away" in lines[0]
