@@ -1,0 +1,60 @@
+"""A decision that has taken too many steps is saved and goes on by a wake-up."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.config import Settings
+from engine.testing.harness import Harness
+from tests.unit.decider.steps import child, echo, fork, inputs, loop, run_of, step, switch
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3, 7])
+def test_a_run_ends_the_same_whatever_the_budget(budget):
+    harness = Harness(settings=Settings(step_budget=budget))
+    harness.register({"name": "kid", "tasks": [step("k"), step("kn", "NOOP")]})
+    body = [*fork("f", [step("n1", "NOOP"), step("a")], [switch("s", {"x": [step("n2", "NOOP")]})]), child("c", "kid")]
+    run = run_of(harness, loop("l", "$.l.iteration < 2", *body), step("end", "NOOP"), given={"way": "x"})
+    harness.work({"a": echo, "k": echo})
+    assert harness.run(run).status == "COMPLETED"
+    assert len(harness.rows(run).tasks) == 1 + 2 * 7 + 1
+
+
+def test_the_rest_goes_on_at_once_without_any_other_event():
+    harness = Harness(settings=Settings(step_budget=10))
+    run = run_of(harness, loop("l", "$.l.iteration < 100", step("n", "NOOP")))
+    assert harness.run(run).status == "COMPLETED"
+    assert harness.run(run).version_no > 10
+
+
+def test_it_goes_on_even_if_the_wake_up_was_lost():
+    harness = Harness(settings=Settings(step_budget=10))
+    harness.register({"name": "flow", "tasks": [loop("l", "$.l.iteration < 20", step("n", "NOOP"))]})
+    harness.road.cancel("baton.events.0")
+    run = harness.start("flow")
+    harness.broker.delete_queue("baton.events.0")
+    harness.road.consume("baton.events.0", 100)
+    assert harness.run(run).status == "RUNNING"
+    harness.restart_decider()
+    for _ in range(5):
+        harness.advance(1)
+    assert harness.run(run).status == "COMPLETED"
+
+
+def test_what_else_arrives_in_the_batch_is_not_lost():
+    harness = Harness(settings=Settings(step_budget=2))
+    branches = [[step(f"a{n}"), step(f"n{n}", "NOOP"), step(f"b{n}", **inputs(v=n))] for n in range(8)]
+    run = run_of(harness, *fork("f", *branches))
+    for kind in "ab":
+        harness.work({f"{kind}{n}": echo for n in range(8)})
+    assert harness.run(run).status == "COMPLETED"
+
+
+def test_a_paused_run_waits_with_the_rest():
+    harness = Harness(settings=Settings(step_budget=3))
+    run = run_of(harness, step("a"), *(step(f"n{n}", "NOOP") for n in range(9)))
+    harness.request(run, "pause")
+    harness.work({"a": echo})
+    assert len(harness.rows(run).tasks) == 1
+    harness.request(run, "resume")
+    assert harness.run(run).status == "COMPLETED"

@@ -1,0 +1,123 @@
+"""Every mistake in a definition at once, each with its path (Conductor 1.1, 1.3, 3.0)."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.decider.validate import check_task, check_workflow
+from engine.errors import BadDefinition
+from tests.unit.decider.steps import fork, inputs, loop, step, switch
+
+
+def faults(document, check=check_workflow):
+    with pytest.raises(BadDefinition) as raised:
+        check(document)
+    return {fault.path: fault.removeprefix(f"{fault.path}: ") for fault in raised.value.faults}
+
+
+def test_five_mistakes_are_told_at_once_each_with_its_path():
+    found = faults(
+        {
+            "name": "flow",
+            "schemaVersion": 1,
+            "timeoutSeconds": "soon",
+            "tasks": [
+                step("a", "WAIT", **inputs(duration="eventually")),
+                step("a", **inputs(v="${nobody.output.x}")),
+                *fork(
+                    "f",
+                    [
+                        step(
+                            "s",
+                            "SWITCH",
+                            evaluatorType="javascript",
+                            expression="1 +",
+                            decisionCases={"x": [step("y")]},
+                        )
+                    ],
+                ),
+            ],
+        }
+    )
+    assert set(found) == {
+        "schemaVersion",
+        "timeoutSeconds",
+        "tasks[0].inputParameters.duration",
+        "tasks[1].taskReferenceName",
+        "tasks[1].inputParameters.v",
+        "tasks[2].forkTasks[0][0].expression",
+    }
+
+
+@pytest.mark.parametrize(
+    ("task", "path"),
+    [
+        (step("t", "EVENT"), "tasks[0].sink"),
+        (step("t", "SWITCH", evaluatorType="value-param", expression="x"), "tasks[0].decisionCases"),
+        (step("t", "SWITCH", expression="x", decisionCases={"a": [step("b")]}), "tasks[0].evaluatorType"),
+        (step("t", "DYNAMIC"), "tasks[0].dynamicTaskNameParam"),
+        (step("t", "HTTP"), "tasks[0].inputParameters.http_request"),
+        (step("t", "DO_WHILE", loopCondition="true"), "tasks[0].loopOver"),
+        (step("t", "DO_WHILE", loopOver=[step("b")]), "tasks[0].loopCondition"),
+        (step("t", "SUB_WORKFLOW"), "tasks[0].subWorkflowParam"),
+        (step("t", "SUB_WORKFLOW", subWorkflowParam={}), "tasks[0].subWorkflowParam.name"),
+        (step("t", "JSON_JQ_TRANSFORM"), "tasks[0].inputParameters.queryExpression"),
+        (step("t", "TERMINATE"), "tasks[0].inputParameters.terminationStatus"),
+        (step("t", "INLINE", **inputs(expression="1 +")), "tasks[0].inputParameters.expression"),
+        (
+            step("t", taskDefinition={"name": "t", "timeoutSeconds": 5}),
+            "tasks[0].taskDefinition.responseTimeoutSeconds",
+        ),
+        (step("t", startDelay=-1), "tasks[0].startDelay"),
+        ({"name": "t", "type": "SIMPLE"}, "tasks[0].taskReferenceName"),
+        ({"taskReferenceName": "t"}, "tasks[0].name"),
+        (loop("l", "true", step("x"), step("x")), "tasks[0].loopOver[1].taskReferenceName"),
+        (switch("s", {"a": [step("f", "FORK_JOIN", forkTasks=[[step("b")]])]}), "tasks[0].decisionCases.a[0]"),
+        ("text", "tasks[0]"),
+    ],
+)
+def test_each_mistake_has_its_path(task, path):
+    assert path in faults({"name": "flow", "tasks": [task]})
+
+
+@pytest.mark.parametrize("text", ["${a b.output}", "${}", "${ x.output }", "${l[(@.length-1)].x}"])
+def test_an_expression_that_is_no_path_is_refused(text):
+    assert "tasks[0].inputParameters.v" in faults({"name": "flow", "tasks": [step("a", **inputs(v=text))]})
+
+
+def test_expressions_may_name_any_step_of_the_workflow_and_the_workflow_itself():
+    known = inputs(a="${workflow.input.x}", b="${inner.output}", c="$${escaped}", d="${CPEWF_TASK_ID}")
+    check_workflow({"name": "flow", "tasks": [step("a", **known), loop("l", "true", step("inner"))]})
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [({"tasks": [step("a")]}, "name"), ({"name": "x"}, "tasks"), ({"name": " ", "tasks": [step("a")]}, "name")],
+)
+def test_a_workflow_needs_a_name_and_tasks(document, path):
+    assert path in faults(document)
+
+
+@pytest.mark.parametrize("document", [None, [], "text", 7])
+def test_what_is_no_object_is_refused(document):
+    assert "$" in faults(document)
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"timeoutSeconds": 5, "responseTimeoutSeconds": 6}, "responseTimeoutSeconds"),
+        ({"timeoutSeconds": 9, "responseTimeoutSeconds": 6, "totalTimeoutSeconds": 8}, "timeoutSeconds"),
+        ({"retryCount": -1}, "retryCount"),
+        ({"backoffScaleFactor": 0}, "backoffScaleFactor"),
+        ({"retryLogic": "SOMETIMES"}, "retryLogic"),
+        ({"name": ""}, "name"),
+    ],
+)
+def test_task_definitions_are_checked_too(fields, path):
+    assert path in faults({"name": "t", **fields}, check_task)
+
+
+def test_a_sound_definition_is_read():
+    assert check_workflow({"name": "flow", "tasks": [step("a")], "unknownField": 1}).name == "flow"
+    assert check_task({"name": "t", "retryCount": "2"}).retry_count == 2
