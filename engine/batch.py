@@ -45,7 +45,8 @@ class Group(Struct):
 
     workflow_id: str
     start: StartWorkflow | None = None
-    start_delivery: Delivery | None = None
+    #: What it arrived in; empty for news that the road itself has made.
+    deliveries: list[Delivery] = field(default_factory=list)
     #: A start that came beside the first: its run exists by the time this one is looked at.
     start_exists: bool = False
     events: list[Event] = field(default_factory=list)
@@ -58,7 +59,7 @@ class Group(Struct):
 
     def expect_size(self, payload_limit: int) -> None:
         """Raise ``BadMessage`` when the start is larger than a workflow's input may be, in bytes."""
-        size = 0 if self.start_delivery is None else len(self.start_delivery.message.body)
+        size = sum(len(delivery.message.body) for delivery in self.deliveries)
         if size > payload_limit:
             raise BadMessage(
                 f"The start of {self.workflow_id} has {size:,} bytes, the limit is {payload_limit:,} "
@@ -96,25 +97,28 @@ class Batch:
             if isinstance(said, StartWorkflow):
                 batch._add_start(said, delivery)
             else:
-                batch._add(said, redelivered=delivery.redelivered)
+                batch._add(said, delivery)
         return batch
 
     def _add_start(self, start: StartWorkflow, delivery: Delivery) -> None:
         first = self.groups.get(start.workflow_id)
         if first is None:
-            self.groups[start.workflow_id] = Group(start.workflow_id, start=start, start_delivery=delivery)
+            self.groups[start.workflow_id] = Group(start.workflow_id, start=start, deliveries=[delivery])
         elif first.start is None or first.start.event_id != start.event_id or start.reply_to is not None:
-            late = Group(start.workflow_id, start=start, start_delivery=delivery, start_exists=first.start is not None)
+            exists = first.start is not None
+            late = Group(start.workflow_id, start=start, deliveries=[delivery], start_exists=exists)
             self._later.setdefault(start.workflow_id, []).append(late)
 
-    def _add(self, event: Event, *, redelivered: bool) -> None:
+    def _add(self, event: Event, delivery: Delivery | None = None) -> None:
         group = self._group_for_events(event.workflow_id)
         if event.event_id in group.seen:
             return
         group.seen.add(event.event_id)
         group.events.append(event)
-        if redelivered:
-            group.redelivered.add(event.event_id)
+        if delivery is not None:
+            group.deliveries.append(delivery)
+            if delivery.redelivered:
+                group.redelivered.add(event.event_id)
 
     def _group_for_events(self, workflow_id: str) -> Group:
         """Return the last group of a run if it holds events; else a new one, to be looked at after it."""
@@ -157,7 +161,7 @@ class Batch:
 
     def refuse_start(self, group: Group, error: Permanent, partitions: int, now: Instant) -> None:
         """Tell whoever asked for a run that there will be none: the asker, the parent, or else the dead letters."""
-        start, delivery = group.start, group.start_delivery
+        start = group.start
         assert start is not None
         log.warning("start.refused", workflow=start.name, workflow_id=start.workflow_id, reason=str(error))
         parent = split_task_id(start.parent_task_id) if start.parent_task_id is not None else None
@@ -167,8 +171,14 @@ class Batch:
             self.outgoing.append(encode_outcome(start.reply_to, start.reply_id, outcome))
         elif parent is not None:
             self.outgoing.append(encode_child_ended(_refused_child(start, parent, str(error)), partitions))
-        elif delivery is not None:
-            self.outgoing.append(bury(delivery, str(error), now))
+        else:
+            self.outgoing += [bury(delivery, str(error), now) for delivery in group.deliveries]
+        self.done_with(group)
+
+    def bury_news(self, group: Group, now: Instant) -> None:
+        """Bury what has arrived about a run that can neither be stored nor ended, so that nothing of it is lost."""
+        reason = f"workflow {group.workflow_id} can be neither carried on nor ended: {group.fault}"
+        self.outgoing += [bury(delivery, reason, now) for delivery in group.deliveries]
         self.done_with(group)
 
     def answer_repeated_start(self, start: StartWorkflow, workflow: Workflow) -> tuple[Command, ...]:
@@ -193,7 +203,7 @@ class Batch:
             event = _bad_news(message, reason)
             log.error("message.unsendable", queue=message.queue, exchange=message.exchange, reason=reason)
             if event is not None:
-                self._add(event, redelivered=False)
+                self._add(event)
 
 
 def _refused_child(start: StartWorkflow, parent: tuple[str, int], reason: str) -> ChildEnded:

@@ -121,7 +121,7 @@ class Executor:
         return [done for group in left for done in self._alone(batch, group)]
 
     def _alone(self, batch: Batch, group: Group) -> list[Decided]:
-        """Do a round for one run; one that cannot be stored is ended; if even that fails, it is left (I6)."""
+        """Do a round for one run; one that cannot be stored is ended; if even that fails, its news is buried (I6)."""
         for _ in range(2):
             try:
                 return self._round(batch, [group])
@@ -130,7 +130,7 @@ class Executor:
             except Exception as error:
                 group.fault = error
         log.error("workflow.unstorable", workflow_id=group.workflow_id, exc_info=group.fault)
-        batch.done_with(group)
+        batch.bury_news(group, self._clock.now())
         return []
 
     def _round(self, batch: Batch, groups: Sequence[Group]) -> list[Decided]:

@@ -178,6 +178,23 @@ def test_a_run_that_can_not_even_be_ended_holds_up_nobody(harness, monkeypatch):
     assert harness.run("good").status == "RUNNING"
 
 
+def test_news_of_a_run_that_can_neither_be_stored_nor_ended_is_buried_with_the_reason(harness, monkeypatch):
+    harness.register({"name": "one", "tasks": [step("a")]})
+    run = harness.start("one")
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("no row can be written")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(MemoryTransaction, "save", refuse)
+        harness.work({"a": lambda given: given})
+
+    letters = [read_dead(each.message) for each in harness.broker.connect().peek("baton.dead", 10)]
+    assert [letter.origin for letter in letters] == [EVENTS]
+    assert run in letters[0].reason
+    assert "no row can be written" in letters[0].reason
+
+
 def test_a_task_whose_input_cannot_be_written_ends_its_run(harness):
     deep: list[object] = []
     for _ in range(5_000):
@@ -186,7 +203,7 @@ def test_a_task_whose_input_cannot_be_written_ends_its_run(harness):
     run = harness.start("copies")
     result = TaskResult(event_id="r", workflow_id=run, seq=1, status=TaskStatus.COMPLETED, output={"v": deep})
     batch = Batch()
-    batch._add(result, redelivered=False)
+    batch._add(result)
     harness.executor._carry_out(batch)
     harness.carry()
     assert harness.run(run).status == "FAILED"
