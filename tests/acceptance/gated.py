@@ -24,9 +24,7 @@ class Gated:
         self.database = database
         self._starter = stack.baton("starter")
         self._busy = [stack.baton(name) for name in ("decider", "timekeeper")]
-        self._worker = stack.celery(
-            "vanilla", "worker-vanilla", "-P", "threads", "-c", "2", "-Q", "add", **vanilla(stack)
-        )
+        self._worker = stack.celery("vanilla", "worker-vanilla", "-c", "2", "-Q", "add", **vanilla(stack))
         stack.serve()
         stack.ready(self._starter, *self._busy, self._worker)
         define_chain(stack)
