@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -18,6 +19,8 @@ from celery.exceptions import InvalidTaskError, NotRegistered, TaskRevokedError
 
 from engine.broker.port import Broker, OpenBroker
 from engine.errors import BrokerUnavailable
+from engine.identifier import new_id
+from engine.wire.celery_control import CONTROL_EXCHANGE, decode_revoke
 from engine.wire.message import STATUS_EXCHANGE, Delivery, Message
 from workers.app import prepare_task
 from workers.later import Later
@@ -63,7 +66,8 @@ class EmbeddedWorkers:
     ) -> None:
         self._open_broker = open_broker
         self._own = threading.local()
-        self._brokers: list[Broker] = []
+        self._control = open_broker()
+        self._brokers: list[Broker] = [self._control]
         self._stopping = threading.Event()
         self._revoked: dict[str, None] = {}
         self._hostname = f"embedded@{socket.gethostname()}"
@@ -76,6 +80,7 @@ class EmbeddedWorkers:
         self._threads = [
             threading.Thread(target=self._serve, name=f"worker-{n}", daemon=True) for n in range(1, threads + 1)
         ]
+        self._threads.append(threading.Thread(target=self._obey, name="worker-control", daemon=True))
 
     @property
     def queues(self) -> tuple[str, ...]:
@@ -85,6 +90,11 @@ class EmbeddedWorkers:
     def start(self) -> None:
         """Begin to take tasks."""
         self._later.start()
+        # Before the first task: no broadcast about it is missed.
+        with suppress(BrokerUnavailable):
+            ear = f"baton.control.{new_id()}"
+            self._control.subscribe("#", ear, CONTROL_EXCHANGE)
+            self._control.consume(ear, _MAX_REVOKED)
         for thread in self._threads:
             thread.start()
 
@@ -142,12 +152,29 @@ class EmbeddedWorkers:
 
     def _serve(self) -> None:
         broker = self._broker()
-        for queue in self._queues:
-            broker.consume(queue, 1)
+        # What a broker that is away could not begin, it begins when it is reconnected.
+        with suppress(BrokerUnavailable):
+            for queue in self._queues:
+                broker.consume(queue, 1)
+        self._attend(broker, 1, partial(self._run, broker))
+
+    def _obey(self) -> None:
+        """Hear the same broadcasts as Celery's workers do."""
+
+        def hear(delivery: Delivery) -> None:
+            task_id = decode_revoke(delivery.message)
+            if task_id is not None:
+                self.revoke(task_id)
+            self._control.ack([delivery])
+
+        self._attend(self._control, _MAX_REVOKED, hear)
+
+    def _attend(self, broker: Broker, at_once: int, work: Callable[[Delivery], None]) -> None:
+        """Do ``work`` with all that arrives until stopping is wanted; a lost broker is waited for."""
         while not self._stopping.is_set():
             try:
-                for delivery in broker.receive(1, _PATIENCE):
-                    self._run(broker, delivery)
+                for delivery in broker.receive(at_once, _PATIENCE):
+                    work(delivery)
             except BrokerUnavailable as lost:
                 _log.warning("worker.broker_lost", reason=str(lost))
                 if not self._stopping.wait(_PATIENCE):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from engine.broker.amqp_connection import AmqpChannel, AmqpConnection, ChannelClosed
-from engine.broker.topology import STATUS, Queue, TaskQueueType, is_engine_queue, queue
+from engine.broker.topology import Exchange, Queue, TaskQueueType, is_engine_queue, queue
 from engine.errors import BadConfiguration
+from engine.log import get_logger
 from engine.model.payload import Json
+
+log = get_logger(__name__)
 
 _NOT_FOUND, _PRECONDITION_FAILED = 404, 406
 
@@ -64,17 +67,24 @@ class Declarations:
                 if self.ready(name) is None:
                     raise
 
-    def declare_status(self) -> None:
-        """Declare the exchange for status messages."""
+    def declare_exchange(self, wanted: Exchange) -> None:
+        """Declare an exchange; raise ``ChannelClosed`` when it exists in another way, or when we may not."""
         self._ask(
             lambda pika, answer: pika.exchange_declare(
-                STATUS.name, exchange_type=STATUS.type, durable=STATUS.durable, callback=answer
+                wanted.name, exchange_type=wanted.type, durable=wanted.durable, callback=answer
             )
         )
 
-    def bind(self, name: str, pattern: str) -> None:
-        """Have status messages that match ``pattern`` copied into a queue."""
-        self._ask(lambda pika, answer: pika.queue_bind(name, STATUS.name, routing_key=pattern, callback=answer))
+    def offer_exchange(self, wanted: Exchange) -> None:
+        """Declare an exchange that is not ours alone: as others have declared it, or forbid us to, it is well too."""
+        try:
+            self.declare_exchange(wanted)
+        except ChannelClosed as closed:
+            log.warning("exchange.left_as_it_is", exchange=wanted.name, reason=str(closed))
+
+    def bind(self, name: str, exchange: str, pattern: str) -> None:
+        """Have an exchange's messages that match ``pattern`` copied into a queue."""
+        self._ask(lambda pika, answer: pika.queue_bind(name, exchange, routing_key=pattern, callback=answer))
 
     def _ask(self, question: Json) -> Json:
         if self._channel.closed is not None:

@@ -13,7 +13,7 @@ from re import Pattern
 from engine.broker import topology
 from engine.broker.dead_letter import letter_id
 from engine.errors import BrokerUnavailable
-from engine.wire.message import Delivery, Message
+from engine.wire.message import STATUS_EXCHANGE, Delivery, Message
 
 
 class _Entry:
@@ -95,7 +95,7 @@ class MemoryBroker:
         # Reentrant, because a signal handler may call ``interrupt`` in the very thread that holds it.
         self.lock = threading.RLock()
         self.queues: dict[str, _MemoryQueue] = {}
-        self.bindings: dict[tuple[Pattern[str], str], None] = {}
+        self.bindings: dict[tuple[str, Pattern[str], str], None] = {}
         self.connections: set[MemoryConnection] = set()
 
     def connect(self) -> MemoryConnection:
@@ -129,10 +129,12 @@ class MemoryBroker:
             if queue is None and topology.may_declare(message):
                 queue = self.declare(topology.queue(message.queue))
             return () if queue is None else (queue,)
-        if message.exchange != topology.STATUS.name:
+        exchange = topology.EXCHANGES.get(message.exchange)
+        if exchange is None:
             return ()
-        key = message.queue + "."
-        names = {name for pattern, name in self.bindings if pattern.fullmatch(key)}
+        key, everything = message.queue + ".", exchange.type == "fanout"
+        bound = ((pattern, name) for source, pattern, name in self.bindings if source == exchange.name)
+        names = {name for pattern, name in bound if everything or pattern.fullmatch(key)}
         return [self.queues[name] for name in names if name in self.queues]
 
     def forget(self, connection: MemoryConnection) -> None:
@@ -141,7 +143,7 @@ class MemoryBroker:
         owned = {name for name, queue in self.queues.items() if queue.owner is connection}
         for name in owned:
             del self.queues[name]
-        self.bindings = {binding: None for binding in self.bindings if binding[1] not in owned}
+        self.bindings = {binding: None for binding in self.bindings if binding[2] not in owned}
 
 
 class MemoryConnection:
@@ -182,14 +184,14 @@ class MemoryConnection:
         """See the port."""
         self._remember(f"declare {queue}", lambda: self._own(topology.replies(queue)))
 
-    def subscribe(self, pattern: str, queue: str) -> None:
+    def subscribe(self, pattern: str, queue: str, exchange: str = STATUS_EXCHANGE) -> None:
         """See the port."""
 
         def bind() -> None:
             self._own(topology.subscription(queue))
-            self._hub.bindings[topology.topic_pattern(pattern), queue] = None
+            self._hub.bindings[exchange, topology.topic_pattern(pattern), queue] = None
 
-        self._remember(f"bind {queue} {pattern}", bind)
+        self._remember(f"bind {queue} {exchange} {pattern}", bind)
 
     def consume(self, queue: str, prefetch: int) -> None:
         """See the port."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from engine.errors import Permanent
-from engine.wire.message import Delivery, Message
+from engine.wire.message import STATUS_EXCHANGE, Delivery, Message
 
 
 class Unsendable(Permanent):
@@ -48,9 +48,10 @@ class Broker(Protocol):
         """
         ...
 
-    def subscribe(self, pattern: str, queue: str) -> None:
+    def subscribe(self, pattern: str, queue: str, exchange: str = STATUS_EXCHANGE) -> None:
         """Collect in ``queue`` the status messages whose routing key matches ``pattern`` (``*`` one word, ``#`` any).
 
+        ``exchange`` is one of ``topology.EXCHANGES``; on Celery's control exchange every pattern matches everything.
         The queue is declared as this connection's own, keeps the newest 10,000 messages, vanishes with the connection
         and returns with it; several patterns may feed one queue. Read it with ``consume`` and ``receive``.
         """

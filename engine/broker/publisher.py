@@ -13,12 +13,12 @@ from pika.channel import Channel
 from engine.broker.amqp_connection import AmqpChannel, AmqpConnection, ChannelClosed
 from engine.broker.amqp_encoding import joined, publish_frames
 from engine.broker.port import Unsendable
-from engine.broker.topology import STATUS, may_declare
+from engine.broker.topology import EXCHANGES, Exchange, may_declare
 from engine.errors import BrokerUnavailable
 from engine.model.payload import Json
 from engine.wire.message import Message
 
-#: How often a message may find its queue missing although we have just declared it.
+#: How often a message may find its queue or exchange missing although we have just declared it.
 _ROUNDS = 5
 
 _TOO_LARGE = re.compile(r"larger than configured max size (\d+)")
@@ -64,11 +64,20 @@ class Publication:
 
 
 class Publisher:
-    """One channel in confirm mode; ``declare`` makes the queue of a name when it turns out to be missing."""
+    """One channel in confirm mode; ``declare`` makes the queue of a name when it turns out to be missing.
 
-    def __init__(self, connection: AmqpConnection, declare: Callable[[str], None]) -> None:
+    ``declare_exchange`` does the same for one of our exchanges.
+    """
+
+    def __init__(
+        self,
+        connection: AmqpConnection,
+        declare: Callable[[str], None],
+        declare_exchange: Callable[[Exchange], None],
+    ) -> None:
         self._connection = connection
         self._declare = declare
+        self._declare_exchange = declare_exchange
         self._channel = self._open()
 
     def publish(self, messages: Sequence[Message]) -> None:
@@ -79,7 +88,8 @@ class Publisher:
                 break
             messages = self._declare_missing(self._round(messages, faults), faults)
         if messages:
-            raise BrokerUnavailable(f"Queue {messages[0].queue!r} is missing although it has just been declared")
+            missing = messages[0].exchange or messages[0].queue
+            raise BrokerUnavailable(f"{missing!r} is missing although it has just been declared")
         if faults:
             raise Unsendable(faults)
 
@@ -106,7 +116,7 @@ class Publisher:
             self._send(publication, pieces)
         except ChannelClosed as closed:
             self._channel = self._open()
-            faults.extend(_reasons(closed, publication))
+            faults.extend(self._reasons(closed, publication))
             faulty = {id(message) for message, _ in faults}
             return [message for message in publication.undone if id(message) not in faulty]
         if publication.refused:
@@ -154,6 +164,37 @@ class Publisher:
         faults.extend((message, refusals[message.queue]) for message in wanted if message.queue in refusals)
         return [message for message in wanted if message.queue not in refusals]
 
+    def _reasons(self, closed: ChannelClosed, publication: Publication) -> list[tuple[Message, str]]:
+        """Return the messages for which the broker closed the channel, each with what is wrong with it.
+
+        An exchange of ours that was missing is declared: then nothing is wrong. Raises ``BrokerUnavailable`` when the
+        messages are not to blame.
+        """
+        unanswered = publication.unanswered.values()
+        too_large = _TOO_LARGE.search(closed.text)
+        if too_large:
+            limit = int(too_large[1])
+            return [
+                (message, f"its {len(message.body)} bytes are more than the {limit} that the broker takes")
+                for message in unanswered
+                if len(message.body) > limit
+            ]
+        missing = _NO_EXCHANGE.search(closed.text)
+        if not missing:
+            raise BrokerUnavailable(f"The broker closed the channel for publishing: {closed}")
+        reason = self._refusal_of_exchange(missing[1])
+        return [(message, reason) for message in unanswered if reason and message.exchange == missing[1]]
+
+    def _refusal_of_exchange(self, name: str) -> str | None:
+        """Declare a missing exchange if it is one of ours; return why there is none."""
+        if name not in EXCHANGES:
+            return f"there is no exchange {name!r}"
+        try:
+            self._declare_exchange(EXCHANGES[name])
+        except ChannelClosed as closed:
+            return f"its exchange {name!r} is missing and cannot be declared: {closed}"
+        return None
+
     def _on_answer(self, answer: frame.Method) -> None:
         method = answer.method
         self._publication.answer(
@@ -164,26 +205,3 @@ class Publisher:
 
     def _on_return(self, _: Channel, method: spec.Basic.Return, __: object, body: bytes) -> None:
         self._publication.give_back(method.routing_key, body)
-
-
-def _reasons(closed: ChannelClosed, publication: Publication) -> list[tuple[Message, str]]:
-    """Return the messages for which the broker closed the channel, each with what is wrong with it.
-
-    Raises ``BrokerUnavailable`` when the messages are not to blame.
-    """
-    too_large = _TOO_LARGE.search(closed.text)
-    if too_large:
-        limit = int(too_large[1])
-        return [
-            (message, f"its {len(message.body)} bytes are more than the {limit} that the broker takes")
-            for message in publication.unanswered.values()
-            if len(message.body) > limit
-        ]
-    missing = _NO_EXCHANGE.search(closed.text)
-    if missing and missing[1] != STATUS.name:
-        return [
-            (message, f"there is no exchange {message.exchange!r}")
-            for message in publication.unanswered.values()
-            if message.exchange == missing[1]
-        ]
-    raise BrokerUnavailable(f"The broker closed the channel for publishing: {closed}")

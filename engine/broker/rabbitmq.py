@@ -16,9 +16,9 @@ from engine.broker.browser import Browser
 from engine.broker.declarations import Declarations
 from engine.broker.inbox import Inbox, tags_by_channel
 from engine.broker.publisher import Publisher
-from engine.broker.topology import Queue, TaskQueueType, engine_queues, queue, replies, subscription
+from engine.broker.topology import CONTROL, STATUS, Queue, TaskQueueType, engine_queues, queue, replies, subscription
 from engine.errors import BadConfiguration, BrokerUnavailable
-from engine.wire.message import Delivery, Message, events_queue
+from engine.wire.message import STATUS_EXCHANGE, Delivery, Message, events_queue
 
 
 class _Session:
@@ -31,7 +31,9 @@ class _Session:
 
         self.connection = AmqpConnection(parameters, on_lost)
         self.declarations = Declarations(self.connection, kind)
-        self.publisher = Publisher(self.connection, self.declarations.declare_missing)
+        self.publisher = Publisher(
+            self.connection, self.declarations.declare_missing, self.declarations.declare_exchange
+        )
         self.inbox = Inbox(self.connection, wake)
         self.browser = Browser(self.connection)
 
@@ -54,7 +56,7 @@ class RabbitBroker:
         self._session: _Session | None = None
         self._partitions = 0
         self._owned: dict[str, Queue] = {}
-        self._bindings: dict[tuple[str, str], None] = {}
+        self._bindings: dict[tuple[str, str, str], None] = {}
         self._consumers: dict[str, int] = {}
 
     def reconnect(self) -> None:
@@ -82,10 +84,10 @@ class RabbitBroker:
         with self._using() as session:
             self._make(session, queue)
 
-    def subscribe(self, pattern: str, queue: str) -> None:
+    def subscribe(self, pattern: str, queue: str, exchange: str = STATUS_EXCHANGE) -> None:
         """See the port."""
         self._owned[queue] = subscription(queue)
-        self._bindings[queue, pattern] = None
+        self._bindings[queue, exchange, pattern] = None
         with self._using() as session:
             self._make(session, queue)
 
@@ -179,7 +181,8 @@ class RabbitBroker:
             yield session
 
     def _restore(self, session: _Session) -> None:
-        session.declarations.declare_status()
+        session.declarations.declare_exchange(STATUS)
+        session.declarations.offer_exchange(CONTROL)
         events = (queue(events_queue(partition)) for partition in range(self._partitions))
         for declared in (*engine_queues(), *events):
             session.declarations.declare(declared)
@@ -191,9 +194,9 @@ class RabbitBroker:
     def _make(self, session: _Session, name: str) -> None:
         """Declare a queue that belongs to this connection, and bind it."""
         session.declarations.declare(self._owned[name])
-        for bound, pattern in self._bindings:
+        for bound, exchange, pattern in self._bindings:
             if bound == name:
-                session.declarations.bind(name, pattern)
+                session.declarations.bind(name, exchange, pattern)
 
     def _start(self, session: _Session, name: str) -> None:
         if name in self._owned:

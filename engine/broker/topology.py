@@ -9,6 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from engine.model.payload import Json
+from engine.wire.celery_control import CONTROL_EXCHANGE
 from engine.wire.message import DEAD_QUEUE, START_QUEUE, STATUS_EXCHANGE, Message
 
 #: Holds one durable message for as long as the broker keeps its data; the rescuer looks whether it is still there.
@@ -69,6 +70,13 @@ class Exchange(Struct, frozen=True, kw_only=True):
 #: ``task.<status>.<name>``.
 STATUS = Exchange(name=STATUS_EXCHANGE, type="topic")
 
+#: Where Celery's workers listen for remote control. Whoever comes first declares it, a worker or we, so it must be just
+#: as kombu's pidbox declares it (the same since kombu 3), or the other side is refused with 406.
+CONTROL = Exchange(name=CONTROL_EXCHANGE, type="fanout", durable=False)
+
+#: Every exchange that we publish to, by name.
+EXCHANGES: Mapping[str, Exchange] = {exchange.name: exchange for exchange in (STATUS, CONTROL)}
+
 _QUORUM: Mapping[str, Json] = {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT}
 
 
@@ -98,7 +106,7 @@ def replies(name: str) -> Queue:
 
 
 def subscription(name: str) -> Queue:
-    """Return how a listener's queue on the status exchange is declared: bounded, and gone with its connection."""
+    """Return how a listener's queue on an exchange is declared: bounded, and gone with its connection."""
     arguments = {"x-max-length": SUBSCRIPTION_LENGTH}
     return Queue(name=name, arguments=arguments, durable=False, exclusive=True, auto_delete=True)
 

@@ -14,7 +14,7 @@ from engine.broker import topology
 from engine.broker.dead_letter import letter_id
 from engine.errors import BadConfiguration, BrokerUnavailable
 from engine.model.payload import Json
-from engine.wire.message import Delivery, Message, events_queue
+from engine.wire.message import STATUS_EXCHANGE, Delivery, Message, events_queue
 
 #: Seconds between two looks at whether ``receive`` was interrupted; most of these transports poll anyway.
 _GLANCE_SECONDS = 0.1
@@ -34,7 +34,8 @@ class KombuBroker:
     * priorities are as good as the transport's (four steps on Redis, none on most);
     * rejected and peeked messages may move to another place in their queue;
     * an empty queue and a missing one are often the same, so ``ready`` says 0 for both;
-    * status messages reach listeners in other processes only where the transport keeps its bindings (Redis does).
+    * status messages and the control of workers reach other processes only where the transport keeps its bindings or
+      can broadcast (Redis does both).
     """
 
     def __init__(self, url: str) -> None:
@@ -61,7 +62,7 @@ class KombuBroker:
         self._desk: Json
         self._partitions = 0
         self._owned: dict[str, topology.Queue] = {}
-        self._bindings: dict[tuple[str, str], None] = {}
+        self._bindings: dict[tuple[str, str, str], None] = {}
         self._prefetch: dict[str, int] = {}
 
     def reconnect(self) -> None:
@@ -72,7 +73,8 @@ class KombuBroker:
             self._kombu.connect()
             self._opened = True
             self._desk = self._channel()
-            self._desk.exchange_declare(topology.STATUS.name, type=topology.STATUS.type, durable=True)
+            for exchange in topology.EXCHANGES.values():
+                self._desk.exchange_declare(exchange.name, type=exchange.type, durable=exchange.durable)
             events = (topology.queue(events_queue(partition)) for partition in range(self._partitions))
             for declared in (*topology.engine_queues(), *events):
                 self._declare(declared)
@@ -94,10 +96,10 @@ class KombuBroker:
         with self._using():
             self._make(queue)
 
-    def subscribe(self, pattern: str, queue: str) -> None:
+    def subscribe(self, pattern: str, queue: str, exchange: str = STATUS_EXCHANGE) -> None:
         """See the port."""
         self._owned[queue] = topology.subscription(queue)
-        self._bindings[queue, pattern] = None
+        self._bindings[queue, exchange, pattern] = None
         with self._using():
             self._make(queue)
 
@@ -224,9 +226,9 @@ class KombuBroker:
 
     def _make(self, name: str) -> None:
         self._declare(self._owned[name])
-        for bound, pattern in self._bindings:
+        for bound, exchange, pattern in self._bindings:
             if bound == name:
-                self._desk.queue_bind(name, topology.STATUS.name, pattern)
+                self._desk.queue_bind(name, exchange, pattern)
 
     def _start(self, name: str) -> None:
         """Consume on a channel of its own, because kombu counts the prefetch for each channel."""

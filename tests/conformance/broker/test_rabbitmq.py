@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import kombu
+import kombu.pidbox
 import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
@@ -17,7 +18,8 @@ from engine.broker.rabbitmq import RabbitBroker, connection_parameters
 from engine.broker.topology import TaskQueueType
 from engine.broker.topology import queue as declared
 from engine.errors import BadConfiguration, BrokerUnavailable
-from engine.wire.message import DEAD_QUEUE, START_QUEUE, Message, events_queue
+from engine.wire.celery_control import CONTROL_EXCHANGE, encode_revoke
+from engine.wire.message import DEAD_QUEUE, START_QUEUE, STATUS_EXCHANGE, Message, events_queue
 
 
 @pytest.fixture
@@ -234,3 +236,40 @@ def test_no_engine_queue_ever_drops_what_was_returned_often(broker: RabbitBroker
         broker.reject([delivery])
 
     assert broker.receive(1, 10)
+
+
+@pytest.mark.parametrize("exchange", [STATUS_EXCHANGE, CONTROL_EXCHANGE])
+def test_an_exchange_that_was_deleted_is_declared_again(broker: RabbitBroker, rabbitmq_url: str, exchange: str) -> None:
+    broker.reconnect()
+    with stranger(rabbitmq_url) as channel:
+        channel.exchange_delete(exchange)
+
+        broker.publish([Message(queue="resize", body=b"1"), Message(exchange=exchange, queue="", body=b"2")])
+
+        channel.exchange_declare(exchange, passive=True)
+    assert broker.ready("resize") == 1
+
+
+def test_celery_and_the_engine_declare_the_control_exchange_alike(broker: RabbitBroker, rabbitmq_url: str) -> None:
+    mailbox = kombu.pidbox.Mailbox("celery", type="fanout").exchange
+    broker.reconnect()
+    with kombu.Connection(rabbitmq_url) as celery:
+        mailbox(celery.default_channel).declare()
+        with stranger(rabbitmq_url) as channel:
+            channel.exchange_delete(CONTROL_EXCHANGE)
+        mailbox(celery.default_channel).declare()
+    broker.reconnect()
+    broker.publish([encode_revoke("run.1")])
+
+
+def test_a_control_exchange_that_somebody_declared_in_another_way_is_used_as_it_is(
+    broker: RabbitBroker, rabbitmq_url: str
+) -> None:
+    with stranger(rabbitmq_url) as channel:
+        channel.exchange_declare(CONTROL_EXCHANGE, exchange_type="fanout", auto_delete=False, durable=True)
+        channel.queue_declare("ear")
+        channel.queue_bind("ear", CONTROL_EXCHANGE)
+
+        broker.publish([encode_revoke("run.1")])
+
+        assert channel.queue_declare("ear", passive=True).method.message_count == 1

@@ -1,8 +1,9 @@
-"""Status messages reach whoever listens for them, and nobody else."""
+"""Status messages reach whoever listens for them and nobody else; the control of workers reaches every worker."""
 
 from __future__ import annotations
 
 from engine.broker.port import Broker
+from engine.wire.celery_control import CONTROL_EXCHANGE, decode_revoke, encode_revoke
 from engine.wire.message import STATUS_EXCHANGE, Message
 
 from .conftest import Site
@@ -36,3 +37,33 @@ def test_a_listener_listens_on_after_reconnecting(open_broker: OpenBroker, site:
 
 def test_a_status_that_nobody_hears_is_no_fault(broker: Broker) -> None:
     broker.publish([Message(exchange=STATUS_EXCHANGE, queue="workflow.FAILED.a", body=b"1")])
+
+
+def test_a_revoke_reaches_every_listener_on_the_control_exchange_and_no_other(open_broker: OpenBroker) -> None:
+    first, second, status = open_broker(), open_broker(), open_broker()
+    for listening in (first, second):
+        listening.subscribe("#", f"ear_{id(listening)}", CONTROL_EXCHANGE)
+        listening.consume(f"ear_{id(listening)}", 10)
+    status.subscribe("#", "listener")
+    status.consume("listener", 10)
+
+    status.publish([encode_revoke("run.1")])
+
+    assert [decode_revoke(receive(each, 1)[0].message) for each in (first, second)] == ["run.1", "run.1"]
+    assert status.receive(10, NEVER) == []
+
+
+def test_a_listener_hears_what_is_broadcast_after_reconnecting(open_broker: OpenBroker, site: Site) -> None:
+    listening = open_broker()
+    listening.subscribe("#", "ear", CONTROL_EXCHANGE)
+    listening.consume("ear", 10)
+    site.break_connections()
+
+    listening.reconnect()
+    listening.publish([encode_revoke("run.1")])
+
+    assert decode_revoke(receive(listening, 1)[0].message) == "run.1"
+
+
+def test_a_revoke_that_nobody_hears_is_no_fault(broker: Broker) -> None:
+    broker.publish([encode_revoke("run.1")])

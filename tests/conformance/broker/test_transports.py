@@ -13,6 +13,7 @@ import pytest
 from engine.broker.port import Broker
 from engine.broker.transports import KombuBroker
 from engine.errors import BadConfiguration, BrokerUnavailable
+from engine.wire.celery_control import CONTROL_EXCHANGE, decode_revoke, encode_revoke
 from engine.wire.message import DEAD_QUEUE, STATUS_EXCHANGE, Delivery, Message, events_queue
 
 
@@ -120,6 +121,22 @@ def test_a_listener_gets_what_its_patterns_match() -> None:
     assert texts(receive(broker, 1)) == ["workflow.COMPLETED.a.b"]
     assert broker.receive(10, 0.1) == []
     broker.close()
+
+
+def test_the_control_of_workers_is_broadcast() -> None:
+    broker = KombuBroker("memory://")
+    for name in ("ear_1", "ear_2"):
+        broker.subscribe("#", name, CONTROL_EXCHANGE)
+        broker.consume(name, 10)
+
+    broker.publish([encode_revoke("run.1")])
+
+    assert [decode_revoke(item.message) for item in receive(broker, 2)] == ["run.1", "run.1"]
+    broker.close()
+
+
+def test_a_revoke_that_a_transport_cannot_broadcast_is_no_fault(broker: Broker) -> None:
+    broker.publish([encode_revoke("run.1")])
 
 
 def test_dead_letters_are_looked_at_and_taken_by_their_id(broker: Broker) -> None:

@@ -128,6 +128,12 @@ def hold(self: Any, gate: str) -> dict[str, Any]:
     return {"redelivered": self.request.delivery_info["redelivered"]}
 
 
+@app.task
+def leave(trace: str) -> None:
+    """Leave a file behind."""
+    Path(trace).touch()
+
+
 @app.task(time_limit=0.5)
 def hard() -> None:
     """Run into a hard time limit."""

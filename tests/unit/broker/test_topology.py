@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from kombu.pidbox import Mailbox
 
 from engine.broker.topology import (
+    CONTROL,
     MARKER_QUEUE,
     REPLY_PREFIX,
     TaskQueueType,
@@ -35,6 +37,13 @@ def test_only_events_queues_have_a_single_active_consumer() -> None:
 def test_the_marker_is_durable_and_plain() -> None:
     assert queue(MARKER_QUEUE).durable
     assert queue(MARKER_QUEUE).arguments == {}
+
+
+def test_the_control_exchange_is_what_celerys_workers_declare() -> None:
+    theirs = Mailbox("celery", type="fanout").exchange
+    assert (CONTROL.name, CONTROL.type, CONTROL.durable) == (theirs.name, theirs.type, theirs.durable)
+    assert not theirs.auto_delete
+    assert not theirs.arguments
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from engine.broker.memory import MemoryBroker
 from engine.errors import BadConfiguration
 from engine.model.event import TaskResult
 from engine.model.status import TaskStatus
+from engine.wire.celery_control import CONTROL_EXCHANGE, encode_revoke
 from engine.wire.celery_message import decode_result, encode_task
-from engine.wire.message import Delivery
+from engine.wire.message import Delivery, Message
 from workers import TaskFailure, TerminalError
 from workers.embedded import EmbeddedWorkers
 
@@ -284,6 +285,28 @@ def test_a_revoked_task_is_not_run(bench: Bench) -> None:
     assert (result.status, result.reason, ran) == (TaskStatus.FAILED, "revoked", [])
 
 
+def test_a_broadcast_revokes_a_task_and_other_broadcasts_do_no_harm(bench: Bench) -> None:
+    ran: list[str] = []
+    free, told = threading.Event(), threading.Event()
+
+    def work(turn: str) -> None:
+        ran.append(turn)
+        free.wait(10)
+
+    task(bench, work)
+    workers = bench.start(threads=1)
+    revoke = workers.revoke
+    workers.revoke = lambda task_id: (revoke(task_id), told.set())  # type: ignore[method-assign]
+    for turn in ("first", "second"):
+        bench.send("work", turn=turn)
+    strange = [Message(exchange=CONTROL_EXCHANGE, queue="", body=body) for body in (b"x", b"[]", b'{"method":"ping"}')]
+    bench.broker.publish([*strange, encode_revoke("run.2")])
+    assert told.wait(10)
+    free.set()
+    assert [(each.seq, each.status) for each in bench.answers(2)] == [(1, "COMPLETED"), (2, "FAILED")]
+    assert ran == ["first"]
+
+
 def test_a_message_for_an_unknown_task_fails_it_for_good(bench: Bench) -> None:
     task(bench, lambda: None)
     bench.start()
@@ -325,6 +348,17 @@ def test_a_broken_connection_is_mended(bench: Bench) -> None:
     bench.hub.disconnect()
     bench.broker.reconnect()
     assert bench.answer("work").status is TaskStatus.COMPLETED
+
+
+def test_broadcasts_are_heard_again_after_the_broker_went_away(bench: Bench) -> None:
+    told = threading.Event()
+    task(bench, lambda: 1)
+    workers = bench.start(threads=1)
+    workers.revoke = lambda task_id: told.set()  # type: ignore[method-assign, misc]
+    bench.hub.disconnect()
+    bench.broker.reconnect()
+    while not told.wait(0.05):
+        bench.broker.publish([encode_revoke("run.1")])
 
 
 def test_stopping_waits_for_what_runs_and_leaves_the_rest(bench: Bench) -> None:
