@@ -24,7 +24,7 @@ FAILURE_KEY = "conductor.failure_workflow"
 def complete(draft: Draft) -> None:
     """The flow has come to the end: complete the run, unless something permissive has failed on the way."""
     tasks = (draft.tasks[seq] for seq in draft.tasks)
-    failed = [task for task in tasks if task.executed and not task.status.is_successful]
+    failed = [task for task in tasks if task.executed and not task.retried and not task.status.is_successful]
     if not failed:
         end(draft, WorkflowStatus.COMPLETED, None)
         return
@@ -106,6 +106,24 @@ def _cancel_open(draft: Draft) -> None:
         task = draft.tasks[seq]
         draft.change(task, status=TaskStatus.CANCELED, ended_at=draft.now, updated_at=draft.now, due_at=NEVER)
         cancel(draft, task)
+
+
+def cancel_inside(draft: Draft, owner: Task) -> None:
+    """Close what is open under a container that ends before its lists have ended (a loop that times out)."""
+
+    def is_inside(seq: int) -> bool:
+        while seq and seq != owner.seq:
+            seq = draft.tasks[seq].parent
+        return seq == owner.seq
+
+    for key in draft.lists:
+        if is_inside(key[0]):
+            draft.lists.drop(key)
+    for seq in draft.open:
+        task = draft.tasks[seq]
+        if is_inside(task.parent):
+            draft.change(task, status=TaskStatus.CANCELED, ended_at=draft.now, updated_at=draft.now, due_at=NEVER)
+            cancel(draft, task)
 
 
 def cancel(draft: Draft, task: Task) -> None:

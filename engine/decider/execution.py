@@ -7,6 +7,9 @@ seq of the task that opened it and the branch's name; the workflow's own list is
 A list is *live* while its flow has not passed its end, or while a detached branch opened in it (a fork's) is live.
 The count kept for it is 1 for the flow and 1 for each live detached branch. When it falls to 0 the list has ended and
 the task that opened it is told: so neither a join, nor a loop, nor the workflow ever looks through its tasks.
+
+A retry can start a second flow behind the first one's back, from a permissive failure. It counts by itself and ends
+where it meets a step that the first has reached; a list revived that way counts in the list around it.
 """
 
 from __future__ import annotations
@@ -117,8 +120,9 @@ class _Restoring:
         }
         #: Lists that a task's row still names: only these can be live.
         self._named: dict[ListKey, OpenList] = dict(self._lists)
-        #: How far the flow of each list has come: the last position that was passed.
-        self._passed: dict[ListKey, int] = {}
+        #: The last task in each list, and how many tasks in it are still to be passed.
+        self._reached: dict[ListKey, Task] = {}
+        self._pending: dict[ListKey, int] = {}
 
     def run(self, tasks: Iterable[Task]) -> None:
         for task in tasks:
@@ -129,7 +133,7 @@ class _Restoring:
 
     def _adopt(self, task: Task) -> None:
         run, key = self._run, (task.parent, task.branch)
-        opened = self._lists.get(key) or self._earlier_iteration(task)
+        opened = self._lists.get(key) or self._left_list(task)
         config = opened.branch.steps[task.position]
         run.tasks[task.seq] = task
         run.configs[task.seq] = config
@@ -137,23 +141,26 @@ class _Restoring:
         run.named[opened.ref_of(config)] = task.seq
         if task.status.is_open:
             run.open[task.seq] = None
-        if task.executed:
-            self._passed[key] = max(self._passed.get(key, -1), task.position)
+        before = self._reached.get(key)
+        if before is None or task.position >= before.position:
+            self._reached[key] = task
+        if not task.executed and not task.retried:
+            self._pending[key] = self._pending.get(key, 0) + 1
         kind = task_type(config.type)
-        may_be_live = task.status.is_open or task.status is TaskStatus.COMPLETED
+        may_be_live = key in self._named and (task.status.is_open or task.status is TaskStatus.COMPLETED)
         for branch in kind.branches(config, task):
             inner = OpenList(branch, opened.suffix + branch.suffix, 0)
             self._lists[task.seq, branch.name] = inner
             if may_be_live:
                 self._named[task.seq, branch.name] = inner
-                if kind.detached:
-                    run.forks[task.seq] = 0
+            if kind.detached:
+                run.forks[task.seq] = 0
 
-    def _earlier_iteration(self, task: Task) -> OpenList:
-        """Return a list that its loop's row has moved on from."""
-        loop, config = self._run.tasks[task.parent], self._run.configs[task.parent]
-        outer = self._lists[loop.parent, loop.branch]
-        branch = Branch(name=task.branch, steps=config.loop_over, suffix=f"__{task.branch}", iteration=task.iteration)
+    def _left_list(self, task: Task) -> OpenList:
+        """Return the list of a task whose owner's row no longer names it: an earlier iteration, a container closed."""
+        owner, config = self._run.tasks[task.parent], self._run.configs[task.parent]
+        outer = self._lists[owner.parent, owner.branch]
+        branch = task_type(config.type).branch(config, owner, task.branch)
         opened = OpenList(branch, outer.suffix + branch.suffix, 0)
         self._lists[task.parent, task.branch] = opened
         return opened
@@ -164,20 +171,26 @@ class _Restoring:
         beside: dict[ListKey, int] = {}
         for key in sorted(self._named, key=lambda each: each[0], reverse=True):
             opened = self._named[key]
-            flowing = self._passed.get(key, -1) < len(opened.branch.steps) - 1
-            live = beside.get(key, 0) + (1 if flowing else 0)
+            live = beside.get(key, 0) + self._pending.get(key, 0) + self._may_go_further(key, opened)
             if not live:
                 continue
             run.lists[key] = OpenList(opened.branch, opened.suffix, live)
             if key == ROOT:
                 continue
             owner = run.tasks[key[0]]
-            if task_type(run.configs[owner.seq].type).detached:
-                outer = (owner.parent, owner.branch)
+            detached, outer = task_type(run.configs[owner.seq].type).detached, (owner.parent, owner.branch)
+            if detached or owner.executed:
                 beside[outer] = beside.get(outer, 0) + 1
+            if detached:
                 run.forks[owner.seq] += 1
             elif owner.status.is_open:
                 run.holding[owner.seq] = None
+
+    def _may_go_further(self, key: ListKey, opened: OpenList) -> bool:
+        """True when the last task of a list has been passed and there are steps behind it, or none was reached yet."""
+        last = self._reached.get(key)
+        position = -1 if last is None else last.position
+        return position + 1 < len(opened.branch.steps) and (last is None or last.executed)
 
     def _find_waiting(self, task: Task) -> None:
         run = self._run

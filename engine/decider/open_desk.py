@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from engine.clock import Instant
 from engine.decider import apply
 from engine.decider.deadline import note_all_dates
@@ -80,12 +82,30 @@ class OpenDesk:
         """Put a closed container back to IN_PROGRESS."""
         self._reopened = True
         self._draft.change(
-            task, status=TaskStatus.IN_PROGRESS, reason=None, ended_at=NEVER, updated_at=self.now, due_at=NEVER
+            task,
+            status=TaskStatus.IN_PROGRESS,
+            executed=False,
+            reason=None,
+            ended_at=NEVER,
+            updated_at=self.now,
+            due_at=NEVER,
         )
 
     def attempt_again(self, task: Task) -> None:
         """Give a closed task a further attempt once the flow goes on."""
+        self._draft.change(task, executed=False)
         self._again.append(task.seq)
+
+    def is_within_reach(self, task: Task) -> bool:
+        """True unless the flow has left the task's list for good: the loop around it has gone on or ended."""
+        while task.parent:
+            owner = self._draft.tasks[task.parent]
+            kind, open_again = task_type(self.config(owner).type), replace(owner, status=TaskStatus.IN_PROGRESS)
+            present = (branch.name for branch in kind.branches(self.config(owner), open_again))
+            if (kind.reopens and owner.executed) or task.branch not in present:
+                return False
+            task = owner
+        return True
 
     def go_on(self) -> None:
         """Let the flow go on from the rows as they are now."""

@@ -15,7 +15,7 @@ from engine.decider.deadline import (
     workflow_deadline,
 )
 from engine.decider.draft import Draft
-from engine.decider.ending import cancel, end
+from engine.decider.ending import cancel, cancel_inside, end
 from engine.decider.place import place_of
 from engine.decider.walk import Settle, Walk
 from engine.model.command import Dispatch, StartChild
@@ -95,6 +95,8 @@ def _act(walk: Walk, task: Task, due: Kind) -> None:
 def _time_out(walk: Walk, task: Task, kind: Kind) -> None:
     draft = walk.draft
     reason = timeout_reason(draft, task, kind)
+    if task.seq in draft.holding:
+        cancel_inside(draft, task)
     ended = draft.change(
         task, status=TaskStatus.TIMED_OUT, reason=reason, ended_at=draft.now, updated_at=draft.now, due_at=NEVER
     )

@@ -20,7 +20,7 @@ from msgspec import Struct
 from engine.decider import carry
 from engine.decider.draft import Draft
 from engine.decider.ending import complete, fail
-from engine.decider.execution import ROOT, ListKey
+from engine.decider.execution import ROOT, ListKey, OpenList
 from engine.decider.place import Place, definition_of, place_of
 from engine.decider.retry import may_retry, retry_at, total_time_spent
 from engine.decider.schedule import schedule, schedule_retry
@@ -115,9 +115,18 @@ class Walk:
         if position >= len(opened.branch.steps):
             self._count_down(key)
             return
+        if self._was_here(key, opened, position):
+            self._count_down(key)
+            return
         task = schedule(self.draft, key, opened, position)
         if task is not None:
             self._start(task)
+
+    def _was_here(self, key: ListKey, opened: OpenList, position: int) -> bool:
+        """True when another flow of this list has reached the place before: this one ends here."""
+        seq = self.draft.latest.get(opened.ref_of(opened.branch.steps[position]) + opened.suffix)
+        there = None if seq is None else self.draft.tasks[seq]
+        return there is not None and (there.parent, there.branch, there.position) == (*key, position)
 
     def _start(self, task: Task) -> None:
         place = place_of(self.draft, task)
@@ -204,6 +213,8 @@ class Walk:
         owner = draft.tasks[key[0]]
         if task_type(draft.configs[owner.seq].type).detached:
             self._branch_of_fork_ended(owner)
+        elif owner.executed:
+            self._count_down((owner.parent, owner.branch))
         elif owner.status.is_terminal:
             self.agenda.append(Settle(owner.seq))
         else:
@@ -270,27 +281,28 @@ class Walk:
         if ROOT not in draft.lists:
             complete(draft)
             return
-        frontier: dict[ListKey, Task] = {}
+        reached: dict[ListKey, Task] = {}
+        pending: list[Task] = []
         for seq in draft.tasks:
             task = draft.tasks[seq]
             key = (task.parent, task.branch)
             if key in draft.lists and not task.retried:
-                there = frontier.get(key)
+                there = reached.get(key)
                 if there is None or (task.position, task.seq) > (there.position, there.seq):
-                    frontier[key] = task
+                    reached[key] = task
+                if not task.executed:
+                    pending.append(task)
         for key in draft.lists:
-            task_there = frontier.get(key)
-            if task_there is None:
-                self.agenda.append(Enter(key, 0))
-            else:
-                self._pick_up_task(key, task_there)
+            last = reached.get(key)
+            following = 0 if last is None else last.position + 1
+            if (last is None or last.executed) and following < len(draft.lists[key].branch.steps):
+                self.agenda.append(Enter(key, following))
+        for task in pending:
+            self._pick_up_task((task.parent, task.branch), task)
 
     def _pick_up_task(self, key: ListKey, task: Task) -> None:
         draft = self.draft
-        if task.executed:
-            if task.position + 1 < len(draft.lists[key].branch.steps):
-                self.agenda.append(Enter(key, task.position + 1))
-        elif task.status.is_terminal:
+        if task.status.is_terminal:
             self.agenda.append(Settle(task.seq))
         elif task.status is TaskStatus.SCHEDULED and not task.dispatched:
             if task.visible_at <= draft.now:

@@ -64,6 +64,10 @@ class Desk(Protocol):
         """Give a task that was closed a further attempt, at once."""
         ...
 
+    def is_within_reach(self, task: Task) -> bool:
+        """True when the flow could pass a closed task again: it is in no iteration that has been left."""
+        ...
+
     def is_container(self, task: Task) -> bool:
         """True for forks, joins, switches and loops: they are reopened, not attempted again."""
         ...

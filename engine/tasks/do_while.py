@@ -52,8 +52,11 @@ class DoWhile(TaskType):
         """Return the body of the present iteration."""
         if not task.status.is_open or not task.iteration:
             return ()
-        number = task.iteration
-        return (Branch(name=str(number), steps=config.loop_over, suffix=f"__{number}", iteration=number),)
+        return (self.branch(config, task, str(task.iteration)),)
+
+    def branch(self, config: WorkflowTask, task: Task, name: str) -> Branch:
+        """Return the body of any iteration."""
+        return Branch(name=name, steps=config.loop_over, suffix=f"__{name}", iteration=int(name))
 
     def branch_ended(self, at: At) -> Step:
         """Note the iteration's outputs, evaluate the condition, and go round again or complete."""

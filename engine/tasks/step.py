@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Protocol, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from engine.clock import Instant
@@ -227,6 +228,11 @@ class TaskType:
     def branches(self, config: WorkflowTask, task: Task) -> tuple[Branch, ...]:
         """Return the lists that this task has open now, from its stored row alone."""
         return ()
+
+    def branch(self, config: WorkflowTask, task: Task, name: str) -> Branch:
+        """Return a list that the task had open once, though its row does not name it any more."""
+        open_again = msgspec.structs.replace(task, status=TaskStatus.IN_PROGRESS)
+        return next(branch for branch in self.branches(config, open_again) if branch.name == name)
 
     def branch_ended(self, at: At) -> Step:
         """Answer what happens when the last of the task's attached lists has ended."""

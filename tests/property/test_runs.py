@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from engine.decider.decide import Decision, decide
 from engine.decider.execution import Execution
 from engine.errors import BadDefinition
+from engine.model.command import Cancel
 from engine.model.event import Event, StartWorkflow
 from engine.model.request import Request
 from engine.model.status import TaskStatus
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.timeout(120)
 stories = st.lists(st.integers(0, 10_000), max_size=60)
 
 _STATUSES = (TaskStatus.COMPLETED,) * 6 + (TaskStatus.FAILED,) * 2 + (TaskStatus.IN_PROGRESS,)
+_VERBS = ("retry", "pause", "resume", "retry", "terminate", "retry", "resume")
 _SECONDS = (0.5, 3, 5, 31, 61, 3_700)
 
 _settings = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -68,6 +70,9 @@ class Storyteller:
             self._deliver(self._told[number % len(self._told)])
         elif kind == 8:
             world.reload(sorted(world.runs)[number % len(world.runs)])
+        elif kind == 9 and number % 3:
+            identity = sorted(world.runs)[number % len(world.runs)]
+            self._deliver(world.request(identity, _VERBS[number % len(_VERBS)]))
         else:
             world.advance(_SECONDS[number % len(_SECONDS)])
             for wake in world.wakes():
@@ -156,7 +161,8 @@ class _Again(Storyteller):
         run = self.world.runs[letter.workflow_id]
         again = decide(run, [letter], self.world.now, self.world.surroundings)
         assert again.is_empty, (letter, again.inserted, again.updated)
-        assert not again.commands.get(letter.event_id), (letter, again.commands)
+        commanded = [each for each in again.commands.get(letter.event_id, ()) if not isinstance(each, Cancel)]
+        assert not commanded, "only a child that nobody wants any more may be told so again"
         return first
 
 

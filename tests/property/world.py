@@ -16,7 +16,8 @@ from engine.decider.validate import check_task, check_workflow
 from engine.model.event import Event, StartWorkflow, TaskResult, Wake
 from engine.model.execution import NEVER, Task, split_task_id
 from engine.model.payload import Json
-from engine.model.status import TaskStatus
+from engine.model.request import Request
+from engine.model.status import TaskStatus, WorkflowStatus
 from engine.testing.clock import START
 from engine.wire.inbound import decode
 from engine.wire.message import Delivery, Message
@@ -40,6 +41,7 @@ class World:
         self.letters: list[Event | StartWorkflow] = []
         #: Ids of tasks that workers have in hand; the same one may be there twice.
         self.at_work: list[str] = []
+        self._requests = 0
         self._root = StartWorkflow(event_id="start", workflow_id="root", name=self.definition.name)
 
     @property
@@ -105,6 +107,10 @@ class World:
             if run.workflow.status.is_open and run.workflow.wake_at != NEVER and run.workflow.wake_at <= self.now
         ]
 
+    def request(self, workflow_id: str, verb: str) -> Request:
+        self._requests += 1
+        return Request(event_id=f"request {self._requests}", workflow_id=workflow_id, verb=verb)
+
     def advance(self, seconds: float) -> None:
         self.now = after(self.now, seconds)
 
@@ -114,6 +120,9 @@ class World:
 
     def run_to_its_end(self) -> None:
         """Let everybody be quick and successful from now on; fails when the run does not end by that."""
+        for run in list(self.runs.values()):
+            if run.workflow.status is WorkflowStatus.PAUSED:
+                self.deliver(self.request(run.workflow.id, "resume"))
         for _ in range(2_000):
             if not self.root.workflow.status.is_open and not self.letters:
                 return

@@ -149,3 +149,15 @@ def test_a_variable_may_end_the_loop(harness):
     left = iter([2, 1, 0])
     harness.work({"b": lambda _: {"left": next(left)}})
     assert harness.task(run, "l").output["iteration"] == 3
+
+
+def test_a_loop_that_times_out_takes_what_is_open_in_it_along(harness):
+    late = {"name": "l", "timeoutSeconds": 10, "responseTimeoutSeconds": 0, "timeoutPolicy": "RETRY"}
+    body = fork("f", [step("a"), step("b")], [step("c")])
+    run = run_of(harness, loop("l", "true", *body, optional=True), step("after"), defs=[late])
+    harness.advance(10)
+    assert harness.task(run, "l").status == "COMPLETED_WITH_ERRORS"
+    assert {harness.task(run, ref).status for ref in ("a__1", "c__1", "f_join__1")} == {"CANCELED"}
+    harness.restart_decider()
+    assert harness.work({"a": echo, "c": echo, "after": echo}) == 3
+    assert harness.run(run).status == "COMPLETED"

@@ -204,6 +204,13 @@ def test_a_permissive_failure_inside_a_branch_or_a_case_is_tried_again_too(harne
     assert harness.run(run).status == "COMPLETED"
 
 
+def test_a_permissive_failure_in_an_iteration_that_was_left_is_past(harness):
+    run = run_of(harness, loop("l", "$.l.iteration < 2", step("a", permissive=True, retryCount=0)))
+    harness.work({"a": fails})
+    assert harness.run(run).status == "FAILED"
+    assert harness.request(run, "retry").code == 409
+
+
 @pytest.mark.parametrize(("end", "code"), [(None, 404), ("pause", 404), ("COMPLETED", 409)])
 def test_there_must_be_something_to_retry(harness, end, code):
     run = run_of(harness, step("a"))

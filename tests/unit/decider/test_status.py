@@ -19,7 +19,7 @@ def draft(status: WorkflowStatus = WorkflowStatus.RUNNING) -> Draft:
     return Draft(Execution(workflow, WorkflowDef(name="flow")), Instant(1), Surroundings())
 
 
-@pytest.mark.parametrize(("before", "after"), itertools.product(TaskStatus, TaskStatus))
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(TaskStatus, TaskStatus)))
 def test_a_task_moves_as_its_table_says(before, after):
     there = draft()
     task = there.add(Task(workflow_id="w", seq=1, ref="a", type="SIMPLE", name="a", status=before), WorkflowTask(), "a")
@@ -31,7 +31,7 @@ def test_a_task_moves_as_its_table_says(before, after):
             there.change(task, status=after)
 
 
-@pytest.mark.parametrize(("before", "after"), itertools.product(WorkflowStatus, WorkflowStatus))
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(WorkflowStatus, WorkflowStatus)))
 def test_a_workflow_moves_as_its_table_says(before, after):
     there = draft(before)
     if after is before or after in WORKFLOW_TRANSITIONS[before]:
