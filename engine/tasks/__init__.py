@@ -33,12 +33,9 @@ def task_types() -> dict[str, TaskType]:
     return found
 
 
-_unknown: dict[str, TaskType] = {}
+_WORKER = WorkerTask()
 
 
 def task_type(name: str) -> TaskType:
     """Return the type of that name; an unknown one is a worker task whose queue is the type (Conductor 1.2)."""
-    known = task_types().get(name)
-    if known is None:
-        known = _unknown.setdefault(name, WorkerTask())
-    return known
+    return task_types().get(name) or _WORKER
