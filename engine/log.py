@@ -16,7 +16,16 @@ from engine.masking import HIDDEN, masked
 SECRET_FIELDS = frozenset({"password", "passwd", "secret", "token", "authorization", "api_key"})
 
 #: Libraries that tell at INFO what is only of interest when one looks for a fault in them.
-TALKATIVE = ("kombu", "amqp", "httpx", "httpcore", "alembic", "uvicorn.access", "asyncio")
+TALKATIVE = (
+    "kombu",
+    "amqp",
+    "httpx",
+    "httpcore",
+    "alembic",
+    "uvicorn.access",
+    "asyncio",
+    "celery.worker.strategy",
+)
 
 #: Libraries that report at length, with stack traces, what their caller learns from an exception and answers for: a
 #: broker that is away is waited for and said in one line, and whether a queue exists is learnt from an answer "404".

@@ -25,6 +25,7 @@ from engine.wire.message import STATUS_EXCHANGE, Delivery, Message
 from workers.app import prepare_task
 from workers.later import Later
 from workers.reply import EngineReplies, is_engines
+from workers.task_log import leave_out_payloads
 from workers.task_names import queue_name, served_tasks
 
 _log = structlog.get_logger(__name__)
@@ -64,6 +65,7 @@ class EmbeddedWorkers:
     def __init__(
         self, open_broker: OpenBroker, apps: Sequence[Celery], threads: int = 8, domain: str | None = None
     ) -> None:
+        leave_out_payloads()
         self._open_broker = open_broker
         self._own = threading.local()
         self._control = open_broker()

@@ -20,6 +20,9 @@ _log = structlog.get_logger(__name__)
 #: Seconds after which a running task is reported as STARTED; short tasks must not pay for a message they outrun.
 STARTED_AFTER: Final = 0.25
 
+#: Inputs that nobody wrote: the engine adds them (dynamic forks, to each branch), and few functions want them.
+_ADDED: Final = frozenset({"__index"})
+
 #: Where Celery's handlers of signals stand. Its pool also replaces ``sys.exit``, so the innermost frame tells nothing.
 _SIGNAL_HANDLERS: Final = frozenset({"billiard.common", "celery.apps.worker"})
 
@@ -138,7 +141,7 @@ def _parameters(run: Callable[..., Any]) -> tuple[frozenset[str] | None, frozens
 
 def _fitting(task: Task, inputs: Mapping[str, Any], accepted: frozenset[str], told: set[str]) -> dict[str, Any]:
     """Return the inputs that the function takes."""
-    strange = inputs.keys() - accepted
+    strange = inputs.keys() - accepted - _ADDED
     if strange - told:
         told |= strange
         _log.warning("task.inputs_dropped", task=task.name, inputs=sorted(strange))

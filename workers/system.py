@@ -11,6 +11,7 @@ from celery import Celery
 
 from workers import tasks
 from workers.app import connect
+from workers.task_log import leave_out_payloads
 
 #: What each kind of system worker serves; queue and task have the same name.
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -56,6 +57,7 @@ def run_worker(
 
     ``options`` are further options of ``celery worker``. The hard time limit holds in the ``prefork`` pool only.
     """
+    leave_out_payloads()
     processes = concurrency or _CONCURRENCY[kind]
     arguments = ["worker", "-Q", ",".join(KINDS[kind]), "-P", pool, "-n", f"baton-{kind}@%h", "-E", *options]
     if processes:

@@ -106,6 +106,10 @@ class Launcher:
         self._logs = logs
         self._processes: list[subprocess.Popen[bytes]] = []
 
+    def log(self, process: subprocess.Popen[bytes]) -> str:
+        """Return what a process has said so far."""
+        return (self._logs / f"{self._processes.index(process)}.log").read_text()
+
     def worker(self, pool: str, *options: str, **surroundings: str) -> subprocess.Popen[bytes]:
         """Start a plain ``celery worker``."""
         name = f"{uuid.uuid4().hex}@box"

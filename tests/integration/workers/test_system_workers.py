@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from engine.broker.opening import open_broker
 from engine.model.status import TaskStatus
-
-if TYPE_CHECKING:
-    from tests.integration.workers.conftest import Desk, Launcher
+from tests.integration.workers.conftest import Desk, Launcher
 
 QUEUES = "system.event,system.http,system.inline,system.json_jq_transform"
 COMMAND = """
@@ -25,6 +24,15 @@ run_worker("script", sys.argv[1], 2, options=["-Q", sys.argv[2]])
 def system(desk: Desk, launch: Launcher, vhost: str) -> Desk:
     launch.python("-c", COMMAND, vhost, QUEUES)
     return desk
+
+
+LOGGED = """
+import sys
+from engine.log import configure
+from workers.system import run_worker
+configure(sys.argv[2], "text")
+run_worker("script", sys.argv[1], 1, options=["-l", sys.argv[2], "-n", sys.argv[2] + "@box"])
+"""
 
 
 def ask(system: Desk, name: str, /, **inputs: object) -> int:
@@ -72,3 +80,26 @@ def test_an_event_that_cannot_be_delivered_fails_and_the_next_one_is_sent(system
     assert words in str(result.reason)
     assert result.output == {"event_produced": sink, "order": 7}
     assert system.end(ask(system, "system.inline", expression="1")).output == {"result": 1}
+
+
+@pytest.fixture
+def lone(rabbitmq_url: str, tmp_path: Path) -> Iterator[tuple[Desk, Launcher]]:
+    """Return the engine's side and what starts workers, where no other worker listens."""
+    desk, launch = Desk(rabbitmq_url), Launcher(rabbitmq_url, tmp_path)
+    yield desk, launch
+    launch.stop()
+    desk.close()
+
+
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_no_payload_stands_in_a_workers_log(lone: tuple[Desk, Launcher], rabbitmq_url: str, level: str) -> None:
+    desk, launch = lone
+    worker = launch.python("-c", LOGGED, rabbitmq_url, level)
+    seq = desk.send("system.inline", "system.inline", expression="$.a + '-result'", a="secret")
+    assert desk.end(seq).output == {"result": "secret-result"}
+    worker.terminate()
+    worker.wait(20)
+    said = launch.log(worker)
+    assert "ready." in said
+    assert "secret" not in said
+    assert (f"Task system.inline[run.{seq}] succeeded in" in said) is (level == "debug")

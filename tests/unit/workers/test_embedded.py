@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from celery import Celery
 from celery.exceptions import Ignore, Reject
+from structlog.testing import capture_logs
 
 from engine.broker.memory import MemoryBroker
 from engine.errors import BadConfiguration
@@ -101,6 +103,39 @@ def test_inputs_that_the_function_does_not_take_are_dropped(bench: Bench) -> Non
     task(bench, lambda path: path)
     bench.start()
     assert bench.answer("work", path="a", self=1, colour="red").output == {"result": "a"}
+
+
+def test_only_inputs_that_somebody_wrote_are_warned_of(bench: Bench) -> None:
+    task(bench, lambda path: path)
+    bench.start()
+    with capture_logs() as lines:
+        assert bench.answer("work", path="a", __index=3).output == {"result": "a"}
+        assert lines == []
+        assert bench.answer("work", path="a", __index=3, colour="red").output == {"result": "a"}
+    assert [line["inputs"] for line in lines] == [["colour"]]
+
+
+def test_a_function_that_wants_the_index_of_its_branch_gets_it(bench: Bench) -> None:
+    def work(__index: int) -> int:
+        return __index
+
+    task(bench, work)
+    bench.start()
+    assert bench.answer("work", __index=3).output == {"result": 3}
+
+
+@pytest.mark.parametrize("level", [logging.INFO, logging.DEBUG])
+def test_the_log_says_that_a_task_succeeded_only_to_who_looks_and_never_its_result(
+    bench: Bench, caplog: pytest.LogCaptureFixture, level: int
+) -> None:
+    task(bench, lambda password: {"token": password * 2})
+    with caplog.at_level(level):
+        bench.start()
+        assert bench.answer("work", password="secret").output == {"token": "secretsecret"}
+        assert bench.workers is not None
+        assert bench.workers.stop()
+    assert "secret" not in caplog.text
+    assert ("Task shop.tasks.work[run.1] succeeded in" in caplog.text) is (level == logging.DEBUG)
 
 
 def test_a_function_with_keywords_gets_every_input(bench: Bench) -> None:
