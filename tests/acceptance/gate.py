@@ -37,6 +37,10 @@ class Gate:
     def shut(self) -> None:
         """End every line, and let nobody through."""
         self._server = None
+        self.cut()
+
+    def cut(self) -> None:
+        """End every line; who comes again is let through."""
         with self._lock:
             lines, self._lines = self._lines, []
         for line in lines:

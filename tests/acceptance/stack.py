@@ -108,9 +108,9 @@ class Stack:
         return workflow_id
 
     def run(self, workflow_id: str) -> dict[str, Any] | None:
-        """Return a run with its tasks, None when there is none (yet)."""
+        """Return a run with its tasks, None when there is none (yet) or the server cannot look just now."""
         answer = self._http.get(f"/api/workflow/{workflow_id}")
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        if answer.status_code in (httpx.codes.NOT_FOUND, httpx.codes.SERVICE_UNAVAILABLE):
             return None
         found: dict[str, Any] = answer.raise_for_status().json()
         return found

@@ -85,6 +85,7 @@ def test_a_task_lost_with_its_worker_is_done_by_the_next(small: Stack, tmp_path:
         workflow("lost", simple("once", file=str(attempts), gate=str(tmp_path / "gate"))),
         tasks=[task_def("once", retryCount=1, responseTimeoutSeconds=1)],
     )
+    small.ready(doomed)
     lost = small.start("lost")
     until("the first attempt has begun", attempts.exists)
     # When it is killed.
