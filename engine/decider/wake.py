@@ -57,6 +57,8 @@ def _send_again(draft: Draft, *, workers_lost: bool) -> None:
         if task.queue and task.status is TaskStatus.IN_PROGRESS and workers_lost:
             task = draft.change(task, status=TaskStatus.SCHEDULED, visible_at=draft.now)
         if task.queue and task.status is TaskStatus.SCHEDULED:
+            # It is in its queue from now on: what was seen of the queue before says nothing about it.
+            draft.change(task, visible_at=draft.now, updated_at=NEVER)
             draft.command(Dispatch(seq))
         elif task.child_id:
             draft.command(StartChild(seq))

@@ -39,6 +39,8 @@ class Rescuer:
         self._clock = clock
         self._partitions = partitions
         self._workers_die_with_us = workers_die_with_us
+        #: Queues that were empty at the last look, with its moment.
+        self._empty: dict[str, Instant] = {}
 
     def look(self) -> int:
         """Look once; return how many runs were asked to publish their open tasks again."""
@@ -91,12 +93,15 @@ class Rescuer:
     def _watch_queues(self) -> None:
         with self._store.transaction() as transaction:
             names = transaction.queue_names()
-        # The moment before the look: a task published after it is not covered by what the look says.
-        moments: dict[str, Instant] = {}
+        empty: dict[str, Instant] = {}
         for name in names:
             now = self._clock.now()
             if self._broker.ready(name) == 0:
-                moments[name] = now
+                empty[name] = now
+        # A task is published a little after the decision that names its moment. So one look is no evidence; two in a
+        # row are, for tasks decided upon before the first: they had been published by the second, and were taken.
+        moments = {name: self._empty[name] for name in empty if name in self._empty}
+        self._empty = empty
         if moments:
             with self._store.transaction() as transaction:
                 transaction.saw_empty(moments)
