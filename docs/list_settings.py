@@ -15,6 +15,17 @@ PAGE = Path(__file__).parent / "guides" / "configuration.md"
 _FIELD = re.compile(r"    (?P<name>[a-z_]+): (?P<type>.+?) = ")
 _COMMENT = "    #: "
 
+#: Settings that stand below another one and share its comment in the code; here each line speaks for itself.
+_BY_THEMSELVES = {
+    "http_port": "The port on which the server listens.",
+    "cache_workflows": "Runs that a decider keeps in memory.",
+    "cache_tasks": "Tasks in the runs that a decider keeps in memory.",
+    "script_time_limit_ms": "Time limit of one script in the decider (conditions of SWITCH and DO_WHILE).",
+    "script_memory_limit_bytes": "Memory limit of such a script.",
+    "log_level": "Lines below it are left out: `debug`, `info`, `warning` or `error`.",
+    "log_format": "`text` for people, `json` for machines.",
+}
+
 
 def listed(page: str) -> str:
     """Return the page with the table of settings as the code has them now."""
@@ -25,17 +36,22 @@ def listed(page: str) -> str:
 
 
 def _explained() -> Iterator[tuple[str, str]]:
-    """Yield every setting with the comment above it; one without a comment of its own shares the one before."""
+    """Yield every setting with its explanation: the comment above it, unless it shares that with others.
+
+    Raises:
+        ValueError: a setting has no explanation.
+    """
     comment: list[str] = []
-    fresh = False
     for line in inspect.getsource(Settings).splitlines():
         if line.startswith(_COMMENT):
-            comment = [*(comment if fresh else []), line.removeprefix(_COMMENT)]
-            fresh = True
+            comment.append(line.removeprefix(_COMMENT))
         elif (found := _FIELD.match(line)) is not None:
-            fresh = False
-            if found["name"] in Settings.__struct_fields__:
-                yield found["name"], " ".join(comment).replace("``", "`").replace("|", "\\|")
+            name = found["name"]
+            meaning = _BY_THEMSELVES.get(name) or " ".join(comment)
+            if not meaning:
+                raise ValueError(f"{name} has no comment in engine/config.py: write one, or explain it in this script.")
+            yield name, meaning.replace("``", "`").replace("|", "\\|")
+            comment = []
 
 
 def _shown(value: object) -> str:

@@ -21,7 +21,12 @@ def test_the_diagrams_of_states_are_those_of_the_tables() -> None:
 def test_every_move_of_the_tables_is_an_arrow() -> None:
     page = draw_states.PAGE.read_text()
     arrows = set(re.findall(r"^    ([A-Z_]+) --> ([A-Z_]+)$", page, re.MULTILINE))
-    moves = {(one.value, other.value) for table in (TASK_TRANSITIONS, WORKFLOW_TRANSITIONS) for one in table for other in table[one]}
+    moves = {
+        (one.value, other.value)
+        for table in (TASK_TRANSITIONS, WORKFLOW_TRANSITIONS)
+        for one in table
+        for other in table[one]
+    }
     assert arrows == moves
 
 
