@@ -15,7 +15,8 @@ from engine.masking import HIDDEN, masked
 #: Fields whose value is never written, whatever it is.
 SECRET_FIELDS = frozenset({"password", "passwd", "secret", "token", "authorization", "api_key"})
 
-#: Libraries that tell at INFO what is only of interest when one looks for a fault in them.
+#: Libraries that tell at INFO what is only of interest to who looks for a fault: we show it at DEBUG, and their own
+#: DEBUG never.
 TALKATIVE = (
     "kombu",
     "amqp",
@@ -23,6 +24,7 @@ TALKATIVE = (
     "httpcore",
     "alembic",
     "uvicorn.access",
+    "uvicorn.error",
     "asyncio",
     "celery.worker.strategy",
 )
@@ -63,7 +65,7 @@ def configure(level: Literal["debug", "info", "warning", "error"], form: Literal
     )
     logging.basicConfig(handlers=[handler], level=threshold, force=True)
     for name in TALKATIVE:
-        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+        logging.getLogger(name).setLevel(logging.INFO if level == "debug" else max(threshold, logging.WARNING))
     for name in ANXIOUS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 

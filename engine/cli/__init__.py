@@ -14,7 +14,7 @@ import click
 import engine
 from engine.cli.failure import FAULT, INTERRUPTED, OK, UNREACHABLE, USAGE, Failure, complain
 from engine.cli.lazy import LazyGroup
-from engine.errors import BatonError, Transient
+from engine.errors import BadConfiguration, BatonError, Transient
 
 _COMMANDS = {
     "dev": ("engine.cli.services:dev", "Run everything in this one process: no server to install."),
@@ -73,7 +73,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BatonError as error:
         click.echo(f"Error: {error}", err=True)
-        return UNREACHABLE if isinstance(error, Transient) else FAULT
+        return UNREACHABLE if isinstance(error, Transient) else USAGE if isinstance(error, BadConfiguration) else FAULT
     except BrokenPipeError:
         # The reader of our output has gone, as in `baton … | head`; nobody is left to tell.
         sys.stdout = None

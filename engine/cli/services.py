@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from engine.cli.failure import USAGE, Failure
-from engine.errors import BadConfiguration
+from engine.errors import BadConfiguration, BadDefinition, NotFound
 
 if TYPE_CHECKING:
     from engine.config import Settings
@@ -36,8 +36,20 @@ _KINDS = ("http", "script", "event")
     help="Register what is in this folder first.",
 )
 @click.option("--app", metavar="MODULE:APP", help="The Celery app whose tasks are to be carried out.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="How much is told beside what matters.  [default: warning, or BATON_LOG_LEVEL if that is not info]",
+)
 @click.pass_context
-def dev(context: click.Context, port: int | None, data: Path, definitions: Path | None, app: str | None) -> None:
+def dev(
+    context: click.Context,
+    port: int | None,
+    data: Path,
+    definitions: Path | None,
+    app: str | None,
+    log_level: str | None,
+) -> None:
     """Run everything in this one process, on SQLite and a broker in memory: no server to install.
 
     For example: baton dev --definitions definitions --app shop.tasks:app
@@ -45,10 +57,21 @@ def dev(context: click.Context, port: int | None, data: Path, definitions: Path 
     _import_from_here()
     # SQLAlchemy reads a path after three slashes; an absolute one makes them four.
     database = f"sqlite:///{data.absolute() / 'baton.db'}"
-    settings = _settings(http_port=port, app=app, database_url=database, broker_url="memory://")
+    settings = _settings(http_port=port, app=app, database_url=database, broker_url="memory://", log_level=log_level)
+    if log_level is None and settings.log_level == "info":
+        # The greeting says in a person's words what the processes of a system tell at INFO.
+        _log(settings, "warning")
+    from engine.cli.greeting import greeting
     from engine.services import dev as service
 
-    context.exit(service.run(settings, data, definitions))
+    try:
+        code = service.run(settings, data, definitions, lambda started: click.echo(greeting(started, settings)))
+    except BadConfiguration as error:
+        raise Failure("\n".join(error.faults), code=USAGE) from None
+    except (BadDefinition, NotFound) as error:
+        raise Failure(str(error), code=USAGE) from None
+    click.echo(f"Baton has stopped. The runs are in {data}.")
+    context.exit(code)
 
 
 @click.command()
@@ -128,14 +151,19 @@ def _settings(**given: object) -> Settings:
     from msgspec.structs import replace
 
     from engine.config import load
-    from engine.log import configure
 
     try:
         settings = replace(load(), **{name: value for name, value in given.items() if value is not None})
     except BadConfiguration as error:
         raise Failure(str(error), code=USAGE, hint="Mend the variables, in the environment or in .env.") from None
-    configure(settings.log_level, settings.log_format)
+    _log(settings, settings.log_level)
     return settings
+
+
+def _log(settings: Settings, level: Literal["debug", "info", "warning", "error"]) -> None:
+    from engine.log import configure
+
+    configure(level, settings.log_format)
 
 
 def _worker_pool() -> Any:

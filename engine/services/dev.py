@@ -7,10 +7,13 @@ rescuer finds its marker gone and publishes every open task again, so an old dat
 from __future__ import annotations
 
 import threading
+import traceback
+from collections.abc import Callable, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 from celery import Celery
 from celery.app.utils import find_app
 
@@ -24,7 +27,7 @@ from engine.log import get_logger
 from engine.services.decider import RoadService
 from engine.services.opening import partitions_of, ready_store
 from engine.services.registering import register_folder
-from engine.services.server import listen, serve
+from engine.services.server import listen, serve, url_of
 from engine.services.stopping import Stop
 from engine.services.timekeeper import Timekeeper
 from engine.store.port import Store
@@ -35,8 +38,25 @@ log = get_logger(__name__)
 _THREADS = 16
 
 
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is once everything runs, for whoever greets the person that started it."""
+
+    url: str
+    data: Path
+    #: Names of the registered workflows, and how many tasks have a definition.
+    workflows: Sequence[str]
+    task_definitions: int
+    #: The queues that are served in this process for the user's Celery app.
+    tasks: Sequence[str]
+
+
 class Workers(Protocol):
     """What the package ``workers`` offers for running tasks in this process."""
+
+    @property
+    def queues(self) -> Sequence[str]:
+        """The queues that are served, the system's among them."""
+        ...
 
     def start(self) -> None:
         """Begin to take tasks."""
@@ -47,13 +67,21 @@ class Workers(Protocol):
         ...
 
 
-def run(settings: Settings, data: Path, definitions: Path | None = None) -> int:
+def run(
+    settings: Settings,
+    data: Path,
+    definitions: Path | None = None,
+    greet: Callable[[Started], None] = lambda _: None,
+) -> int:
     """Run the whole of Baton on the folder ``data`` until Ctrl-C or SIGTERM; return the exit code.
 
-    What is in the folder ``definitions`` is registered first. Raises ``BadDefinition`` when something in it is wrong,
-    ``BadConfiguration`` when the port is taken or the Celery app cannot be loaded.
+    What is in the folder ``definitions`` is registered first, and ``greet`` is called when everything runs. Raises
+    ``BadDefinition`` when something in the folder is wrong, ``NotFound`` when nothing is in it, ``BadConfiguration``
+    when the port is taken, the data cannot be kept or the Celery app cannot be loaded.
     """
-    data.mkdir(parents=True, exist_ok=True)
+    hub = MemoryBroker()
+    workers = _workers(settings, hub)
+    _make(data)
     stop = Stop()
     stop.on_signals()
     listener = listen(settings)
@@ -62,19 +90,41 @@ def run(settings: Settings, data: Path, definitions: Path | None = None) -> int:
         return 0
     if definitions is not None:
         register_folder(store, definitions)
-    hub = MemoryBroker()
-    workers = _workers(settings, hub)
     threads = _engine(settings, store, hub, stop)
     workers.start()
     for thread in threads:
         thread.start()
-    serve(create_app(store, Requester(hub.connect, partitions_of(store, settings))), listener, settings)
+    started = _started(settings, store, data, workers)
+    app = create_app(store, Requester(hub.connect, partitions_of(store, settings)))
+    serve(app, listener, settings, lambda: greet(started))
     stop.now()
     workers.stop(settings.drain_seconds)
     for thread in threads:
         thread.join(settings.drain_seconds)
     store.close()
     return 0
+
+
+def _make(data: Path) -> None:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadConfiguration(
+            [f"The folder {data} cannot be made ({error.strerror}): choose another --data."]
+        ) from None
+
+
+def _started(settings: Settings, store: Store, data: Path, workers: Workers) -> Started:
+    with store.transaction() as transaction:
+        workflows = {each.name for each in transaction.workflow_defs()}
+        tasks = len(transaction.task_defs())
+    return Started(
+        url=url_of(settings),
+        data=data,
+        workflows=sorted(workflows),
+        task_definitions=tasks,
+        tasks=sorted(queue for queue in workers.queues if not queue.startswith("system.")),
+    )
 
 
 def _engine(settings: Settings, store: Store, hub: MemoryBroker, stop: Stop) -> list[threading.Thread]:
@@ -99,12 +149,31 @@ def _workers(settings: Settings, hub: MemoryBroker) -> Workers:
 
 
 def _find_app(path: str) -> Celery:
+    """Return the user's Celery app; whatever importing their modules raises is told in a sentence."""
     try:
-        app: Celery = find_app(path)
-        # As Celery's own worker does: the modules in ``include`` hold the tasks.
-        app.loader.import_default_modules()
-        return app
-    except (ImportError, AttributeError) as error:
-        raise BadConfiguration(
-            [f"The Celery app {path!r} cannot be loaded ({error}): give it as module:attribute, from this folder."]
-        ) from None
+        app = find_app(path)
+        if isinstance(app, Celery):
+            # As Celery's own worker does: the modules in ``include`` hold the tasks.
+            app.loader.import_default_modules()
+            app.finalize()
+            return app
+        why = f"it is no Celery app, but of the kind {type(app).__name__}"
+    except (Exception, SystemExit) as error:
+        why = _explained(error, path)
+    advice = "Give it as module:attribute, from the folder in which the module lies."
+    raise BadConfiguration([f"The Celery app {path!r} cannot be loaded: {why}. {advice}"])
+
+
+def _explained(error: BaseException, path: str) -> str:
+    """Return what went wrong on importing an app, with the place in the user's own modules if it was there."""
+    if isinstance(error, ModuleNotFoundError) and error.name == path and error.__context__ is not None:
+        # Celery takes a missing attribute for a part of the module's name.
+        error = error.__context__
+    here = str(Path.cwd())
+    theirs = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.startswith(here) and "site-packages" not in frame.filename and frame.filename != __file__
+    ]
+    place = f" ({Path(theirs[-1].filename).relative_to(here)}, line {theirs[-1].lineno})" if theirs else ""
+    return f"{type(error).__name__}: {error}{place}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
@@ -39,8 +40,29 @@ def run(settings: Settings) -> int:
     return 0
 
 
-def serve(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
-    """Answer requests on a bound socket until a signal comes; call it from the main thread."""
+class _Server(uvicorn.Server):
+    """Says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def serve(app: FastAPI, listener: socket.socket, settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
+    """Answer requests on a bound socket until a signal comes; call it from the main thread.
+
+    ``ready`` is called once, when the first request would be answered.
+    """
+
+    def listening() -> None:
+        log.info("server.listening", url=url_of(settings))
+        ready()
+
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -48,8 +70,13 @@ def serve(app: FastAPI, listener: socket.socket, settings: Settings) -> None:
         lifespan="on",
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
-    log.info("server.listening", url=f"http://{settings.http_host}:{settings.http_port}")
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config, listening).run(sockets=[listener])
+
+
+def url_of(settings: Settings) -> str:
+    """Return the address at which the server is reached from this machine."""
+    host = f"[{settings.http_host}]" if ":" in settings.http_host else settings.http_host
+    return f"http://{host}:{settings.http_port}"
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -64,7 +91,7 @@ def listen(settings: Settings) -> socket.socket:
         raise BadConfiguration(
             [
                 f"{settings.http_host}:{settings.http_port} cannot be listened on ({error.strerror}): stop what uses "
-                f"it, or set another {variable_of('http_port')}."
+                f"it, or choose another port with --port or {variable_of('http_port')}."
             ]
         ) from None
     return listener

@@ -73,6 +73,15 @@ def test_talkative_libraries_are_heard_only_when_they_warn(capsys: pytest.Captur
     assert "lost the connection" in lines[0]
 
 
+def test_who_looks_for_a_fault_hears_what_talkative_libraries_tell(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("debug", "text")
+    logging.getLogger("uvicorn.error").info("Started server process")
+    logging.getLogger("uvicorn.error").debug("a byte arrived")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "Started server process" in lines[0]
+
+
 def test_asking_whether_a_queue_exists_is_no_warning(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("info", "text")
     logging.getLogger("pika.channel").warning("Received remote Channel.Close (404)")
