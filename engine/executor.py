@@ -27,7 +27,6 @@ from engine.clock import Clock, Instant
 from engine.config import Settings
 from engine.decider.decide import Decision, begin, decide, give_up, new_run
 from engine.decider.draft import Surroundings
-from engine.decider.execution import restore, salvage
 from engine.decider.messages import messages
 from engine.decider.residents import Resident, Residents
 from engine.decider.unconfirmed import entry, recall, still_open
@@ -37,8 +36,9 @@ from engine.model.command import Command
 from engine.model.definition import WorkflowDef
 from engine.model.event import Event, StartWorkflow, Wake
 from engine.model.request import Outcome, Request
+from engine.round import Round
 from engine.store.catalog import Catalog
-from engine.store.port import LoggedRequest, Rows, Save, Store, Transaction
+from engine.store.port import LoggedRequest, Save, Store, Transaction
 from engine.tasks.step import Limits
 from engine.wire.message import Delivery, Message
 
@@ -138,20 +138,18 @@ class Executor:
         now = self._clock.now()
         try:
             with self._store.transaction() as transaction:
-                self._load(transaction, groups)
-                surroundings = self._surroundings(transaction, groups, now)
-                decided = [
-                    done
-                    for group in groups
-                    if (done := self._decide(transaction, batch, group, now, surroundings)) is not None
-                ]
-                self._note_queues(transaction, decided)
+                work = Round(transaction, batch, now, self._residents, self._catalog)
+                work.load(groups)
+                work.surroundings = self._surroundings(transaction, groups, now)
+                decided = [done for group in groups if (done := self._decide(work, group)) is not None]
+                queues = self._note_queues(transaction, decided)
                 written = transaction.save([each.save for each in decided if each.save is not None])
                 stood = [each for each in decided if each.save is None or each.group.workflow_id in written]
                 self._log_requests(transaction, stood, now)
         except BaseException:
             self._catalog = Catalog()
             raise
+        self._known_queues |= queues
         for each in decided:
             if each.save is not None and each.group.workflow_id not in written:
                 self.counts.conflicts += 1
@@ -164,27 +162,6 @@ class Executor:
         return stood
 
     # before the commit
-
-    def _load(self, transaction: Transaction, groups: Sequence[Group]) -> None:
-        """Bring the runs of this batch into memory; what is not stored stays unknown."""
-        missing = [
-            group.workflow_id
-            for group in groups
-            if (group.start is None or group.start_exists) and self._residents.get(group.workflow_id) is None
-        ]
-        if not missing:
-            return
-        found = transaction.load(missing)
-        self._catalog.snapshots(transaction, {rows.workflow.definition_hash for rows in found.values()})
-        for rows in found.values():
-            self._residents.keep(self._restored(rows))
-
-    def _restored(self, rows: Rows) -> Resident:
-        definition = self._catalog.by_hash.get(rows.workflow.definition_hash) or WorkflowDef(name=rows.workflow.name)
-        try:
-            return Resident(restore(rows.workflow, rows.tasks, definition))
-        except Exception as error:
-            return Resident(salvage(rows.workflow, rows.tasks, definition), error)
 
     def _surroundings(self, transaction: Transaction, groups: Sequence[Group], now: Instant) -> Surroundings:
         events = [event for group in groups for event in group.events]
@@ -201,31 +178,37 @@ class Executor:
             unheard_timeout_seconds=self._settings.unheard_timeout_seconds,
         )
 
-    def _decide(
-        self, transaction: Transaction, batch: Batch, group: Group, now: Instant, surroundings: Surroundings
-    ) -> Decided | None:
-        resident = self._residents.get(group.workflow_id)
+    def _decide(self, work: Round, group: Group) -> Decided | None:
+        resident = work.run_of(group)
         if resident is None:
             if group.start is not None:
-                return self._begin(transaction, batch, group, now, surroundings)
-            self._unknown(batch, group)
+                return self._begin(work, group)
+            self._unknown(work.batch, group)
             return None
-        recalled = list(self._start_again(resident, batch, group))
+        recalled = list(self._start_again(resident, work.batch, group))
         events: list[Event] = []
         for event in group.events:
             known = recall(resident.run.workflow.unconfirmed, event.event_id)
             if known is None:
-                known = self._answered_before(transaction, group, event)
+                known = self._answered_before(work.transaction, group, event)
             if known is None:
                 events.append(event)
             else:
-                self.counts.recalled += 1
                 recalled += known
-        self.counts.events += len(events)
         resident.fault = resident.fault or group.fault
-        decision = self._safely(resident, events, now, lambda: decide(resident.run, events, now, surroundings))
+        decision = self._safely(
+            resident, events, work.now, lambda: decide(resident.run, events, work.now, work.surroundings)
+        )
+        save = self._save(resident, decision, work.now)
+        if save is None and events and not work.is_read(group):
+            # No save will notice when the run at hand is older than its row, and news of what has happened there
+            # since does not fit the older one: only the rows may say that nothing is to be done.
+            work.read_anew(group)
+            return self._decide(work, group)
+        self.counts.recalled += len(group.events) - len(events)
+        self.counts.events += len(events)
         self.counts.dropped += decision.dropped
-        return Decided(group, resident, decision, self._save(resident, decision, now), tuple(recalled))
+        return Decided(group, resident, decision, save, tuple(recalled))
 
     def _safely(
         self, resident: Resident, facts: Sequence[Event | StartWorkflow], now: Instant, decision: Callable[[], Decision]
@@ -250,22 +233,22 @@ class Executor:
         reason = f"The decider could not decide this workflow: {type(error).__name__}: {error}"
         return give_up(resident.run, facts, now, reason)
 
-    def _begin(
-        self, transaction: Transaction, batch: Batch, group: Group, now: Instant, surroundings: Surroundings
-    ) -> Decided | None:
+    def _begin(self, work: Round, group: Group) -> Decided | None:
         """Start the run that a group asks for, or refuse to."""
         start = group.start
         assert start is not None
         try:
             group.expect_size(self._settings.payload_limit_bytes)
-            digest, definition = self._definition(transaction, start)
+            digest, definition = self._definition(work.transaction, start)
         except Permanent as error:
-            batch.refuse_start(group, error, self._partitions, now)
+            work.batch.refuse_start(group, error, self._partitions, work.now)
             return None
         self.counts.starts += 1
-        resident = Resident(new_run(start, definition, digest, now), group.fault)
-        decision = self._safely(resident, [start], now, lambda: begin(resident.run, start, now, surroundings))
-        return Decided(group, resident, decision, self._save(resident, decision, now, new=True), ())
+        resident = Resident(new_run(start, definition, digest, work.now), group.fault)
+        decision = self._safely(
+            resident, [start], work.now, lambda: begin(resident.run, start, work.now, work.surroundings)
+        )
+        return Decided(group, resident, decision, self._save(resident, decision, work.now, new=True), ())
 
     def _definition(self, transaction: Transaction, start: StartWorkflow) -> tuple[str, WorkflowDef]:
         if start.depth > self._settings.max_depth:
@@ -335,14 +318,14 @@ class Executor:
             tasks_before=resident.run.tasks,
         )
 
-    def _note_queues(self, transaction: Transaction, decided: Sequence[Decided]) -> None:
-        """Remember where tasks go to, for whoever watches the queues."""
+    def _note_queues(self, transaction: Transaction, decided: Sequence[Decided]) -> set[str]:
+        """Write down where tasks go to, for whoever watches the queues; remembered once it is committed."""
         seen = {
             task.queue for each in decided for task in (*each.decision.inserted, *each.decision.updated) if task.queue
         }
         if not seen <= self._known_queues:
             transaction.note_queues(seen)
-            self._known_queues |= seen
+        return seen
 
     def _log_requests(self, transaction: Transaction, stood: Sequence[Decided], now: Instant) -> None:
         lines = [

@@ -1,0 +1,90 @@
+"""What a decider has in memory is for speed: it may be too small or too old, and nothing is lost by it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import msgspec
+import pytest
+
+from engine.config import Settings
+from engine.errors import StoreUnavailable
+from engine.executor import Executor
+from engine.testing.harness import Harness, result_message
+from engine.wire.message import Message
+
+TWO_STEPS = {
+    "name": "two_steps",
+    "tasks": [{"name": ref, "taskReferenceName": ref, "type": "SIMPLE"} for ref in ("a", "b")],
+}
+
+
+def answer(harness: Harness, queue: str) -> list[Message]:
+    """Return the good news of every task that waits in a queue."""
+    return [
+        result_message(each, {"task_id": each.message.headers["id"], "status": "SUCCESS", "result": {"ok": 1}})
+        for each in harness.take(queue)
+    ]
+
+
+def test_a_batch_about_more_runs_than_fit_into_memory_loses_no_news():
+    harness = Harness(settings=Settings(cache_workflows=1, cache_tasks=1))
+    harness.register(TWO_STEPS)
+    runs = [harness.start("two_steps") for _ in range(3)]
+    harness.publish(*answer(harness, "a"))
+    assert [harness.task(run, "a").status for run in runs] == ["COMPLETED"] * 3
+
+
+def test_news_that_does_not_fit_an_old_copy_is_not_dropped_before_the_rows_were_read():
+    harness = Harness()
+    harness.register(TWO_STEPS)
+    run = harness.start("two_steps")
+    other = Executor(harness.store, harness.road, harness.clock, harness.settings, 1)
+    mine, harness.executor = harness.executor, other
+    harness.publish(*answer(harness, "a"))
+    # Given a decider whose copy is older than the task that somebody else has handed out
+    harness.executor = mine
+    harness.publish(*answer(harness, "b"))
+    assert harness.run(run).status == "COMPLETED"
+
+
+def test_a_wake_up_is_not_dropped_because_an_old_copy_has_nothing_due():
+    harness = Harness()
+    harness.register(
+        {
+            "name": "waits",
+            "tasks": [
+                {"name": "h", "taskReferenceName": "h", "type": "HUMAN"},
+                {"name": "w", "taskReferenceName": "w", "type": "WAIT", "inputParameters": {"duration": "5s"}},
+            ],
+        }
+    )
+    run = harness.start("waits")
+    mine = harness.executor
+    harness.executor = Executor(harness.store, harness.road, harness.clock, harness.settings, 1)
+    assert harness.request(run, "signal").granted
+    harness.executor = mine
+    harness.advance(6)
+    assert harness.run(run).status == "COMPLETED"
+
+
+def test_a_queue_is_watched_although_the_first_attempt_to_note_it_was_rolled_back():
+    harness = Harness()
+    harness.register(TWO_STEPS)
+    transaction = harness.store.transaction
+
+    @contextmanager
+    def rolled_back():
+        with transaction() as inside:
+            yield inside
+            raise StoreUnavailable("gone before the commit")
+
+    harness.store.transaction = rolled_back
+    with pytest.raises(StoreUnavailable):
+        harness.start("two_steps", workflow_id="run")
+    harness.store.transaction = transaction
+    harness.road.reconnect()
+    harness.carry()
+    with harness.store.transaction() as inside:
+        assert inside.queue_names() == ("a",)
+    assert msgspec.json.decode(harness.take("a")[0].message.body)[1] == {}
