@@ -52,10 +52,10 @@ class Timekeeper:
         patience = Patience(self._stop)
         while not self._stop.wanted():
             try:
-                rung = self._turn()
+                pause = self._turn()
                 patience.well()
-                if not rung:
-                    self._stop.sleep(self._pause())
+                if pause:
+                    self._stop.sleep(pause)
             except BrokerUnavailable as error:
                 patience.lost(error)
                 self._reconnect()
@@ -66,8 +66,8 @@ class Timekeeper:
         except Transient as error:
             log.debug("broker.left_unclosed", reason=str(error))
 
-    def _turn(self) -> int:
-        """Ring once, and let the rescuer look when its time has come; return how many were rung."""
+    def _turn(self) -> float:
+        """Ring once, and let the rescuer look when its time has come; return how many seconds may be slept."""
         if self._rescuer is None:
             self._partitions = partitions_of(self._store, self._settings)
             self._broker.declare_partitions(self._partitions)
@@ -85,9 +85,12 @@ class Timekeeper:
             self._next_rescue = after(now, self._settings.rescuer_interval_seconds)
         return self._ring(now)
 
-    def _ring(self, now: Instant) -> int:
+    def _ring(self, now: Instant) -> float:
         with self._store.transaction() as transaction:
             due = transaction.ring(now, self._settings.ring_lease_seconds, _MOST_AT_ONCE)
+            upcoming = None if due else transaction.next_ring()
+        if not due:
+            return self._pause(upcoming)
         # The lease is committed first: a crash in between costs one lease, a wake-up sent twice costs nothing.
         self._broker.publish(
             [
@@ -98,12 +101,10 @@ class Timekeeper:
                 for each in due
             ]
         )
-        return len(due)
+        return 0.0
 
-    def _pause(self) -> float:
+    def _pause(self, upcoming: Instant | None) -> float:
         """Return how long nothing will be due, at most the idle time: a nearer date may be written meanwhile."""
-        with self._store.transaction() as transaction:
-            upcoming = transaction.next_ring()
         most = self._settings.timekeeper_idle_seconds
         if upcoming is None or upcoming <= self._clock.now():
             # What is due and was not rung just now has been rung before: it is the deciders' turn.

@@ -1,0 +1,106 @@
+"""The timekeeper rings what is due, sleeps towards the next date, and is never long asleep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from engine.broker.memory import MemoryBroker
+from engine.clock import Instant, after
+from engine.config import Settings
+from engine.services.stopping import Stop
+from engine.services.timekeeper import Timekeeper
+from engine.store.port import Save
+from engine.testing.clock import FixedClock
+from engine.testing.memory_store import MemoryStore
+from engine.wire.message import events_queue
+from engine.wire.request_message import decode_wake
+from tests.conformance.store.runs import a_run
+
+
+class Night(Stop):
+    """Sleep that takes no time: the clock goes on, and after so many naps it is time to stop."""
+
+    def __init__(self, clock: FixedClock, naps: int) -> None:
+        super().__init__()
+        self._clock = clock
+        self._naps = naps
+        self.slept: list[float] = []
+        #: What happens during the nap of this number.
+        self.meanwhile: dict[int, Callable[[], None]] = {}
+
+    def sleep(self, seconds: float) -> None:
+        """Let this much time pass."""
+        self._clock.set(after(self._clock.now(), seconds))
+        self.meanwhile.get(len(self.slept), lambda: None)()
+        self.slept.append(seconds)
+        if len(self.slept) >= self._naps:
+            self.now()
+
+
+class Watch:
+    """A timekeeper on memory."""
+
+    def __init__(self, naps: int) -> None:
+        self.clock, self.store, self.hub = FixedClock(), MemoryStore(), MemoryBroker()
+        self.night = Night(self.clock, naps)
+        self._broker = self.hub.connect()
+        settings = Settings(partitions=1)
+        self._keeper = Timekeeper(self.store, self._broker, settings, self.night, clock=self.clock)
+
+    def has(self, identity: str, wake_at: Instant) -> None:
+        """Store an open run that is to be woken."""
+        with self.store.transaction() as transaction:
+            transaction.save([Save(workflow=a_run(identity, wake_at=wake_at), loaded_version=None)])
+
+    def woken(self) -> list[str]:
+        """Let the night pass; return the runs that were woken."""
+        self._keeper.run()
+        decider = self.hub.connect()
+        decider.consume(events_queue(0), 1_000)
+        return [decode_wake(each).workflow_id for each in decider.receive(1_000, 0)]
+
+    def in_seconds(self, seconds: float) -> Instant:
+        """Return a moment to come."""
+        return after(self.clock.now(), seconds)
+
+
+@pytest.fixture
+def watch() -> Callable[[int], Watch]:
+    return Watch
+
+
+def test_an_idle_timekeeper_looks_five_times_a_second(watch) -> None:
+    watch = watch(naps=3)
+    assert watch.woken() == []
+    assert watch.night.slept == [0.2, 0.2, 0.2]
+
+
+def test_it_sleeps_just_until_the_next_date(watch) -> None:
+    watch = watch(naps=2)
+    watch.has("soon", watch.in_seconds(0.05))
+    assert watch.woken() == ["soon"]
+    assert watch.night.slept[0] == pytest.approx(0.05)
+
+
+def test_a_date_that_is_written_during_its_sleep_is_late_by_a_fifth_of_a_second_at_most(watch) -> None:
+    watch = watch(naps=2)
+    watch.night.meanwhile[0] = lambda: watch.has("short", watch.in_seconds(-0.1))
+    assert watch.woken() == ["short"]
+    assert watch.night.slept[0] == 0.2
+
+
+def test_what_was_rung_and_not_yet_answered_keeps_nobody_awake(watch) -> None:
+    watch = watch(naps=4)
+    watch.has("due", watch.in_seconds(-1))
+    assert watch.woken() == ["due"]
+    assert watch.night.slept == [0.2, 0.2, 0.2, 0.2]
+
+
+def test_more_than_one_ring_can_take_is_rung_without_a_pause(watch) -> None:
+    watch = watch(naps=1)
+    for number in range(600):
+        watch.has(f"run {number}", watch.in_seconds(-1))
+    assert len(watch.woken()) == 600
+    assert watch.night.slept == [0.2]
