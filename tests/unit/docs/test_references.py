@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,3 +81,11 @@ def test_files_named_in_the_text_exist(page: Path) -> None:
     roots = "engine|workers|deploy|docs|tests|demo|definitions|benchmarks"
     files = re.findall(rf"`((?:{roots})/[\w./-]+)`", page.read_text())
     assert [file for file in files if not (ROOT / file).exists()] == []
+
+
+def test_the_layers_are_those_that_are_enforced() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = project["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    section = (DOCS / "architecture" / "rooms.md").read_text().partition("## Who may import whom")[2]
+    assert section.split("```")[1].removeprefix("text\n").splitlines() == layers
