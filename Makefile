@@ -8,7 +8,12 @@ RUN = .venv/bin/python
 # What changed last decides whether the environment is made again.
 INSTALLED = .venv/installed
 
-.PHONY: help install demo test check bench up down pins
+# For `make chaos`: how long faults are injected, which ones in which order, and starts each second.
+SECONDS = 180
+SEED =
+RATE = 8
+
+.PHONY: help install demo test check bench chaos up down pins
 .DEFAULT_GOAL := help
 
 help: ## show these commands
@@ -35,6 +40,9 @@ check: $(INSTALLED) ## style, types, and who may import whom
 
 bench: $(INSTALLED) ## chains of tasks on RabbitMQ and Postgres, beside bare Celery
 	@$(RUN) -m benchmarks.run
+
+chaos: $(INSTALLED) ## minutes of kills, wipes, freezes and cut lines (SECONDS, SEED, RATE)
+	@$(RUN) -m tests.chaos --seconds $(SECONDS) --rate $(RATE) $(if $(SEED),--seed $(SEED))
 
 up: $(INSTALLED) ## start the real stack on this machine; writes .env
 	@$(RUN) -m deploy.stack up

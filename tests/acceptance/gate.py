@@ -48,6 +48,10 @@ class Gate:
                 line.shutdown(socket.SHUT_RDWR)
             line.close()
 
+    def passing(self, data: bytes) -> bytes:
+        """Return what of the data goes on: all of it, at once."""
+        return data
+
     def close(self) -> None:
         """Shut it for good."""
         self._listener.close()
@@ -70,13 +74,12 @@ class Gate:
             with self._lock:
                 self._lines += [inner, outer]
             for source, sink in ((inner, outer), (outer, inner)):
-                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+                threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65_536):
-            sink.sendall(data)
-    for end in (source, sink):
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
+            while data := source.recv(65_536):
+                sink.sendall(self.passing(data))
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

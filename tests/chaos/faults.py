@@ -1,0 +1,160 @@
+"""The faults: which ones there are, in which order a seed brings them, and how each is done."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from tests.chaos.private_pair import PrivatePair
+from tests.chaos.troupe import ROLES, Troupe
+
+#: Every kind of fault with what it may strike.
+FAULTS: Final[dict[str, tuple[str, ...]]] = {
+    "decider killed": ("decider one", "decider two"),
+    "starter killed": ("starter",),
+    "timekeeper killed": ("timekeeper",),
+    "server killed": ("server",),
+    "worker killed": ("worker", "plain worker", "script worker"),
+    "worker out of memory": ("worker",),
+    "process frozen": ROLES,
+    "broker restarted": ("broker",),
+    "broker killed": ("broker",),
+    "broker wiped": ("broker",),
+    "broker frozen": ("broker",),
+    "database restarted": ("database",),
+    "database killed": ("database",),
+    "database frozen": ("database",),
+    "lines cut": ("broker", "database"),
+    "lines half-closed": ("broker", "database"),
+    "lines silent": ("broker", "database"),
+    "lines slow": ("broker", "database"),
+}
+
+#: One fault in so many is followed by the next one before anybody has recovered.
+_ON_THE_HEELS: Final = 5
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of a schedule; ``seconds`` is how long it lasts, or how long who was killed stays away."""
+
+    kind: str
+    target: str
+    seconds: float
+    #: True where the other side of something two-sided is meant.
+    other: bool
+    #: True where the next fault does not wait until this one is overcome.
+    hurried: bool
+    #: Pause before it, seconds.
+    pause: float
+
+
+def schedule(seed: int) -> Iterator[Fault]:
+    """Yield faults without end: every kind once, in an order of the seed's, then again in another one."""
+    chance = Random(f"faults {seed}")
+    while True:
+        kinds = list(FAULTS)
+        chance.shuffle(kinds)
+        for kind in kinds:
+            yield Fault(
+                kind,
+                chance.choice(FAULTS[kind]),
+                round(chance.uniform(0.5, 6.0), 1),
+                chance.random() < 0.5,
+                chance.randrange(_ON_THE_HEELS) == 0,
+                round(chance.uniform(0.3, 1.5), 1),
+            )
+
+
+class Hand:
+    """Does the faults."""
+
+    def __init__(self, servers: PrivatePair, troupe: Troupe, on_wipe: Callable[[], None]) -> None:
+        self._servers = servers
+        self._troupe = troupe
+        self._on_wipe = on_wipe
+        self._gates = {"broker": servers.broker, "database": servers.database}
+
+    def do(self, fault: Fault) -> float:
+        """Do a fault; return the moment (``time.monotonic``) from which recovery counts.
+
+        That is the moment of a kill, and for what lasts the moment when it is over.
+        """
+        verb = fault.kind.rpartition(" ")[2]
+        if fault.target in ("broker", "database") and verb in _SERVER_FAULTS:
+            _SERVER_FAULTS[verb](self, fault)
+            return time.monotonic()
+        if verb in _LINE_FAULTS:
+            _LINE_FAULTS[verb](self, fault)
+            return time.monotonic()
+        began = time.monotonic()
+        if verb == "killed":
+            self._troupe.kill(fault.target, absent=fault.seconds / 3)
+        elif verb == "memory":
+            self._troupe.kill_child(fault.target)
+        else:
+            self._troupe.tell(fault.target, signal.SIGSTOP)
+            time.sleep(fault.seconds)
+            self._troupe.tell(fault.target, signal.SIGCONT)
+            return time.monotonic()
+        return began
+
+    def _restart(self, fault: Fault, *, kill: bool = False, wipe: bool = False) -> None:
+        if fault.target == "database":
+            self._servers.stop_database(kill)
+            time.sleep(fault.seconds / 2)
+            self._servers.start_database()
+            return
+        self._servers.stop_broker(kill)
+        if wipe:
+            self._on_wipe()
+        self._servers.start_broker(wiped=wipe)
+
+    def _kill(self, fault: Fault) -> None:
+        self._restart(fault, kill=True)
+
+    def _wipe(self, fault: Fault) -> None:
+        self._restart(fault, kill=fault.other, wipe=True)
+
+    def _freeze(self, fault: Fault) -> None:
+        tell = self._servers.tell_broker if fault.target == "broker" else self._servers.tell_database
+        tell(signal.SIGSTOP)
+        time.sleep(fault.seconds)
+        tell(signal.SIGCONT)
+
+    def _cut(self, fault: Fault) -> None:
+        self._gates[fault.target].cut()
+
+    def _half_close(self, fault: Fault) -> None:
+        self._gates[fault.target].half_close(towards_client=fault.other)
+
+    def _silence(self, fault: Fault) -> None:
+        gate = self._gates[fault.target]
+        gate.silence()
+        time.sleep(fault.seconds)
+        gate.end_silence()
+
+    def _slow(self, fault: Fault) -> None:
+        gate = self._gates[fault.target]
+        gate.slow(0.3 if fault.other else 0.05)
+        time.sleep(fault.seconds)
+        gate.slow(0)
+
+
+_SERVER_FAULTS: Final[dict[str, Callable[[Hand, Fault], None]]] = {
+    "restarted": Hand._restart,
+    "killed": Hand._kill,
+    "wiped": Hand._wipe,
+    "frozen": Hand._freeze,
+}
+
+_LINE_FAULTS: Final[dict[str, Callable[[Hand, Fault], None]]] = {
+    "cut": Hand._cut,
+    "half-closed": Hand._half_close,
+    "silent": Hand._silence,
+    "slow": Hand._slow,
+}

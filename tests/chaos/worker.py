@@ -1,0 +1,87 @@
+"""The Celery app of the chaos: small tasks that write down each of their executions.
+
+With ``CHAOS_CONNECTED`` set it is connected to the engine; else it is a plain Celery app with the handbook's settings.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from typing import Any
+
+from celery import Celery
+
+import workers
+
+app = Celery("chaos", broker=os.environ["BATON_BROKER_URL"], backend="rpc://")
+app.conf.update(
+    task_acks_late=True,
+    task_queue_max_priority=10,
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+    broker_heartbeat=4,
+    broker_connection_timeout=4,
+    broker_connection_max_retries=None,
+    result_persistent=True,
+)
+if os.environ.get("CHAOS_CONNECTED"):
+    workers.connect(app)
+
+
+def note(task: Any) -> None:
+    """Write one line; O_APPEND keeps the lines of many processes whole."""
+    handle = os.open(os.environ["CHAOS_EXECUTIONS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(handle, f"{task.request.id} {task.name}\n".encode())
+    finally:
+        os.close(handle)
+
+
+@app.task(name="add", bind=True)
+def add(self: Any, left: int, right: int) -> dict[str, int]:
+    """Return a sum."""
+    note(self)
+    return {"sum": left + right}
+
+
+@app.task(name="nap", bind=True)
+def nap(self: Any, left: int, seconds: float) -> dict[str, int]:
+    """Take a while, so that something happens meanwhile."""
+    note(self)
+    time.sleep(seconds)
+    return {"sum": left}
+
+
+@app.task(name="plan", bind=True)
+def plan(self: Any, count: int) -> dict[str, Any]:
+    """Return the branches of a dynamic fork: each adds its number to itself."""
+    note(self)
+    refs = [f"part_{number}" for number in range(count)]
+    return {
+        "tasks": [{"name": "add", "taskReferenceName": ref, "type": "SIMPLE"} for ref in refs],
+        "inputs": {ref: {"left": number, "right": number} for number, ref in enumerate(refs)},
+    }
+
+
+@app.task(name="total", bind=True)
+def total(self: Any, parts: dict[str, dict[str, int]]) -> dict[str, int]:
+    """Return the sum of what branches returned."""
+    note(self)
+    return {"sum": sum(part["sum"] for part in parts.values())}
+
+
+@app.task(name="moody", bind=True)
+def moody(self: Any, left: int) -> dict[str, int]:
+    """Fail in about every second attempt; which ones follows from the attempt's id."""
+    note(self)
+    if zlib.crc32(self.request.id.encode()) % 2:
+        raise RuntimeError("not now")
+    return {"sum": left}
+
+
+@app.task(name="hopeless", bind=True)
+def hopeless(self: Any) -> None:
+    """Fail for good."""
+    note(self)
+    raise workers.TerminalError("no retry can help")
