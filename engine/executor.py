@@ -147,7 +147,7 @@ class Executor:
                 stood = [each for each in decided if each.save is None or each.group.workflow_id in written]
                 self._log_requests(transaction, stood, now)
         except BaseException:
-            self._catalog = Catalog()
+            self._catalog, self._catalog_until = Catalog(), 0
             raise
         self._known_queues |= queues
         for each in decided:

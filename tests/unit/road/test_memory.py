@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import contextmanager
 
 import msgspec
@@ -25,6 +26,24 @@ def answer(harness: Harness, queue: str) -> list[Message]:
         result_message(each, {"task_id": each.message.headers["id"], "status": "SUCCESS", "result": {"ok": 1}})
         for each in harness.take(queue)
     ]
+
+
+def rolled_back_once(harness: Harness, happen: Callable[[], object]) -> None:
+    """Let something happen whose first transaction is rolled back, and whose message comes a second time."""
+    transaction = harness.store.transaction
+
+    @contextmanager
+    def rolled_back():
+        with transaction() as inside:
+            yield inside
+            raise StoreUnavailable("gone before the commit")
+
+    harness.store.transaction = rolled_back
+    with pytest.raises(StoreUnavailable):
+        happen()
+    harness.store.transaction = transaction
+    harness.road.reconnect()
+    harness.carry()
 
 
 def test_a_batch_about_more_runs_than_fit_into_memory_loses_no_news():
@@ -71,20 +90,22 @@ def test_a_wake_up_is_not_dropped_because_an_old_copy_has_nothing_due():
 def test_a_queue_is_watched_although_the_first_attempt_to_note_it_was_rolled_back():
     harness = Harness()
     harness.register(TWO_STEPS)
-    transaction = harness.store.transaction
-
-    @contextmanager
-    def rolled_back():
-        with transaction() as inside:
-            yield inside
-            raise StoreUnavailable("gone before the commit")
-
-    harness.store.transaction = rolled_back
-    with pytest.raises(StoreUnavailable):
-        harness.start("two_steps", workflow_id="run")
-    harness.store.transaction = transaction
-    harness.road.reconnect()
-    harness.carry()
+    rolled_back_once(harness, lambda: harness.start("two_steps", workflow_id="run"))
     with harness.store.transaction() as inside:
         assert inside.queue_names() == ("a",)
     assert msgspec.json.decode(harness.take("a")[0].message.body)[1] == {}
+
+
+def test_a_dynamic_task_keeps_its_definition_when_the_database_was_away_a_moment_ago():
+    harness = Harness()
+    step = {"name": "d", "taskReferenceName": "d", "type": "DYNAMIC", "dynamicTaskNameParam": "which"}
+    first = {"name": "a", "taskReferenceName": "a", "type": "SIMPLE"}
+    harness.register(
+        {"name": "dynamic", "tasks": [first, {**step, "inputParameters": {"which": "often"}}]},
+        TWO_STEPS,
+        tasks=[{"name": "often", "retryCount": 5, "retryDelaySeconds": 0}],
+    )
+    harness.start("dynamic", workflow_id="dynamic")
+    result = answer(harness, "a")
+    rolled_back_once(harness, lambda: harness.publish(*result))
+    assert harness.task("dynamic", "d").own_definition["retryCount"] == 5
