@@ -11,9 +11,9 @@ from engine.log import get_logger
 
 log = get_logger(__name__)
 
-#: Seconds to wait before the first new attempt, and at most.
+#: Seconds to wait before the first new attempt, and at most: so much later than need be is work resumed.
 _FIRST_SECONDS = 0.1
-_MOST_SECONDS = 10.0
+_MOST_SECONDS = 3.0
 
 
 class Stop:
@@ -52,18 +52,22 @@ class Stop:
 
 
 class Patience:
-    """Growing pauses while a server is away; the first success starts over."""
+    """Growing pauses while a server is away; the first success starts over.
+
+    Each server is waited for by itself: one that has just gone is not waited for as long as another that was away.
+    """
 
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
-        self._seconds = 0.0
+        self._seconds: dict[type[Exception], float] = {}
 
     def lost(self, error: Exception) -> None:
         """Take note of a failure and wait before the next attempt."""
-        self._seconds = min(max(self._seconds * 2, _FIRST_SECONDS), _MOST_SECONDS)
-        log.warning("server.away", reason=str(error), retry_in_seconds=self._seconds)
-        self._stop.sleep(self._seconds)
+        seconds = min(max(self._seconds.get(type(error), 0.0) * 2, _FIRST_SECONDS), _MOST_SECONDS)
+        self._seconds[type(error)] = seconds
+        log.warning("server.away", reason=str(error), retry_in_seconds=seconds)
+        self._stop.sleep(seconds)
 
     def well(self) -> None:
         """Take note of a success."""
-        self._seconds = 0.0
+        self._seconds.clear()

@@ -150,7 +150,7 @@ NAPPING = _flow(
     last="b.output.sum",
 )
 
-SORRY = _flow("sorry", _adding("a", "1"), last="a.output.sum")
+SORRY = _flow("sorry", simple("add", "a", left=1, right=1), last="a.output.sum")
 
 HOPELESS = _flow("hopeless", simple("hopeless"), last=None, failureWorkflow="chaos_sorry")
 
