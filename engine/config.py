@@ -56,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: DatabaseUrl = "postgresql+psycopg://baton:baton@localhost:5432/baton"
     #: kombu's URL of the broker; ``//`` at the end is RabbitMQ's default virtual host.
     broker_url: BrokerUrl = "amqp://guest:guest@localhost:5672//"
-    #: RabbitMQ's HTTP API; with it, lost messages of single queues are noticed too.
+    #: RabbitMQ's HTTP API, by which ``python -m deploy.policies`` sets the policies.
     management_url: HttpUrl | None = None
     #: Where the commands of the terminal find the server.
     server_url: HttpUrl = "http://localhost:8080"
@@ -67,12 +67,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 16
     #: Most messages that one transaction takes.
     batch_size: Annotated[int, Meta(ge=1, le=10_000)] = 200
-    #: How long a batch waits for company after its first message; 0 takes what has arrived.
-    batch_linger_ms: Annotated[int, Meta(ge=0, le=1_000)] = 0
     #: Executions, and tasks in them, that a decider keeps in memory.
     cache_workflows: Count = 10_000
     cache_tasks: Count = 500_000
-    #: Unacked messages that the broker hands to one decider.
+    #: Unacked messages that the broker hands to one decider, in equal parts to its partitions but a batch at least.
     prefetch: Annotated[int, Meta(ge=1, le=65_535)] = 1_000
     #: Steps of one decision before it is saved and goes on by a wake-up.
     step_budget: Count = 20_000

@@ -169,12 +169,11 @@ def terminate(workflow_id: str, reason: str | None, server: str | None, output: 
 
 @workflow.command()
 @_ID
-@click.option("--resume-children", is_flag=True, help="Retry failed child runs instead of starting new ones.")
 @client_options
-def retry(workflow_id: str, resume_children: bool, server: str | None, output: str) -> None:
+def retry(workflow_id: str, server: str | None, output: str) -> None:
     """Run the failed tasks of an ended run again."""
     with Client(server) as client:
-        client.post("workflow", workflow_id, "retry", resumeSubworkflowTasks=resume_children)
+        client.post("workflow", workflow_id, "retry")
     _said(workflow_id, "is running again", output)
 
 
