@@ -268,8 +268,11 @@ class Executor:
         known = recall(resident.run.workflow.unconfirmed, start.event_id)
         if known is not None:
             self.counts.recalled += 1
-            return known
-        return batch.answer_repeated_start(start, resident.run.workflow)
+            if start.parent_task_id is None:
+                return known
+        # A parent that asks again may have missed what happened since: also the end, which another event commanded.
+        answer = batch.answer_repeated_start(start, resident.run.workflow)
+        return (*(known or ()), *(command for command in answer if command not in (known or ())))
 
     def _answered_before(self, transaction: Transaction, group: Group, event: Event) -> tuple[Command, ...] | None:
         """Return the answer to a request that was carried out before, if the audit trail has it.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from engine.model.event import Wake
 from engine.testing.harness import Harness, TerminalFailure
 from engine.wire.message import Message
+from engine.wire.request_message import encode_wake
 from tests.unit.road.line import Line
 
 
@@ -127,6 +129,21 @@ def test_a_launched_run_is_started_again_as_the_same_run(harness, line):
     assert_sent_again(line, "baton.start")
     assert harness.run(RUN).status == "COMPLETED"
     assert len(harness.take("mend")) == 1
+
+
+def test_a_parent_that_starts_its_child_again_hears_of_the_end_that_it_has_missed(harness, line):
+    with line.cut(after=1):
+        harness.start("parent", workflow_id=RUN)
+    harness.restart_decider()
+    # Given a child whose row still remembers the start, and a broker that has lost the news of its end
+    publish = harness.road.publish
+    harness.road.publish = lambda messages: publish([each for each in messages if b"childEnded" not in each.body])
+    harness.work({"a": good, "b": good})
+    harness.road.publish = publish
+    assert harness.run(harness.task(RUN, "c").child_id).status == "COMPLETED"
+    assert harness.run(RUN).status == "RUNNING"
+    harness.publish(encode_wake(Wake(event_id="resend", workflow_id=RUN, resend=True), 1))
+    assert harness.run(RUN).status == "COMPLETED"
 
 
 def test_cancellations_and_the_answer_go_out_again(harness, line):
