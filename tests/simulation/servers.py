@@ -1,0 +1,138 @@
+"""The store and the broker as a simulated process sees them: the real ones in memory, with a halt at every call."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from engine.broker.memory import MemoryConnection
+from engine.errors import StoreUnavailable
+from engine.store.port import Rows, Save
+from engine.testing.memory_store import MemoryTransaction
+from engine.wire.message import Delivery, Message
+from tests.simulation.message_names import name_of
+
+if TYPE_CHECKING:
+    from tests.simulation.processes import Process
+
+
+class SimulatedTransaction:
+    """A transaction that lets others commit between its reads and its first write, as databases do."""
+
+    def __init__(self, inner: MemoryTransaction, process: Process) -> None:
+        self._inner = inner
+        self._process = process
+        self._written = False
+        #: What was saved, with the rows as they were before.
+        self.saved: list[tuple[Save, Rows | None]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in _READS:
+            self._written = True
+        return getattr(self._inner, name)
+
+    def load(self, workflow_ids: Collection[str]) -> dict[str, Rows]:
+        found = self._inner.load(workflow_ids)
+        self._process.point("loaded", halt=not self._written)
+        return found
+
+    def save(self, saves: Sequence[Save]) -> set[str]:
+        self._process.point("saving", halt=not self._written)
+        self._written = True
+        before = self._inner.load([save.workflow.id for save in saves])
+        written = self._inner.save(saves)
+        self.saved += [(save, before.get(save.workflow.id)) for save in saves if save.workflow.id in written]
+        return written
+
+
+#: What reads only: others may still commit after it.
+_READS = frozenset(
+    {
+        "requests", "snapshots", "workflow_def", "workflow_defs", "task_defs", "catalog_version", "next_ring",
+        "open_workflow_ids", "queue_names", "queues_seen_empty", "setting", "find", "statistics",
+    }
+)  # fmt: skip
+
+
+class SimulatedStore:
+    """One process's way to the common store."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    @contextmanager
+    def transaction(self) -> Iterator[SimulatedTransaction]:
+        process = self._process
+        process.point("begin")
+        with process.world.store.transaction() as inner:
+            transaction = SimulatedTransaction(inner, process)
+            yield transaction
+            process.point("committing", halt=False)
+        process.world.invariants.committed(transaction.saved)
+        # A fault here is the worst of all: it is stored, and who stored it does not know.
+        process.point("committed")
+
+    def close(self) -> None:
+        raise StoreUnavailable("nobody closes the store of a story")
+
+
+class SimulatedBroker:
+    """One process's line to the common broker."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    @property
+    def _inner(self) -> MemoryConnection:
+        return self._process.connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def receive(self, limit: int, wait_seconds: float) -> list[Delivery]:
+        self._process.publishing = ()
+        found = self._inner.receive(limit, 0)
+        if not found:
+            self._process.wait(wait_seconds, lambda: arrived(self._inner))
+            found = self._inner.receive(limit, 0)
+        if found:
+            self._process.point("received")
+        return found
+
+    def publish(self, messages: Sequence[Message]) -> None:
+        process, world = self._process, self._process.world
+        names = tuple(name_of(message) for message in messages)
+        process.publishing = names
+        process.point("publishing")
+        half = len(messages) // 2
+        self._inner.publish(messages[:half])
+        process.publishing = names[half:]
+        process.point("half", halt=False)
+        self._inner.publish(messages[half:])
+        process.point("published")
+        process.publishing = ()
+        world.invariants.confirmed(names, messages)
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        process = self._process
+        process.point("acking")
+        process.world.invariants.acked(process, [each for each in deliveries if each.receipt in self._inner._unacked])
+        self._inner.ack(deliveries)
+        process.point("acked")
+
+    def reconnect(self) -> None:
+        self._process.point("reconnecting")
+        self._inner.reconnect()
+
+
+def arrived(connection: MemoryConnection) -> bool:
+    """True when a call to ``receive`` would return at once, with messages or because the line is lost."""
+    if connection._lost is not None:
+        return True
+    queues = connection._hub.queues
+    return any(
+        queue.serves(connection) and connection._held.get(name, 0) < prefetch
+        for name, prefetch in connection._prefetch.items()
+        if (queue := queues.get(name)) is not None
+    )

@@ -1,0 +1,343 @@
+"""The world of one story: the engine's processes, everybody outside, a clock, and who is to go on next."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import engine.executor
+import engine.services.decider
+from engine.broker.memory import MemoryBroker
+from engine.clock import Instant
+from engine.config import Settings
+from engine.decider.validate import check_task, check_workflow
+from engine.model.execution import NEVER
+from engine.model.status import WorkflowStatus
+from engine.services.decider import RoadService
+from engine.services.timekeeper import Timekeeper
+from engine.store.port import Rows, WorkflowQuery
+from engine.testing.clock import FixedClock
+from engine.testing.memory_store import MemoryStore
+from engine.wire.message import START_QUEUE, events_queue
+from tests.simulation.faults import Faults
+from tests.simulation.invariants import Invariants, Violated
+from tests.simulation.message_names import about
+from tests.simulation.people import Client, Workers
+from tests.simulation.processes import Crashed, Process, SimulatedStop
+from tests.simulation.scenario import PARTITIONS, Root, Scenario
+from tests.simulation.servers import SimulatedBroker, SimulatedStore
+from tests.simulation.workflows import TASK_DEFS, Writer
+
+#: Steps after which a story that has not come to its end never will.
+_MOST_STEPS = 30_000
+#: Steps in which things happen at least, and empty looks around before time makes a leap to the next date.
+_BUSY_STEPS = 60
+_PATIENCE = 5
+
+
+class World:
+    """Runs one scenario; ``run`` raises ``Violated`` when something happens that must never happen."""
+
+    def __init__(self, scenario: Scenario, *, trace: bool = False) -> None:
+        self.scenario = scenario
+        self.clock = FixedClock()
+        self.store = MemoryStore()
+        self.hub = MemoryBroker()
+        self.trace: list[str] | None = [] if trace else None
+        self.step = 0
+        self.wiped = False
+        self.invariants = Invariants(self)
+        self.faults = Faults(self, scenario)
+        self.worker_behaviours = {each[1]: each[2] for each in scenario.happenings if each[0] == "worker"}
+        self.begun: list[Root] = []
+        self.crashes: dict[str, int] = {}
+        self._changed: set[str] = set()
+        self._all_changed = False
+        self._choices = 0
+        self._idle = 0
+        self._generation = 0
+        self._settings = Settings(
+            partitions=PARTITIONS, script_time_limit_ms=10_000, prefetch=1_000, **scenario.settings
+        )
+        self._register()
+        self.processes: dict[str, Process] = {}
+        self._owners: dict[str, str] = {}
+        names = ["decider-1", "decider-2", "timekeeper"] + (["starter"] if scenario.starter else [])
+        for name in names:
+            self._begin(name)
+        self.workers = Workers(self)
+        self.client = Client(self)
+
+    def _register(self) -> None:
+        with self.store.transaction() as transaction:
+            transaction.register_tasks([check_task(dict(each)) for each in TASK_DEFS])
+            for root in self.scenario.roots:
+                writer = Writer(root.name[0])
+                documents = [writer.workflow(root.name, root.shapes, root.end, root.failure), *writer.definitions]
+                for document in documents:
+                    transaction.register_workflow(check_workflow(document), overwrite=True)
+
+    # processes
+
+    def _begin(self, name: str) -> None:
+        self._generation += 1
+        self._owners[name] = f"{name}.{self._generation}"
+        self.processes[name] = Process(name, self, self._timekeeper if name == "timekeeper" else self._road)
+
+    def owner(self, process: str) -> str:
+        return self._owners.get(process, process)
+
+    def _road(self, process: Process) -> None:
+        starter = process.name == "starter"
+        store, broker, stop = SimulatedStore(process), SimulatedBroker(process), SimulatedStop(process)
+        service = RoadService(store, broker, self._settings, stop, clock=self.clock, starter=starter)  # type: ignore[arg-type]
+        service._owner = self._owners[process.name]
+        self.invariants.services[process.name] = service
+        service.run()
+
+    def _timekeeper(self, process: Process) -> None:
+        store, broker, stop = SimulatedStore(process), SimulatedBroker(process), SimulatedStop(process)
+        Timekeeper(store, broker, self._settings, stop, clock=self.clock).run()  # type: ignore[arg-type]
+
+    def _run(self, process: Process) -> None:
+        try:
+            process.run()
+        except Crashed:
+            self._bury(process)
+            return
+        if process.dead:
+            raise Violated(f"{process.name} has ended by itself")
+
+    def crashed_at(self, process: Process, point: str) -> None:
+        """Take note of a death, and of what it has kept from being sent."""
+        kinds = {name.partition(":")[0] for name in process.publishing} or {""}
+        for kind in kinds:
+            key = f"{point} {kind}".strip()
+            self.crashes[key] = self.crashes.get(key, 0) + 1
+
+    def _bury(self, process: Process) -> None:
+        self.note(f"{process.name} has died")
+        self.invariants.died(process.name)
+        late = self.faults.requeue_late
+        self.break_connection(process, late=late)
+        process.kill()
+        self._begin(process.name)
+
+    def break_connection(self, process: Process | None, *, late: bool = False) -> None:
+        """End a process's line to the broker; with ``late`` what it held comes back behind what else waits."""
+        if process is None:
+            return
+        held = [entry.queue for entry in process.connection._unacked]
+        with self.hub.lock:
+            process.connection.break_off("the story has cut the line")
+        for queue in held if late else ():
+            level = queue._levels[0]
+            level.append(level.popleft())
+
+    # what chance may do to messages
+
+    def _entries(self) -> list[Any]:
+        names = [START_QUEUE, *(events_queue(number) for number in range(PARTITIONS))]
+        return [level for name in names if name in self.hub.queues for level in self.hub.queues[name]._levels if level]
+
+    def duplicate(self, number: int) -> None:
+        for level in self._entries():
+            entry = level[number % len(level)]
+            entry.queue.put(entry.message)
+
+    def reorder(self, number: int) -> None:
+        for level in self._entries():
+            level.rotate(1 + number % 3)
+
+    def share(self, partition: int) -> None:
+        """Have both deciders consume a partition at once, each getting what the other does not take first."""
+        name = events_queue(partition)
+        queue = self.hub.queues.get(name)
+        if queue is None:
+            return
+        arguments = {key: value for key, value in queue.declared.arguments.items() if "single" not in key}
+        queue.declared = type(queue.declared)(name=name, arguments=arguments)
+        for process in ("decider-1", "decider-2"):
+            connection = self.processes[process].connection
+            if connection._lost is None:
+                connection.consume(name, 1_000)
+
+    def disconnect(self) -> None:
+        """Break every line to the broker, always in the same order."""
+        lines = [process.connection for process in self.processes.values()]
+        with self.hub.lock:
+            for line in (*lines, self.workers.connection, self.client.connection):
+                line.break_off("the story has cut every line")
+
+    def wipe(self) -> None:
+        """The broker comes back with an empty disk."""
+        self.wiped = True
+        self.everything_changed()
+        self.disconnect()
+        self.hub.queues.clear()
+        self.hub.bindings.clear()
+
+    # chance
+
+    def choose(self, number: int) -> int:
+        """Return a number below ``number`` that follows from the seed and the step alone."""
+        self._choices += 1
+        mixed = (self.scenario.seed * 0x9E3779B97F4A7C15 + self.step * 0xBF58476D1CE4E5B9 + self._choices) & (2**64 - 1)
+        mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
+        mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
+        return (mixed ^ (mixed >> 31)) % number
+
+    # the story
+
+    def run(self) -> None:
+        """Tell the whole story, to its end."""
+        with self._watching():
+            while self.step < _MOST_STEPS:
+                if self._happen():
+                    return
+            raise Violated(f"the story does not come to its end: {self._open_runs()}")
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        before = engine.executor.log
+        engine.executor.log = self.invariants.executor_log  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            engine.executor.log = before
+            for process in self.processes.values():
+                process.kill()
+
+    def _happen(self) -> bool:
+        """Take one step; True when the story has come to its end."""
+        self.step += 1
+        self._choices = 0
+        for root in self.scenario.roots:
+            if root.start == self.step:
+                self.begun.append(root)
+                self.client.start(root)
+        self.faults.happen(self.step)
+        runnable = [process for process in self.processes.values() if process.runnable()]
+        outside = self.workers.ready()
+        if not runnable and not outside:
+            return self._rest()
+        number = self.choose(len(runnable) + outside)
+        if number == len(runnable):
+            self._idle = 0
+            self.workers.turn()
+        else:
+            self._run(runnable[number])
+        if self.step % 16 == 0:
+            self.client.look(calm=self._calm())
+            self.invariants.something_moves_every_run()
+        return False
+
+    def _calm(self) -> bool:
+        return self.step > self.faults.last_step and len(self.begun) == len(self.scenario.roots)
+
+    def _rest(self) -> bool:
+        """Nobody has anything to do now: let time pass, at first step by step and then to the next date."""
+        calm = self._calm()
+        if calm:
+            self.faults.calm()
+        self.client.look(calm=calm)
+        self.invariants.something_moves_every_run()
+        waiting = self._engine_messages()
+        if calm and not waiting and not self._open_runs() and not self.missing_roots():
+            self.invariants.at_the_end()
+            return True
+        self._idle = 0 if waiting else self._idle + 1
+        now = self.clock.now()
+        near = min(process.wakes_at() for process in self.processes.values())
+        worker_date = self.workers.next_date()
+        dates = [date for date in (near, worker_date) if date is not None and date > now]
+        if self._idle > _PATIENCE and not self._stalled():
+            far = self._next_date()
+            dates = [date for date in (far, worker_date) if date is not None and date > now] or dates
+        self.clock.set(min(dates))
+        return False
+
+    def _stalled(self) -> bool:
+        return any(process.stalled_until > self.clock.now() for process in self.processes.values())
+
+    def _next_date(self) -> Instant | None:
+        dates = [
+            rows.workflow.wake_at
+            for rows in self.every_run()
+            if rows.workflow.status.is_open and rows.workflow.wake_at != NEVER
+        ]
+        later = [date for date in dates if date > self.clock.now()]
+        # What is due and not yet answered rings again after its lease: no leap then.
+        return min(later) if later and len(later) == len(dates) else None
+
+    # what is there
+
+    def rows(self, workflow_id: str) -> Rows | None:
+        with self.store.transaction() as transaction:
+            return transaction.load([workflow_id]).get(workflow_id)
+
+    def every_run(self) -> list[Rows]:
+        """Return all runs in the order of their beginning."""
+        with self.store.transaction() as transaction:
+            return list(transaction.load([*self.store._tables.workflows]).values())
+
+    def _open_runs(self) -> list[str]:
+        return [rows.workflow.id for rows in self.every_run() if rows.workflow.status.is_open]
+
+    def missing_roots(self) -> list[Root]:
+        return [root for root in self.begun if self.rows(root.name) is None]
+
+    def _engine_messages(self) -> int:
+        """Return how many messages to the engine wait, or are in its hands."""
+        held = sum(len(process.connection._unacked) for process in self.processes.values())
+        return held + sum(len(level) for level in self._entries())
+
+    def in_flight(self) -> dict[str, list[str]]:
+        """Return for every run the names of the queues in which, or from which, something about it is on its way."""
+        found: dict[str, list[str]] = {}
+        entries = [entry for queue in self.hub.queues.values() for entry in queue.entries()]
+        entries += [entry for connection in self.hub.connections for entry in connection._unacked]
+        for entry in entries:
+            identity = about(entry.message)
+            if identity is not None:
+                found.setdefault(identity, []).append(entry.queue.declared.name)
+        return found
+
+    # what the outcome may be compared with
+
+    def changed_by_chance(self, workflow_id: str) -> None:
+        """From now on the outcome of this run, and of what belongs to it, may be another than without faults."""
+        self._changed.add(workflow_id)
+
+    def everything_changed(self) -> None:
+        self._all_changed = True
+
+    def unchanged_roots(self) -> list[str]:
+        """Return the roots whose outcome no fault may have changed."""
+        if self._all_changed:
+            return []
+        above: dict[str, str] = {}
+        for rows in self.every_run():
+            above |= {task.child_id: rows.workflow.id for task in rows.tasks if task.child_id}
+            if rows.workflow.failure_workflow_id:
+                above[rows.workflow.failure_workflow_id] = rows.workflow.id
+        touched = set()
+        for identity in self._changed:
+            while identity in above:
+                identity = above[identity]
+            touched.add(identity)
+        return [root.name for root in self.scenario.roots if root.name not in touched]
+
+    def note(self, what: str) -> None:
+        """Write down what happens, where somebody wants to read it."""
+        if self.trace is not None:
+            seconds = (self.clock.now() - 1_893_456_000_000_000) / 1_000_000
+            self.trace.append(f"{self.step:5} {seconds:10.3f}s  {what}")
+            if len(self.trace) > 200_000:
+                sys.exit("the trace has grown beyond all bounds")
+
+    def runs_by_status(self) -> dict[str, WorkflowStatus]:
+        with self.store.transaction() as transaction:
+            return {each.id: each.status for each in transaction.find(WorkflowQuery(size=10_000))[1]}
