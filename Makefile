@@ -13,11 +13,15 @@ SECONDS = 180
 SEED =
 RATE = 8
 
-.PHONY: help install demo test check bench chaos up down pins
+# For `make simulate`: how many stories, and which is the first.
+SEEDS = 10000
+FIRST = 0
+
+.PHONY: help install demo test check bench chaos simulate mutations up down pins
 .DEFAULT_GOAL := help
 
 help: ## show these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 install: $(INSTALLED) ## make the pinned environment in .venv
 
@@ -43,6 +47,12 @@ bench: $(INSTALLED) ## chains of tasks on RabbitMQ and Postgres, beside bare Cel
 
 chaos: $(INSTALLED) ## minutes of kills, wipes, freezes and cut lines (SECONDS, SEED, RATE)
 	@$(RUN) -m tests.chaos --seconds $(SECONDS) --rate $(RATE) $(if $(SEED),--seed $(SEED))
+
+simulate: $(INSTALLED) ## stories of crashes, lost messages and wiped brokers on a simulated clock (SEEDS, FIRST)
+	@$(RUN) -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
+
+mutations: $(INSTALLED) ## break the engine on purpose, one way after the other: the simulation has to notice
+	@$(RUN) -m tests.simulation.mutations
 
 up: $(INSTALLED) ## start the real stack on this machine; writes .env
 	@$(RUN) -m deploy.stack up
