@@ -180,6 +180,11 @@ class Executor:
 
     def _decide(self, work: Round, group: Group) -> Decided | None:
         resident = work.run_of(group)
+        if resident is not None and group.start is not None and not work.is_read(group):
+            # The answer depends on how the run stands; this decider may have begun it and another one moved it on.
+            group.start_exists = True
+            work.read_anew(group)
+            resident = work.run_of(group)
         if resident is None:
             if group.start is not None:
                 return self._begin(work, group)

@@ -11,8 +11,11 @@ import pytest
 from engine.config import Settings
 from engine.errors import StoreUnavailable
 from engine.executor import Executor
+from engine.model.event import StartWorkflow
 from engine.testing.harness import Harness, result_message
 from engine.wire.message import Message
+from engine.wire.request_message import decode_outcome
+from engine.wire.start_message import encode_start
 
 TWO_STEPS = {
     "name": "two_steps",
@@ -109,3 +112,31 @@ def test_a_dynamic_task_keeps_its_definition_when_the_database_was_away_a_moment
     result = answer(harness, "a")
     rolled_back_once(harness, lambda: harness.publish(*result))
     assert harness.task("dynamic", "d").own_definition["retryCount"] == 5
+
+
+def test_who_asks_for_a_run_that_another_decider_has_ended_hears_how_it_stands_now():
+    # Given a run that was begun here, and that the decider of its partition has brought to its end.
+    harness = Harness()
+    harness.register(TWO_STEPS)
+    run = harness.start("two_steps", idempotency_key="k", idempotency_strategy="FAIL_ON_RUNNING")
+    begun_here = harness.executor
+    harness.restart_decider()
+    harness.work({"a": lambda _: {}, "b": lambda _: {}})
+    assert harness.run(run).status == "COMPLETED"
+    # When it is asked for here again, unless it is running.
+    harness.executor = begun_here
+    asker = harness.broker.connect()
+    asker.declare_replies("baton.reply.asker")
+    asker.consume("baton.reply.asker", 10)
+    start = StartWorkflow(
+        event_id="again",
+        workflow_id=run,
+        name="two_steps",
+        idempotency_key="k",
+        idempotency_strategy="FAIL_ON_RUNNING",
+        reply_to="baton.reply.asker",
+    )
+    harness.publish(encode_start(start))
+    # Then that is granted.
+    (answered,) = asker.receive(10, 0)
+    assert decode_outcome(answered).granted
