@@ -57,10 +57,11 @@ class Rescuer:
         if placed is not None:
             log.error("broker.lost_its_data", evidence=f"the marker in {MARKER_QUEUE} is gone")
             rescued = self._send_everything_again()
-        # Only now: a crash before this line makes the next look find the evidence again.
-        self._broker.publish([Message(queue=MARKER_QUEUE, body=b'{"marker": true}')])
+        # Only now, so that a crash before makes the next look find the evidence again. The database first: a crash in
+        # between costs a rescue too many, while the loss of a marker that the database does not know goes unnoticed.
         with self._store.transaction() as transaction:
             transaction.put_setting(_PLACED, "placed")
+        self._broker.publish([Message(queue=MARKER_QUEUE, body=b'{"marker": true}')])
         return rescued
 
     def _send_everything_again(self) -> int:

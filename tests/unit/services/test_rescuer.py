@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.errors import BrokerUnavailable
 from engine.services.rescuer import Rescuer
 from engine.testing.harness import Harness
 from engine.wire.message import Message
@@ -70,3 +71,26 @@ def test_the_first_look_of_a_new_system_rescues_nothing(harness, rescuer):
 
     assert rescuer.look() == 0
     assert isinstance(harness.broker.connect().peek("baton.marker", 1)[0].message, Message)
+
+
+def test_a_first_look_that_was_broken_off_leaves_no_marker_whose_loss_goes_unnoticed(harness, rescuer, monkeypatch):
+    # Given a rescuer whose first look was broken off as soon as the marker was placed
+    publish = rescuer._broker.publish
+
+    def place_and_die(messages):
+        publish(messages)
+        raise BrokerUnavailable("gone")
+
+    monkeypatch.setattr(rescuer._broker, "publish", place_and_die)
+    run = harness.start("one")
+    with pytest.raises(BrokerUnavailable):
+        rescuer.look()
+    monkeypatch.undo()
+    rescuer.look()
+    harness.broker.delete_queue(QUEUE)
+    harness.broker.delete_queue("baton.marker")
+
+    assert rescuer.look() == 1
+    harness.carry()
+
+    assert harness.take(QUEUE)[0].message.headers["id"] == f"{run}.1"
