@@ -25,7 +25,9 @@ def operate(desk: Desk, request: Request) -> Outcome:
     last: dict[str, Task] = {task.ref: task for task in desk.tasks()}
     failed = (task for task in last.values() if task.status in _AGAIN)
     closed = [task for task in failed if not task.executed or desk.is_within_reach(task)]
-    if not closed and workflow.status is not WorkflowStatus.TIMED_OUT:
+    # A TERMINATE task completes a run and cancels what is open beside it: that is an end, and nothing to mend.
+    completed = workflow.status is WorkflowStatus.COMPLETED
+    if completed or (not closed and workflow.status is not WorkflowStatus.TIMED_OUT):
         return refused(409, f"Workflow {workflow.id} is {workflow.status} and no task of it can be retried.")
     desk.change_workflow(status=WorkflowStatus.RUNNING, last_retried_at=desk.now, reason=None, failed_task_id=None)
     for task in closed:

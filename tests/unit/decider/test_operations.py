@@ -221,6 +221,14 @@ def test_there_must_be_something_to_retry(harness, end, code):
     assert harness.request(run, "retry").code == code
 
 
+def test_a_run_that_was_completed_beside_open_tasks_has_nothing_to_retry(harness):
+    end = step("end", "TERMINATE", inputParameters={"terminationStatus": "COMPLETED"})
+    run = run_of(harness, *fork("f", [step("a")], [end]))
+    assert harness.statuses(run)["a"] == "CANCELED"
+    outcome = harness.request(run, "retry")
+    assert (outcome.code, outcome.message) == (409, f"Workflow {run} is COMPLETED and no task of it can be retried.")
+
+
 # update_task and signal
 
 
