@@ -276,7 +276,9 @@ class Invariants:
 
 def _child_ended_so(world: World, task: Task) -> bool:
     rows = world.rows(str(task.child_id))
-    return rows is None or rows.workflow.status in (WorkflowStatus.TERMINATED, WorkflowStatus.TIMED_OUT)
+    ended = (WorkflowStatus.TERMINATED, WorkflowStatus.TIMED_OUT)
+    # An operator may have retried the child of a parent that had ended as the child did.
+    return rows is None or rows.workflow.status in ended or rows.workflow.last_retried_at != NEVER
 
 
 def _open(rows: Rows) -> list[Task]:

@@ -182,24 +182,27 @@ class Client:
             reply_to=_REPLIES,
             reply_id=event_id,
         )
-        self.asked.add(event_id)
         self._world.note(f"client asks {verb} of {workflow_id}")
         self.publish(encode_request(request, PARTITIONS))
+        self.asked.add(event_id)
 
     def publish(self, message: Message) -> None:
         try:
             self.connection.publish([message])
         except BrokerUnavailable:
-            self.connection.reconnect()
+            self._lose_the_line()
             self.connection.publish([message])
+
+    def _lose_the_line(self) -> None:
+        """Go on without the answers to what was asked: their queue has gone with the line."""
+        self.asked.clear()
+        self.connection.reconnect()
 
     def read_answers(self) -> None:
         try:
             found = self.connection.receive(10_000, 0)
         except BrokerUnavailable:
-            # Whoever loses the line to the broker loses the queue for its answers.
-            self.asked.clear()
-            self.connection.reconnect()
+            self._lose_the_line()
             return
         self.connection.ack(found)
         self.answered |= {str(each.message.correlation_id) for each in found}

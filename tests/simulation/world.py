@@ -10,6 +10,7 @@ from typing import Any
 import engine.executor
 import engine.services.decider
 from engine.broker.memory import MemoryBroker
+from engine.broker.topology import MARKER_QUEUE
 from engine.clock import Instant
 from engine.config import Settings
 from engine.decider.validate import check_task, check_workflow
@@ -172,7 +173,10 @@ class World:
                 line.break_off("the story has cut every line")
 
     def wipe(self) -> None:
-        """The broker comes back with an empty disk."""
+        """The broker comes back with an empty disk; one that is quite new yet has nothing to lose."""
+        marker = self.hub.queues.get(MARKER_QUEUE)
+        if marker is None or not marker.length:
+            return
         self.wiped = True
         self.everything_changed()
         self.disconnect()
