@@ -20,6 +20,7 @@ from engine.log import get_logger
 from engine.services.opening import new_broker, partitions_of, ready_store
 from engine.services.stopping import Patience, Stop
 from engine.store.port import Store
+from engine.wire.dead_letter import bury
 from engine.wire.message import START_QUEUE, Delivery, events_queue
 
 log = get_logger(__name__)
@@ -55,10 +56,11 @@ class RoadService:
         while not self._stop.wanted():
             try:
                 executor = self._ready()
-                held = held or self._broker.receive(self._settings.batch_size, _LOOK_AROUND_SECONDS)
-                if held:
-                    executor.handle(held)
-                held = []
+                # What is held is done before partitions change hands: news of a run must not overtake older news.
+                if not held:
+                    self._share_now_and_then(executor)
+                    held = self._broker.receive(self._settings.batch_size, _LOOK_AROUND_SECONDS)
+                self._handle(executor, held)
                 patience.well()
             except BrokerUnavailable as error:
                 # Unacked deliveries come again by themselves, to whoever is connected then.
@@ -70,37 +72,77 @@ class RoadService:
         self._leave()
 
     def _ready(self) -> Executor:
-        """Return the road, once store and broker are there; shares partitions out from time to time."""
+        """Return the road, once store and broker are there."""
         if self.executor is None:
             self._partitions = partitions_of(self._store, self._settings)
             self._broker.declare_partitions(self._partitions)
-            self.executor = Executor(self._store, self._broker, self._clock, self._settings, self._partitions)
             starts = self._settings.prefetch if self._starter else _STARTS_BESIDE
             self._broker.consume(START_QUEUE, starts)
+            self.executor = Executor(self._store, self._broker, self._clock, self._settings, self._partitions)
             log.info("service.ready", owner=self._owner, partitions=self._partitions, starter=self._starter)
-        if not self._starter and self._clock.now() >= self._look_again:
-            self._share()
         return self.executor
 
-    def _share(self) -> None:
-        """Renew the leases, take partitions that nobody has, leave those beyond the fair share."""
+    def _handle(self, executor: Executor, held: list[Delivery]) -> None:
+        """Carry what is held, which is taken off as it is done.
+
+        The road answers for runs that it cannot decide or store. Should it fail in a way that it does not know, it is
+        given one delivery after the other, and the one that makes it fail is buried: it must not stop all others (I5).
+        """
+        if not held:
+            return
+        try:
+            executor.handle(held)
+        except Transient:
+            raise
+        except Exception:
+            log.exception("batch.failed", deliveries=len(held))
+            executor.forget()
+        else:
+            held.clear()
+        while held:
+            self._handle_alone(executor, held[0])
+            del held[0]
+
+    def _handle_alone(self, executor: Executor, delivery: Delivery) -> None:
+        try:
+            executor.handle([delivery])
+        except Transient:
+            raise
+        except Exception as error:
+            log.exception("message.buried", queue=delivery.queue)
+            reason = f"The decider failed on it: {type(error).__name__}: {error}"
+            self._broker.publish([bury(delivery, reason, self._clock.now())])
+            self._broker.ack([delivery])
+
+    def _share_now_and_then(self, executor: Executor) -> None:
+        if not self._starter and self._clock.now() >= self._look_again:
+            self._share(executor)
+
+    def _share(self, executor: Executor) -> None:
+        """Renew the leases, take partitions that nobody has, leave those beyond the fair share.
+
+        When the broker goes away in the middle, all of it is done again: nothing counts as owned before it is consumed.
+        """
         now = self._clock.now()
         lease = self._settings.lease_seconds
         with self._store.transaction() as transaction:
             mine = transaction.share_leases(self._owner, now, lease, self._partitions)
-        self._look_again = after(now, min(lease / 3, _LOOK_AROUND_SECONDS))
         gained, lost = set(mine) - set(self._owned), set(self._owned) - set(mine)
-        for partition in sorted(lost):
-            self._broker.cancel(events_queue(partition))
-        for partition in sorted(gained):
-            self._broker.consume(events_queue(partition), self._settings.prefetch)
         if gained or lost:
-            log.info("partitions.shared", owned=len(mine), gained=sorted(gained), lost=sorted(lost))
-        if (gained or lost) and self.executor is not None:
             # What is at hand of a partition that was another's is old: a run that began here, by a start message, has
-            # moved on there, and news of it would look as if it no longer fitted.
-            self.executor.forget()
+            # moved on there.
+            executor.forget()
+            for partition in sorted(lost):
+                self._broker.cancel(events_queue(partition))
+            for partition in mine:
+                self._broker.consume(events_queue(partition), self._prefetch_of_each(len(mine)))
+            log.info("partitions.shared", owned=len(mine), gained=sorted(gained), lost=sorted(lost))
         self._owned = tuple(mine)
+        self._look_again = after(now, min(lease / 3, _LOOK_AROUND_SECONDS))
+
+    def _prefetch_of_each(self, partitions: int) -> int:
+        """Return the prefetch of one partition: an equal part, but never less than one busy run fills a batch with."""
+        return max(self._settings.batch_size, -(-self._settings.prefetch // partitions))
 
     def _reconnect(self) -> None:
         if self._stop.wanted():
@@ -127,7 +169,7 @@ class RoadService:
 def run(settings: Settings, *, starter: bool = False) -> int:
     """Run a decider (or a starter) until SIGTERM; return the exit code."""
     stop = Stop()
-    stop.on_signals()
+    stop.on_signals(settings.drain_seconds)
     store = ready_store(settings, stop)
     if store is None:
         return 0

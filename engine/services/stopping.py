@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -23,14 +25,28 @@ class Stop:
         self._wanted = threading.Event()
         self._wake: list[Callable[[], None]] = []
 
-    def on_signals(self) -> None:
-        """Stop on SIGTERM and on Ctrl-C; call it from the main thread."""
+    def on_signals(self, most_seconds: float | None = None) -> None:
+        """Stop on SIGTERM and on Ctrl-C; call it from the main thread.
+
+        A process that still runs ``most_seconds`` after the first signal ends at once, with exit code 1: a broker that
+        takes no messages for lack of memory, or a database that does not answer, can hold it up without end. It loses
+        nothing by that, because what it has not acked comes again.
+        """
+        if most_seconds is not None:
+            # Begun here and not by the signal, which may come while its thread holds what a new thread needs.
+            threading.Thread(target=self._end_after, args=[most_seconds], name="impatience", daemon=True).start()
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         log.info("service.stopping", signal=signal.Signals(number).name)
         self.now()
+
+    def _end_after(self, seconds: float) -> None:
+        self._wanted.wait()
+        time.sleep(seconds)
+        log.error("service.ended_by_force", after_seconds=seconds, reason="database or broker did not answer")
+        os._exit(1)
 
     def also(self, wake: Callable[[], None]) -> None:
         """Call this when stopping is wanted, to interrupt a wait."""

@@ -123,7 +123,7 @@ class Timekeeper:
 def run(settings: Settings) -> int:
     """Run a timekeeper until SIGTERM; return the exit code."""
     stop = Stop()
-    stop.on_signals()
+    stop.on_signals(settings.drain_seconds)
     store = ready_store(settings, stop)
     if store is None:
         return 0

@@ -1,10 +1,12 @@
 """``baton dev`` greets whoever starts it, and says in one sentence why it cannot start."""
 
 import json
+import logging
 import socket
 from pathlib import Path
 
 import pytest
+import structlog
 
 from engine.cli.greeting import greeting
 from engine.config import Settings
@@ -18,6 +20,14 @@ MUCH = Started(
     task_definitions=7,
     tasks=["resize", "store"],
 )
+
+
+@pytest.fixture(autouse=True)
+def own_log():
+    yield
+    # The command has set up logging for a process of its own.
+    structlog.reset_defaults()
+    logging.basicConfig(handlers=[logging.NullHandler()], force=True)
 
 
 def write(name: str, text: str) -> None:
