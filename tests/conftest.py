@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import uuid
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 
 from deploy.endpoint import ServerMissing, Servers
@@ -101,6 +103,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[KEEPER].stop()
+
+
+@pytest.fixture(autouse=True)
+def _logging_stays_with_its_test() -> Iterator[None]:
+    """Undo what a test has set up for logging: its standard error may be a stand-in that is closed by now."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+    for handler in logging.getLogger().handlers[:]:
+        if type(handler) is logging.StreamHandler:
+            logging.getLogger().removeHandler(handler)
 
 
 @pytest.fixture(scope="session")
