@@ -13,7 +13,6 @@ from rich.table import Table
 
 from tests.chaos.recovery import Recovery
 
-
 #: Faults that came before the one before was overcome; their recovery is measured after the last.
 SEVERAL = "several in a row"
 
