@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from celery import Celery
+from celery import Celery, _state
 
 from engine.broker.memory import MemoryBroker
 from engine.broker.opening import open_broker
@@ -114,7 +114,9 @@ def test_a_celery_worker_never_runs_a_queued_task_of_a_terminated_workflow(
     worker.wait(PATIENCE)
 
 
-def test_embedded_workers_never_run_a_queued_task_of_a_terminated_workflow() -> None:
+def test_embedded_workers_never_run_a_queued_task_of_a_terminated_workflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Celery copies every shared task of the process, those of other tests too, into each new app.
+    monkeypatch.setattr(_state, "_on_app_finalizers", set())
     hub = MemoryBroker()
     engine = Engine(hub.connect())
     app = Celery("shop", set_as_current=False)
