@@ -205,7 +205,7 @@ class Executor:
             resident, events, work.now, lambda: decide(resident.run, events, work.now, work.surroundings)
         )
         save = self._save(resident, decision, work.now)
-        if save is None and events and not work.is_read(group):
+        if save is None and group.events and not work.is_read(group):
             # No save will notice when the run at hand is older than its row, and news of what has happened there
             # since does not fit the older one: only the rows may say that nothing is to be done.
             work.read_anew(group)

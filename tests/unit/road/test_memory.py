@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from engine.config import Settings
-from engine.errors import StoreUnavailable
+from engine.errors import BrokerUnavailable, StoreUnavailable
 from engine.executor import Executor
 from engine.model.event import StartWorkflow
 from engine.testing.harness import Harness, result_message
@@ -140,3 +140,33 @@ def test_who_asks_for_a_run_that_another_decider_has_ended_hears_how_it_stands_n
     # Then that is granted.
     (answered,) = asker.receive(10, 0)
     assert decode_outcome(answered).granted
+
+
+def test_a_request_that_comes_again_to_an_old_copy_sends_all_that_it_led_to_not_just_the_answer():
+    harness = Harness()
+    harness.register(
+        {
+            "name": "asks",
+            "tasks": [
+                {"name": "h", "taskReferenceName": "h", "type": "HUMAN"},
+                {"name": "a", "taskReferenceName": "a", "type": "SIMPLE"},
+            ],
+        }
+    )
+    run = harness.start("asks")
+    mine = harness.executor
+    harness.executor = Executor(harness.store, harness.road, harness.clock, harness.settings, 1)
+    # Given a signal whose consequences were stored and not sent, by somebody who is gone
+    publish = harness.road.publish
+
+    def die(_):
+        raise BrokerUnavailable("gone")
+
+    harness.road.publish = die
+    with pytest.raises(BrokerUnavailable):
+        harness.request(run, "signal")
+    harness.road.publish = publish
+    harness.road.reconnect()
+    harness.executor = mine
+    harness.carry()
+    assert [each.message.headers["id"] for each in harness.take("a")] == [f"{run}.2"]
