@@ -44,6 +44,8 @@ class RoadService:
         self._starter = starter
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
         self._owned: tuple[int, ...] = ()
+        #: False while what is consumed may be other than what is owned.
+        self._settled = True
         self._look_again = Instant(0)
         self._partitions = 0
         self.executor: Executor | None = None
@@ -121,22 +123,25 @@ class RoadService:
     def _share(self, executor: Executor) -> None:
         """Renew the leases, take partitions that nobody has, leave those beyond the fair share.
 
-        When the broker goes away in the middle, all of it is done again: nothing counts as owned before it is consumed.
+        When the broker goes away in the middle, all of it is done again, whatever the share is by then: some of what
+        was owned is no longer consumed, and some of what is another's is.
         """
         now = self._clock.now()
         lease = self._settings.lease_seconds
         with self._store.transaction() as transaction:
             mine = transaction.share_leases(self._owner, now, lease, self._partitions)
         gained, lost = set(mine) - set(self._owned), set(self._owned) - set(mine)
-        if gained or lost:
+        if gained or lost or not self._settled:
+            self._settled = False
             # What is at hand of a partition that was another's is old: a run that began here, by a start message, has
             # moved on there.
             executor.forget()
-            for partition in sorted(lost):
+            for partition in sorted(set(range(self._partitions)) - set(mine)):
                 self._broker.cancel(events_queue(partition))
             for partition in mine:
                 self._broker.consume(events_queue(partition), self._prefetch_of_each(len(mine)))
             log.info("partitions.shared", owned=len(mine), gained=sorted(gained), lost=sorted(lost))
+            self._settled = True
         self._owned = tuple(mine)
         self._look_again = after(now, min(lease / 3, _LOOK_AROUND_SECONDS))
 

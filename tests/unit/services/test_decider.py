@@ -249,6 +249,33 @@ def test_a_line_lost_while_partitions_are_shared_out_leaves_none_unserved() -> N
     assert len(site.runs("run-0", "run-1", "run-2", "run-3")) == 4
 
 
+def test_a_partition_that_is_given_up_and_got_back_while_the_line_is_lost_is_served_again() -> None:
+    # Given a decider that leaves partitions to another one, and loses its line when it has given up the first.
+    site = Site()
+    site.share("other")
+    idle: list[str] = []
+
+    def when(call: str, what: Any) -> None:
+        if call == "cancel" and what == events_queue(2) and not idle:
+            idle.append(call)
+            MemoryConnection.cancel(site.line, what)
+            # When the other one is gone by the time of the next share.
+            site.clock.advance(60)
+            site.starts("run-2", queue=events_queue(2))
+            site.stop_when_idle()
+            site.hub.disconnect()
+        elif call == "receive" and not idle:
+            site.share("other")
+            site.clock.advance(2)
+
+    site.clock.advance(60)
+    site.line.when = when
+    site.service.run()
+    # Then the share is what it was before, and yet the partition is consumed again.
+    assert idle
+    assert site.runs("run-2") == ["run-2"]
+
+
 def test_a_line_lost_at_the_very_start_leaves_nothing_unconsumed() -> None:
     site = Site()
     site.stop_when_idle()
