@@ -20,6 +20,10 @@ from engine.broker.topology import CONTROL, STATUS, Queue, TaskQueueType, engine
 from engine.errors import BadConfiguration, BrokerUnavailable
 from engine.wire.message import STATUS_EXCHANGE, Delivery, Message, events_queue
 
+#: Seconds between two signs of life on a connection. A broker that vanishes without a word, as behind a firewall or by
+#: a loss of power, is missed after little more than that; RabbitMQ's own sixty would let everything stand for so long.
+HEARTBEAT_SECONDS = 15
+
 
 class _Session:
     """Everything that lives as long as one connection, and no longer."""
@@ -234,7 +238,10 @@ class RabbitBroker:
 
 
 def connection_parameters(url: str) -> pika.connection.Parameters:
-    """Return pika's reading of a URL as Celery writes it: a path of ``/`` or ``//`` is the virtual host ``/``."""
+    """Return pika's reading of a URL as Celery writes it: a path of ``/`` or ``//`` is the virtual host ``/``.
+
+    ``?heartbeat=<seconds>`` in the URL takes the place of our own.
+    """
     parts = urlsplit(url)
     path = parts.path if parts.path.strip("/") else "/%2F"
     address = urlunsplit(("amqps" if parts.scheme == "amqps" else "amqp", parts.netloc, path, parts.query, ""))
@@ -243,6 +250,8 @@ def connection_parameters(url: str) -> pika.connection.Parameters:
     except (ValueError, TypeError, ssl.SSLError) as error:
         raise BadConfiguration([f"The broker URL for {parts.hostname or 'no host'} is wrong: {error}"]) from error
     parameters.client_properties = {"connection_name": "baton"}
+    if parameters.heartbeat is None:
+        parameters.heartbeat = HEARTBEAT_SECONDS
     return parameters
 
 

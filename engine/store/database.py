@@ -15,6 +15,16 @@ from engine.errors import BadConfiguration, StoreUnavailable
 #: Seconds until an unreachable server, a free connection or another writer's lock is given up on.
 WAIT_SECONDS: Final = 30
 
+#: A server that vanishes without a word, as behind a firewall or by a power cut, is given up on by the system: after
+#: so many milliseconds without an ack of what was sent, and while we wait for an answer, after three probes in vain.
+#: By itself it would take a quarter of an hour, or hours.
+_VANISHED: Final = {
+    "tcp_user_timeout": WAIT_SECONDS * 1000,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+
 #: Every statement of the store has an index made for it. Plans are made once and never again, and one made while a
 #: table is still empty must be right for a full one: so the planner is not to guess from sizes.
 _POSTGRES_SESSION: Final = (
@@ -61,7 +71,7 @@ def open_database(url: str, pool_size: int) -> sqlalchemy.Engine:
         event.listen(database, "connect", _greet_sqlite)
         event.listen(database, "begin", _begin_immediate)
         return database
-    options = {"connect_timeout": WAIT_SECONDS, "application_name": "baton"}
+    options = {"connect_timeout": WAIT_SECONDS, "application_name": "baton", **_VANISHED}
     connect_args = {key: value for key, value in options.items() if key not in parsed.query}
     database = sqlalchemy.create_engine(parsed, pool_size=pool_size, connect_args=connect_args, **shared)
     event.listen(database, "connect", _greet_postgres)
