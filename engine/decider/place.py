@@ -13,8 +13,9 @@ from engine.model.payload import Json
 from engine.tasks import task_type
 from engine.tasks.step import Limits
 
-#: Conductor's ad-hoc definition for everything but SIMPLE: no retries, no response timeout.
-_NO_DEFINITION = TaskDef(retry_count=0, response_timeout_seconds=0)
+#: For everything but SIMPLE: no retries, as in Conductor. Conductor's has no response timeout either, so a task whose
+#: result got lost after its first sign of life would be open for ever: only a definition that says so can have that.
+_NO_DEFINITION = TaskDef(retry_count=0)
 
 
 class Place:

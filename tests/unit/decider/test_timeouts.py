@@ -193,6 +193,18 @@ def test_without_a_response_timeout_a_task_that_was_heard_of_may_take_for_ever(h
     assert harness.statuses(run) == {"a": "IN_PROGRESS"}
 
 
+@pytest.mark.parametrize("kind", ["HTTP", "JSON_JQ_TRANSFORM", "SHIP"])
+def test_a_task_without_any_definition_does_not_stay_open_for_ever_after_a_sign_of_life(harness, kind):
+    queue = kind if kind == "SHIP" else f"system.{kind.lower()}"
+    run = run_of(harness, step("a", kind, **inputs(http_request={"uri": "http://localhost"}, queryExpression=".")))
+    taken = harness.take(queue)
+    harness.publish(*[result_message(each, {"task_id": f"{run}.1", "status": "STARTED"}) for each in taken])
+    harness.advance(3_599)
+    assert harness.statuses(run) == {"a": "IN_PROGRESS"}
+    harness.advance(1)
+    assert harness.statuses(run) == {"a": "TIMED_OUT"}
+
+
 # the workflow's own
 
 
