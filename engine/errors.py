@@ -6,6 +6,7 @@ BatonError
  |    +-- BrokerUnavailable
  +-- Permanent            the same call will fail again
       +-- BadConfiguration    settings that cannot work; names every fault at once
+      +-- SchemaTooNew        the database's tables are those of a newer version
       +-- BadDefinition       a workflow or task definition with its list of faults
       +-- BadMessage          a message that cannot be understood: goes to the dead letters
       +-- BadExpression       a script or path that cannot be evaluated
@@ -48,6 +49,10 @@ class BadConfiguration(Permanent):
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
         super().__init__("The configuration cannot work:\n  " + "\n  ".join(self.faults))
+
+
+class SchemaTooNew(Permanent):
+    """A newer version has taken away tables or columns that this one may need: it must not work on them."""
 
 
 class Fault(str):

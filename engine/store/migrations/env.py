@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from alembic import context
 
-from engine.store.schema import metadata
-
 # `migrate` opens the connection, so that this never sees a URL with a password.
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=True)
+context.configure(
+    connection=context.config.attributes["connection"],
+    version_table=context.config.attributes["version_table"],
+    transactional_ddl=True,
+)
 context.run_migrations()
