@@ -1,4 +1,4 @@
-"""A small stack whose way to broker and database leads through gates, and the work that it does."""
+"""A small stack whose way to broker and database leads through proxies, and the work that it does."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.acceptance.gate import Gate
 from tests.acceptance.processes import until
 from tests.acceptance.stack import Stack, simple, task_def, vanilla, workflow
+from tests.tcp_proxy import TcpProxy
 
 #: Steps of a chain: enough that it is not over before it is disturbed.
 STEPS = 12
 
 
 class Gated:
-    """The stack, its gates, and what of it is expected to notice that a server is away."""
+    """The stack, its proxies, and what of it is expected to notice that a server is away."""
 
-    def __init__(self, stack: Stack, broker: Gate, database: Gate) -> None:
+    def __init__(self, stack: Stack, broker: TcpProxy, database: TcpProxy) -> None:
         self.stack = stack
         self.processes = stack.processes
         self.broker = broker
@@ -34,7 +34,7 @@ class Gated:
     @contextmanager
     def running(cls, folder: Path, database_url: str, broker_url: str) -> Iterator[Gated]:
         """Give the stack while it runs."""
-        broker, database = Gate(broker_url, 5672), Gate(database_url, 5432)
+        broker, database = TcpProxy(broker_url, 5672), TcpProxy(database_url, 5432)
         stack = Stack(folder, database.url, broker.url)
         try:
             yield cls(stack, broker, database)

@@ -40,19 +40,20 @@ def test_a_decider_that_is_told_to_stop_ends_in_time_and_others_finish_the_work(
 
 @pytest.mark.parametrize("what", ["broker", "database", "both"])
 def test_a_server_that_goes_away_in_the_middle_is_waited_for(gated: Gated, what: str) -> None:
-    gates = [gate for name, gate in (("broker", gated.broker), ("database", gated.database)) if what in (name, "both")]
+    ways = (("broker", gated.broker), ("database", gated.database))
+    proxies = [proxy for name, proxy in ways if what in (name, "both")]
     gated.stack.healthy()
     # Given work in the middle.
     runs = gated.chains(15)
     gated.are_under_way(runs)
     # When a server goes away, and the services have noticed.
-    for gate in gates:
-        gate.shut()
+    for proxy in proxies:
+        proxy.shut()
     until("the services miss a server", gated.miss_something)
     assert not gated.stack.is_healthy()
     # Then, once it is back, all goes on.
-    for gate in gates:
-        gate.open()
+    for proxy in proxies:
+        proxy.open()
     gated.stack.healthy()
     gated.all_end_well(runs)
     assert gated.all_alive()

@@ -28,7 +28,7 @@ def directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def gated(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gated]:
-    """Return a stack on servers that are nobody else's; a restart gives them other ports, which the gates hide."""
+    """Return a stack on servers that are nobody else's; a restart gives them other ports, which the proxies hide."""
     found = servers.provide(directory, private=True)
     try:
         broker_url = Vhosts(found.broker_url, found.management_url).create("restarts")

@@ -77,7 +77,7 @@ class Hand:
         self._servers = servers
         self._troupe = troupe
         self._on_wipe = on_wipe
-        self._gates = {"broker": servers.broker, "database": servers.database}
+        self._proxies = {"broker": servers.broker, "database": servers.database}
 
     def do(self, fault: Fault) -> float:
         """Do a fault; return the moment (``time.monotonic``) from which recovery counts.
@@ -127,22 +127,22 @@ class Hand:
         tell(signal.SIGCONT)
 
     def _cut(self, fault: Fault) -> None:
-        self._gates[fault.target].cut()
+        self._proxies[fault.target].cut()
 
     def _half_close(self, fault: Fault) -> None:
-        self._gates[fault.target].half_close(towards_client=fault.other)
+        self._proxies[fault.target].half_close(towards_client=fault.other)
 
     def _silence(self, fault: Fault) -> None:
-        gate = self._gates[fault.target]
-        gate.silence()
+        proxy = self._proxies[fault.target]
+        proxy.silence()
         time.sleep(fault.seconds)
-        gate.end_silence()
+        proxy.end_silence()
 
     def _slow(self, fault: Fault) -> None:
-        gate = self._gates[fault.target]
-        gate.slow(0.3 if fault.other else 0.05)
+        proxy = self._proxies[fault.target]
+        proxy.slow(0.3 if fault.other else 0.05)
         time.sleep(fault.seconds)
-        gate.slow(0)
+        proxy.slow(0)
 
 
 _SERVER_FAULTS: Final[dict[str, Callable[[Hand, Fault], None]]] = {

@@ -1,4 +1,4 @@
-"""Looks into the database from beside the gates: what is open, what has moved, what is missing."""
+"""Looks into the database past the proxies: what is open, what has moved, what is missing."""
 
 from __future__ import annotations
 

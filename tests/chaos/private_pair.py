@@ -16,21 +16,21 @@ from deploy.endpoint import Servers
 from deploy.private_postgres import PrivatePostgres
 from deploy.private_rabbitmq import PrivateRabbitmq
 from deploy.vhosts import Vhosts
-from tests.chaos.rough_gate import RoughGate
+from tests.tcp_proxy import TcpProxy
 
 _VHOST = "chaos"
 
 
 class PrivatePair:
-    """A RabbitMQ and a Postgres behind gates: a restart gives them other ports, which nobody notices."""
+    """A RabbitMQ and a Postgres behind proxies: a restart gives them other ports, which nobody notices."""
 
     def __init__(self, directory: Path, found: Servers) -> None:
         self.versions = found.versions()
         assert found.management_url is not None
         self.broker_url = _prepared(found.broker_url, found.management_url)
         self.database_url = found.database_url
-        self.broker = RoughGate(self.broker_url, 5672)
-        self.database = RoughGate(found.database_url, 5432)
+        self.broker = TcpProxy(self.broker_url, 5672)
+        self.database = TcpProxy(found.database_url, 5432)
         self._rabbitmq = PrivateRabbitmq(directory / "rabbitmq")
         self._postgres = PrivatePostgres(directory / "postgres")
 

@@ -10,21 +10,21 @@ from engine.broker.rabbitmq import HEARTBEAT_SECONDS, RabbitBroker, connection_p
 from engine.errors import BrokerUnavailable
 from engine.store.database import WAIT_SECONDS, open_database
 from engine.wire.message import START_QUEUE, Message
-from tests.chaos.rough_gate import RoughGate
+from tests.tcp_proxy import TcpProxy
 
 
 def test_a_broker_that_is_silent_for_ever_is_missed_and_found_again(rabbitmq_url: str) -> None:
-    gate = RoughGate(rabbitmq_url, 5672)
-    broker = RabbitBroker(f"{gate.url}?heartbeat=1")
+    proxy = TcpProxy(rabbitmq_url, 5672)
+    broker = RabbitBroker(f"{proxy.url}?heartbeat=1")
     try:
         broker.consume(START_QUEUE, 10)
         # When nothing comes through any more, and no line is closed either.
-        gate.silence()
+        proxy.silence()
         # Then who waits is told, instead of waiting for ever.
         with pytest.raises(BrokerUnavailable):
             broker.publish([Message(queue=START_QUEUE, body=b"{}")])
         # And once the way is open, everything is there again.
-        gate.end_silence()
+        proxy.end_silence()
         broker.reconnect()
         broker.publish([Message(queue=START_QUEUE, body=b"{}")])
         deadline = time.monotonic() + 10
@@ -33,7 +33,7 @@ def test_a_broker_that_is_silent_for_ever_is_missed_and_found_again(rabbitmq_url
         assert found[0].message.body == b"{}"
     finally:
         broker.close()
-        gate.close()
+        proxy.close()
 
 
 def test_heartbeats_are_ours_unless_the_url_has_its_own() -> None:

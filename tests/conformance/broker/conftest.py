@@ -6,12 +6,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+import pika
 import pytest
 
 from engine.broker.memory import MemoryBroker
 from engine.broker.port import Broker
 from engine.broker.rabbitmq import RabbitBroker
-from tests.conformance.broker.breakable_rabbitmq import BreakableRabbit
+from tests.tcp_proxy import TcpProxy
 
 
 class Site(Protocol):
@@ -47,33 +48,36 @@ class MemorySite:
 
 
 class RabbitSite:
-    """A real RabbitMQ behind a gate that can cut the lines."""
+    """A real RabbitMQ behind a proxy that can cut the lines."""
 
-    def __init__(self, rabbit: BreakableRabbit) -> None:
-        self._rabbit = rabbit
+    def __init__(self, url: str, proxy: TcpProxy) -> None:
+        self._url = url
+        self._proxy = proxy
 
     def open(self) -> Broker:
-        return RabbitBroker(self._rabbit.url)
+        return RabbitBroker(self._proxy.url)
 
     def break_connections(self) -> None:
-        self._rabbit.cut()
+        self._proxy.cut()
 
     def delete_queue(self, name: str) -> None:
-        self._rabbit.delete_queue(name)
+        with pika.BlockingConnection(pika.URLParameters(self._url)) as connection:
+            connection.channel().queue_delete(name)
 
 
 @pytest.fixture
-def rabbit(rabbitmq_url: str) -> Iterator[BreakableRabbit]:
-    rabbit = BreakableRabbit(rabbitmq_url)
-    yield rabbit
-    rabbit.close()
+def rabbit(rabbitmq_url: str) -> Iterator[RabbitSite]:
+    proxy = TcpProxy(rabbitmq_url, 5672)
+    yield RabbitSite(rabbitmq_url, proxy)
+    proxy.close()
 
 
 @pytest.fixture(params=["memory", pytest.param("rabbitmq", marks=pytest.mark.servers)])
 def site(request: pytest.FixtureRequest) -> Site:
     if request.param == "memory":
         return MemorySite()
-    return RabbitSite(request.getfixturevalue("rabbit"))
+    found: RabbitSite = request.getfixturevalue("rabbit")
+    return found
 
 
 @pytest.fixture
