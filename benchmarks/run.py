@@ -115,8 +115,8 @@ def _versions(stack: Stack) -> dict[str, str]:
     packages = ("baton-engine", "celery", "kombu", "pika", "psycopg", "SQLAlchemy", "msgspec")
     return {
         **{name: version(name) for name in packages},
-        "rabbitmq": stack.servers.rabbitmq_version,
-        "postgresql": stack.servers.postgres_version,
+        "rabbitmq": stack.servers["rabbitmq"].version,
+        "postgresql": stack.servers["postgres"].version,
     }
 
 

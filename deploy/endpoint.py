@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 
@@ -18,37 +19,60 @@ class Unusable(Exception):
 
 
 @dataclass(frozen=True)
-class Servers:
-    """A RabbitMQ and a Postgres that are ready for use.
+class Server:
+    """One server that is ready for use.
 
-    ``database_url`` is SQLAlchemy's, of a role that may create databases; ``broker_url`` belongs to a user who may
-    create virtual hosts. ``management_url`` is RabbitMQ's HTTP API with its credentials, or None when it is off.
-    ``*_origin`` tells how the server was found, for people.
+    ``url`` belongs to a user who may make what a test needs of its own: a database, a virtual host. ``product`` and
+    ``version`` are what the server calls itself; ``origin`` tells people how it was found. ``management_url`` is
+    RabbitMQ's HTTP API with its credentials, or None when it is off.
     """
 
-    database_url: str
-    broker_url: str
-    management_url: str | None
-    postgres_version: str
-    rabbitmq_version: str
-    postgres_origin: str
-    rabbitmq_origin: str
+    url: str
+    product: str
+    version: str
+    origin: str
+    management_url: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.product} {self.version} ({self.origin})"
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Servers that are ready for use, by their kind (``deploy.kinds``)."""
+
+    by_kind: Mapping[str, Server]
+
+    def __getitem__(self, kind: str) -> Server:
+        return self.by_kind[kind]
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy's URL of the Postgres, of a role that may create databases."""
+        return self["postgres"].url
+
+    @property
+    def broker_url(self) -> str:
+        """The URL of the RabbitMQ, of a user who may create virtual hosts."""
+        return self["rabbitmq"].url
+
+    @property
+    def management_url(self) -> str | None:
+        """RabbitMQ's HTTP API with its credentials, or None when it is off."""
+        return self["rabbitmq"].management_url
 
     def versions(self) -> str:
         """Return one line such as ``RabbitMQ 3.10.8 (private), PostgreSQL 15.20 (private)``."""
-        return (
-            f"RabbitMQ {self.rabbitmq_version} ({self.rabbitmq_origin}), "
-            f"PostgreSQL {self.postgres_version} ({self.postgres_origin})"
-        )
+        return ", ".join(map(str, self.by_kind.values()))
 
     def to_json(self) -> str:
         """Return the values as one line of JSON."""
-        return json.dumps(asdict(self))
+        return json.dumps({kind: asdict(server) for kind, server in self.by_kind.items()})
 
     @staticmethod
     def from_json(text: str) -> Servers:
         """Read what ``to_json`` wrote."""
-        return Servers(**json.loads(text))
+        return Servers({kind: Server(**fields) for kind, fields in json.loads(text).items()})
 
 
 def free_ports(count: int) -> list[int]:

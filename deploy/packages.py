@@ -21,22 +21,24 @@ APT_SECONDS = 900
 HOMEBREW = {"postgresql": "postgresql@16"}
 
 
-def install(packages: Sequence[str]) -> None:
+def install(packages: Sequence[str], instead: str = "") -> None:
     """Install Debian packages without starting the services that they bring.
+
+    ``instead`` says what else somebody can do who may not install: "name running servers in …".
 
     Raises:
         ServerMissing: this is no Debian, we may not install, or apt-get failed; the text says what to do by hand.
     """
     become_root = _become_root()
     if shutil.which("apt-get") is None or become_root is None:
-        raise ServerMissing(by_hand(packages))
+        raise ServerMissing(by_hand(packages, instead))
     print(f"Installing {', '.join(packages)} with apt-get …", file=sys.stderr, flush=True)
     with _services_kept_down(become_root):
-        _apt(become_root, ["update"], packages)
-        _apt(become_root, ["install", "-y", "--no-install-recommends", *packages], packages)
+        for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+            _apt(become_root, arguments, by_hand(packages, instead))
 
 
-def by_hand(packages: Sequence[str]) -> str:
+def by_hand(packages: Sequence[str], instead: str = "") -> str:
     """Return the sentence that says how somebody installs these packages on this machine."""
     if sys.platform == "darwin":
         names = " ".join(HOMEBREW.get(package, package.removesuffix("-server")) for package in packages)
@@ -45,12 +47,8 @@ def by_hand(packages: Sequence[str]) -> str:
         command = f"sudo apt-get update && sudo apt-get install -y --no-install-recommends {' '.join(packages)}"
     else:
         command = f"your system's package manager: {' and '.join(packages)}"
-    return (
-        f"Not found and not installable from here: {', '.join(packages)}. Install with\n    {command}\n"
-        "or start a Docker engine, or name running servers in BATON_TEST_DATABASE_URL "
-        "(postgresql+psycopg://user:password@host:5432/postgres, a role that may create databases) and "
-        "BATON_TEST_BROKER_URL (amqp://user:password@host:5672//, a user that may create virtual hosts)."
-    )
+    otherwise = f"\nor {instead}." if instead else ""
+    return f"Not found and not installable from here: {', '.join(packages)}. Install with\n    {command}{otherwise}"
 
 
 def _become_root() -> list[str] | None:
@@ -78,7 +76,7 @@ def _services_kept_down(become_root: list[str]) -> Iterator[None]:
         subprocess.run([*become_root, "rm", "-f", str(POLICY)], check=True)
 
 
-def _apt(become_root: list[str], arguments: list[str], packages: Sequence[str]) -> None:
+def _apt(become_root: list[str], arguments: list[str], otherwise: str) -> None:
     try:
         done = subprocess.run(
             [*become_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *arguments],
@@ -90,6 +88,6 @@ def _apt(become_root: list[str], arguments: list[str], packages: Sequence[str]) 
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ServerMissing(f"apt-get took longer than {APT_SECONDS} s.\n{by_hand(packages)}") from error
+        raise ServerMissing(f"apt-get took longer than {APT_SECONDS} s.\n{otherwise}") from error
     if done.returncode != 0:
-        raise ServerMissing(f"apt-get {arguments[0]} failed:\n{done.stdout[-2000:]}\n{by_hand(packages)}")
+        raise ServerMissing(f"apt-get {arguments[0]} failed:\n{done.stdout[-2000:]}\n{otherwise}")

@@ -1,4 +1,4 @@
-"""Gives tests a RabbitMQ and a Postgres: one pair for the whole run, a fresh vhost and database for each test."""
+"""Gives tests the servers that they need: one of each kind for a run, a fresh database or vhost for each test."""
 
 from __future__ import annotations
 
@@ -6,29 +6,35 @@ import logging
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 import structlog
 from psycopg import sql
 
 from deploy.endpoint import ServerMissing, Servers
-from deploy.probe import conninfo
+from deploy.kinds import PAIR
+from deploy.probe import conninfo, mysql_connection
 from deploy.vhosts import Vhosts
 
 ROOT = Path(__file__).parent.parent
 
-#: Fixtures whose use means that a test needs servers.
-NEEDS = frozenset({"servers", "postgres_url", "rabbitmq_url"})
+#: Fixtures whose use means that a test needs servers, and which.
+NEEDS = {"servers": PAIR, "postgres_url": PAIR, "rabbitmq_url": PAIR, "mysql_url": ("mysql",), "redis_url": ("redis",)}
+
+#: What is started together: nearly every test with servers needs both of the pair.
+GROUPS = (PAIR, ("mysql",), ("redis",))
 
 
 class Keeper:
-    """Holds the process that provides the servers; it stops them when this run ends, in whatever way."""
+    """Holds the process that provides a group of servers; it stops them when this run ends, in whatever way."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: tuple[str, ...]) -> None:
+        self.kinds = kinds
         self._process: subprocess.Popen[str] | None = None
         self._outcome: Servers | ServerMissing | None = None
 
@@ -52,7 +58,7 @@ class Keeper:
 
     def _start(self) -> Servers | ServerMissing:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.servers", "serve"],
+            [sys.executable, "-m", "deploy.servers", "serve", *self.kinds],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -68,41 +74,54 @@ class Keeper:
         return ServerMissing((line + words).strip() or "the servers could not be provided; the reason stands above")
 
 
-KEEPER = pytest.StashKey[Keeper]()
+KEEPERS = pytest.StashKey[dict[tuple[str, ...], Keeper]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[KEEPER] = Keeper()
+    config.stash[KEEPERS] = {kinds: Keeper(kinds) for kinds in GROUPS}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if NEEDS.intersection(getattr(item, "fixturenames", ())):
-            item.add_marker("servers")
+        for fixture, kinds in NEEDS.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.servers(*kinds))
+
+
+def _needed(items: Iterable[pytest.Item]) -> set[str]:
+    """Return the kinds of server that these tests need; the mark without arguments means the pair."""
+    return {kind for item in items for mark in item.iter_markers("servers") for kind in mark.args or PAIR}
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> str:
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
     """Start the servers once the chosen tests are known to need them, outside of any test's own time limit."""
-    if config.option.collectonly or not any(item.get_closest_marker("servers") for item in items):
-        return "no test needs RabbitMQ or Postgres"
+    needed = set() if config.option.collectonly else _needed(items)
+    if not needed:
+        return ["no test needs a server"]
     capture = config.pluginmanager.getplugin("capturemanager")
-    try:
-        # What is installed or waited for is told while it happens.
-        with capture.global_and_fixture_disabled() if capture else nullcontext():
-            return config.stash[KEEPER].servers().versions()
-    except ServerMissing as missing:
-        return f"no servers: {missing}"
+    told = []
+    for keeper in config.stash[KEEPERS].values():
+        if needed.isdisjoint(keeper.kinds):
+            continue
+        try:
+            # What is installed or waited for is told while it happens.
+            with capture.global_and_fixture_disabled() if capture else nullcontext():
+                told.append(keeper.servers().versions())
+        except ServerMissing as missing:
+            told.append(f"no servers: {missing}")
+    return told
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    servers = config.stash[KEEPER].started()
-    if servers is not None:
-        terminalreporter.write_line(f"ran against {servers.versions()}")
+    started = [servers.versions() for keeper in config.stash[KEEPERS].values() if (servers := keeper.started())]
+    if started:
+        terminalreporter.write_line(f"ran against {', '.join(started)}")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    config.stash[KEEPER].stop()
+    for keeper in config.stash[KEEPERS].values():
+        keeper.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -116,13 +135,17 @@ def _logging_stays_with_its_test() -> Iterator[None]:
             logging.getLogger().removeHandler(handler)
 
 
+def _servers(config: pytest.Config, kinds: tuple[str, ...]) -> Servers:
+    try:
+        return config.stash[KEEPERS][kinds].servers()
+    except ServerMissing as missing:
+        pytest.fail(str(missing), pytrace=False)
+
+
 @pytest.fixture(scope="session")
 def servers(pytestconfig: pytest.Config) -> Servers:
     """Return the RabbitMQ and the Postgres of this run; fail with what to install when there are none."""
-    try:
-        return pytestconfig.stash[KEEPER].servers()
-    except ServerMissing as missing:
-        pytest.fail(str(missing), pytrace=False)
+    return _servers(pytestconfig, PAIR)
 
 
 @pytest.fixture
@@ -143,3 +166,44 @@ def rabbitmq_url(servers: Servers) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex}"
     yield vhosts.create(name)
     vhosts.delete(name)
+
+
+@pytest.fixture
+def mysql_url(pytestconfig: pytest.Config) -> Iterator[str]:
+    """Return SQLAlchemy's URL of an empty MariaDB (or MySQL) database of this test's own."""
+    url = _servers(pytestconfig, ("mysql",))["mysql"].url.rstrip("/")
+    name = f"test_{uuid.uuid4().hex}"
+    with mysql_connection(url) as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    yield f"{url}/{name}"
+    with mysql_connection(url) as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {name}")
+
+
+#: Seconds after which a number of a Redis database is free again, should its test have died; no test takes as long.
+CLAIM_SECONDS = 3600
+
+
+@pytest.fixture
+def redis_url(pytestconfig: pytest.Config) -> Iterator[str]:
+    """Return the URL of an empty Redis database (a number) that is this test's alone."""
+    url = _servers(pytestconfig, ("redis",))["redis"].url.rstrip("/")
+    with redis.Redis.from_url(f"{url}/0") as first:
+        number = _claimed(url, first)
+        with redis.Redis.from_url(f"{url}/{number}") as own:
+            yield f"{url}/{number}"
+            own.flushdb()
+        first.delete(f"baton.test.{number}")
+
+
+def _claimed(url: str, first: redis.Redis) -> int:
+    """Return the number of a database that holds nothing; a key in the first one says that it is taken."""
+    count = int(first.config_get("databases")["databases"])
+    for number in range(1, count):
+        if not first.set(f"baton.test.{number}", "taken", nx=True, ex=CLAIM_SECONDS):
+            continue
+        with redis.Redis.from_url(f"{url}/{number}") as own:
+            if own.dbsize() == 0:
+                return number
+        first.delete(f"baton.test.{number}")
+    pytest.fail(f"The Redis at {url.rpartition('@')[2]} has no empty database: name another in BATON_TEST_REDIS_URL")

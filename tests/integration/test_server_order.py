@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -13,6 +14,7 @@ from psycopg import sql
 
 from deploy import servers as order
 from deploy.endpoint import Servers, Unusable
+from deploy.kinds import KINDS, POSTGRES, RABBITMQ
 from deploy.probe import conninfo, postgres_version
 
 ROOT = Path(__file__).parents[2]
@@ -34,8 +36,8 @@ def asked(**environment: str) -> subprocess.CompletedProcess[str]:
 
 def named(servers: Servers) -> dict[str, str]:
     return {
-        order.DATABASE_VARIABLE: servers.database_url,
-        order.BROKER_VARIABLE: servers.broker_url,
+        POSTGRES.variable: servers.database_url,
+        RABBITMQ.variable: servers.broker_url,
         order.MANAGEMENT_VARIABLE: servers.management_url or "",
     }
 
@@ -43,15 +45,15 @@ def named(servers: Servers) -> dict[str, str]:
 def test_named_servers_come_first(servers: Servers) -> None:
     answer = asked(**named(servers))
     found = Servers.from_json(answer.stdout)
-    assert (found.postgres_origin, found.rabbitmq_origin) == ("named", "named")
+    assert (found["postgres"].origin, found["rabbitmq"].origin) == ("named", "named")
     assert (found.database_url, found.broker_url) == (servers.database_url, servers.broker_url)
 
 
 @pytest.mark.parametrize(
     ("variable", "url"),
     [
-        (order.DATABASE_VARIABLE, "postgresql+psycopg://nobody:wrong@127.0.0.1:1/postgres"),
-        (order.BROKER_VARIABLE, "amqp://nobody:wrong@127.0.0.1:1//"),
+        (POSTGRES.variable, "postgresql+psycopg://nobody:wrong@127.0.0.1:1/postgres"),
+        (RABBITMQ.variable, "amqp://nobody:wrong@127.0.0.1:1//"),
     ],
 )
 def test_a_named_server_that_cannot_be_used_is_told_and_not_replaced(servers: Servers, variable: str, url: str) -> None:
@@ -66,11 +68,13 @@ def test_servers_on_the_standard_ports_come_next(
 ) -> None:
     for variable in named(servers):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(order, "STANDARD_DATABASES", ("postgresql+psycopg://no@127.0.0.1:1/", servers.database_url))
-    monkeypatch.setattr(order, "STANDARD_BROKERS", ("amqp://no:no@127.0.0.1:1//", servers.broker_url))
+    databases = ("postgresql+psycopg://no@127.0.0.1:1/", servers.database_url)
+    monkeypatch.setitem(KINDS, POSTGRES.name, replace(POSTGRES, standard=databases))
+    brokers = ("amqp://no:no@127.0.0.1:1//", servers.broker_url)
+    monkeypatch.setitem(KINDS, RABBITMQ.name, replace(RABBITMQ, standard=brokers))
     monkeypatch.setattr("deploy.vhosts.Vhosts._default_api", lambda _: servers.management_url)
     found = order.provide(tmp_path)
-    assert (found.postgres_origin, found.rabbitmq_origin) == ("on its standard port", "on its standard port")
+    assert (found["postgres"].origin, found["rabbitmq"].origin) == ("on its standard port", "on its standard port")
     assert found.management_url == servers.management_url
 
 

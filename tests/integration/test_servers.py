@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import kombu
 import psycopg
 import pytest
+import redis
 
 from deploy import policies
 from deploy.endpoint import Servers, Unusable
-from deploy.probe import answering_version, conninfo, postgres_version
+from deploy.kinds import MYSQL, REDIS, Kind
+from deploy.probe import answering_version, conninfo, mysql_connection, postgres_version
 from deploy.vhosts import Vhosts
 from engine.broker import topology
 from engine.wire.message import DEAD_QUEUE
@@ -38,10 +42,60 @@ def test_a_virtual_host_carries_messages(rabbitmq_url: str) -> None:
         message.ack()
 
 
+def test_a_mysql_database_is_empty_and_durable(mysql_url: str) -> None:
+    with mysql_connection(mysql_url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM information_schema.tables WHERE table_schema = %s", [database(mysql_url)])
+        assert cursor.fetchone() == (0,)
+        cursor.execute("SELECT @@innodb_flush_log_at_trx_commit")
+        assert cursor.fetchone() == (1,)
+
+
+def test_a_redis_database_is_empty_and_taken_by_nobody_else(redis_url: str, pytestconfig: pytest.Config) -> None:
+    with redis.Redis.from_url(redis_url) as own:
+        assert own.dbsize() == 0
+        own.set("greeting", "hello")
+        assert own.get("greeting") == b"hello"
+    taken = f"baton.test.{database(redis_url)}"
+    with redis.Redis.from_url(redis_url.rpartition("/")[0] + "/0") as first:
+        assert first.get(taken) == b"taken"
+
+
+@pytest.mark.parametrize("kind", [MYSQL, REDIS], ids=lambda kind: kind.name)
+def test_a_private_server_keeps_its_data_when_it_is_started_again(kind: Kind) -> None:
+    directory = Path(tempfile.mkdtemp(prefix="baton-"))
+    directory.chmod(0o755)
+    try:
+        for kept in (False, True):
+            url, _ = kind.start(directory)
+            assert remembers(url) is kept
+            kind.private(directory).stop()
+            with pytest.raises(Unusable):
+                kind.look(url, None, "private")
+    finally:
+        kind.private(directory).stop()
+        shutil.rmtree(directory)
+
+
+def remembers(url: str) -> bool:
+    """Tell whether the server was asked this before."""
+    if url.startswith("redis"):
+        with redis.Redis.from_url(url) as client:
+            return client.set("asked", "yes", get=True) is not None
+    with mysql_connection(url) as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW DATABASES LIKE 'asked'")
+        before = cursor.fetchone() is not None
+        cursor.execute("CREATE DATABASE IF NOT EXISTS asked")
+        return before
+
+
+def database(url: str) -> str:
+    return url.rpartition("/")[2]
+
+
 def test_a_deleted_virtual_host_is_gone(servers: Servers) -> None:
     vhosts = Vhosts(servers.broker_url, servers.management_url)
     url = vhosts.create("test_gone")
-    assert answering_version(url) == servers.rabbitmq_version
+    assert answering_version(url) == servers["rabbitmq"].version
     vhosts.delete("test_gone")
     with pytest.raises(Unusable):
         answering_version(url)
@@ -58,7 +112,7 @@ def test_private_servers_end_with_the_run_that_asked_for_them(end: signal.Signal
     assert asking.stdout is not None
     try:
         servers = Servers.from_json(asking.stdout.readline().decode())
-        assert servers.postgres_origin == servers.rabbitmq_origin == "private"
+        assert [server.origin for server in servers.by_kind.values()] == ["private", "private"]
     finally:
         # When it is killed.
         os.kill(asking.pid, end)
