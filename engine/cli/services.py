@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from engine.cli.failure import USAGE, Failure
-from engine.errors import BadConfiguration, BadDefinition, NotFound
+from engine.cli.failure import CONFLICT, USAGE, Failure
+from engine.errors import BadConfiguration, BadDefinition, NotFound, Refused
 
 if TYPE_CHECKING:
     from engine.config import Settings
@@ -137,12 +137,20 @@ def worker(kind: str, concurrency: int | None, pool: str, celery_options: tuple[
 
 
 @click.command()
-def migrate() -> None:
+@click.option("--after", is_flag=True, help="Take away what only older versions use, once no such process is left.")
+def migrate(after: bool) -> None:
     """Bring the database's tables to what this version needs; every process does so when it starts."""
     settings = _settings()
+    from engine.clock import SystemClock
+    from engine.store.migrate import finish
     from engine.store.migrate import migrate as bring_up_to_date
 
-    applied = bring_up_to_date(settings.database_url)
+    url = settings.database_url
+    try:
+        applied = finish(url, SystemClock().now()) if after else bring_up_to_date(url)
+    except Refused as error:
+        hint = "Stop or replace them and run this again; one that was killed counts for up to 20 seconds."
+        raise Failure(str(error), code=CONFLICT, hint=hint) from None
     click.echo("\n".join(f"applied {revision}" for revision in applied) or "The database is up to date.")
 
 

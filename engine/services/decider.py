@@ -18,6 +18,7 @@ from engine.executor import Executor
 from engine.identifier import new_id
 from engine.log import get_logger
 from engine.services.opening import new_broker, partitions_of, ready_store
+from engine.services.presence import Presence
 from engine.services.stopping import Patience, Stop
 from engine.store.port import Store
 from engine.wire.dead_letter import bury
@@ -178,7 +179,8 @@ def run(settings: Settings, *, starter: bool = False) -> int:
     store = ready_store(settings, stop)
     if store is None:
         return 0
-    RoadService(store, new_broker(settings), settings, stop, clock=SystemClock(), starter=starter).run()
+    with Presence(settings, "starter" if starter else "decider", stop) as presence:
+        RoadService(store, new_broker(settings), settings, stop, clock=SystemClock(), starter=starter).run()
     store.close()
     log.info("service.stopped")
-    return 0
+    return presence.exit_code

@@ -85,7 +85,7 @@ def run(
     stop = Stop()
     stop.on_signals()
     listener = listen(settings)
-    store = ready_store(settings, stop)
+    store = ready_store(settings, stop, alone=True)
     if store is None:
         return 0
     if definitions is not None:
@@ -96,7 +96,7 @@ def run(
         thread.start()
     started = _started(settings, store, data, workers)
     app = create_app(store, Requester(hub.connect, partitions_of(store, settings)))
-    serve(app, listener, settings, lambda: greet(started))
+    serve(app, listener, settings, stop, lambda: greet(started))
     stop.now()
     workers.stop(settings.drain_seconds)
     for thread in threads:

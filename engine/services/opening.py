@@ -5,12 +5,13 @@ from __future__ import annotations
 from engine.broker.opening import open_broker
 from engine.broker.port import Broker
 from engine.broker.topology import TaskQueueType
+from engine.clock import SystemClock
 from engine.config import Settings
 from engine.errors import Transient
 from engine.log import get_logger
 from engine.services.stopping import Patience, Stop
 from engine.store import open_store
-from engine.store.migrate import migrate
+from engine.store.migrate import finish, migrate
 from engine.store.port import Store
 
 log = get_logger(__name__)
@@ -19,15 +20,18 @@ log = get_logger(__name__)
 _PARTITIONS = "partitions"
 
 
-def ready_store(settings: Settings, stop: Stop, *, pool_size: int = 5) -> Store | None:
+def ready_store(settings: Settings, stop: Stop, *, pool_size: int = 5, alone: bool = False) -> Store | None:
     """Return the store with its schema up to date, or None when stopping is wanted before it can be reached.
 
-    Every service does this at its start; whoever comes second waits for the first and finds nothing to do.
+    Every service does this at its start; whoever comes second waits for the first and finds nothing to do. A process
+    that works on the database ``alone`` also takes away what its version uses no more. Raises ``SchemaTooNew`` when a
+    newer version has taken away what this one needs.
     """
     patience = Patience(stop)
     while not stop.wanted():
         try:
-            applied = migrate(settings.database_url)
+            url = settings.database_url
+            applied = finish(url, SystemClock().now()) if alone else migrate(url)
         except Transient as error:
             patience.lost(error)
             continue

@@ -14,6 +14,7 @@ from engine.config import Settings, variable_of
 from engine.errors import BadConfiguration
 from engine.log import get_logger
 from engine.services.opening import new_broker, partitions_of, ready_store
+from engine.services.presence import Presence
 from engine.services.stopping import Stop
 
 log = get_logger(__name__)
@@ -31,13 +32,16 @@ def run(settings: Settings) -> int:
     stop.on_signals()
     listener = listen(settings)
     store = ready_store(settings, stop, pool_size=_CONNECTIONS)
+    code = 0
     if store is not None:
-        requester = Requester(lambda: new_broker(settings), partitions_of(store, settings))
-        serve(create_app(store, requester), listener, settings)
+        with Presence(settings, "server", stop) as presence:
+            requester = Requester(lambda: new_broker(settings), partitions_of(store, settings))
+            serve(create_app(store, requester), listener, settings, stop)
         store.close()
+        code = presence.exit_code
     listener.close()
     log.info("service.stopped")
-    return 0
+    return code
 
 
 class _Server(uvicorn.Server):
@@ -47,14 +51,20 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
 
+    def end(self) -> None:
+        """Take no more requests, finish those that have begun, and return from ``run``."""
+        self.should_exit = True
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._ready()
 
 
-def serve(app: FastAPI, listener: socket.socket, settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
-    """Answer requests on a bound socket until a signal comes; call it from the main thread.
+def serve(
+    app: FastAPI, listener: socket.socket, settings: Settings, stop: Stop, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Answer requests on a bound socket until a signal comes or ``stop`` is wanted; call it from the main thread.
 
     ``ready`` is called once, when the first request would be answered.
     """
@@ -70,7 +80,9 @@ def serve(app: FastAPI, listener: socket.socket, settings: Settings, ready: Call
         lifespan="on",
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
-    _Server(config, listening).run(sockets=[listener])
+    server = _Server(config, listening)
+    stop.also(server.end)
+    server.run(sockets=[listener])
 
 
 def url_of(settings: Settings) -> str:

@@ -13,6 +13,7 @@ from engine.errors import BrokerUnavailable, Transient
 from engine.log import get_logger
 from engine.model.event import Wake
 from engine.services.opening import new_broker, partitions_of, ready_store
+from engine.services.presence import Presence
 from engine.services.rescuer import Rescuer
 from engine.services.stopping import Patience, Stop
 from engine.store.port import Store
@@ -127,7 +128,8 @@ def run(settings: Settings) -> int:
     store = ready_store(settings, stop)
     if store is None:
         return 0
-    Timekeeper(store, new_broker(settings), settings, stop, clock=SystemClock()).run()
+    with Presence(settings, "timekeeper", stop) as presence:
+        Timekeeper(store, new_broker(settings), settings, stop, clock=SystemClock()).run()
     store.close()
     log.info("service.stopped")
-    return 0
+    return presence.exit_code

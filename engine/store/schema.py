@@ -17,6 +17,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
+    String,
     Table,
     Text,
     text,
@@ -244,4 +245,13 @@ partition_lease: Final = Table(
     metadata,
     Column("partition", Integer(), primary_key=True, autoincrement=False),
     Column("owner", Text(), ForeignKey("lease_owner.owner", ondelete="CASCADE"), nullable=False),
+)
+
+#: Processes that work on these tables, each until when it counts as alive, and what it knows of them.
+process: Final = Table(
+    "process",
+    metadata,
+    Column("id", String(200), primary_key=True),
+    *(Column(name, String(50), nullable=False) for name in ("kind", "version", "knows")),
+    _number("alive_until"),
 )

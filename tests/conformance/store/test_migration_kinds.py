@@ -7,12 +7,16 @@ import shutil
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import inspect
 
-from engine.errors import SchemaTooNew
+from engine.clock import SECOND, Instant
+from engine.errors import Refused, SchemaTooNew
 from engine.store import open_store
 from engine.store.database import open_database
-from engine.store.migrate import SCRIPTS, Kind, migrate, pending
+from engine.store.migrate import finish, migrate, pending
+from engine.store.presence import farewell, processes, sign_of_life, this_process
+from engine.store.revisions import SCRIPTS, Kind
 from tests.conformance.store.runs import a_run, create, load
 
 NEWER = "9001"
@@ -21,7 +25,7 @@ TAKE = 'op.drop_column("queue", "color")'
 
 
 def revision(revision: str, previous: str | None, step: str) -> str:
-    return f'''
+    return f"""
 import sqlalchemy as sa
 from alembic import op
 
@@ -35,7 +39,7 @@ def upgrade():
 
 def downgrade():
     pass
-'''
+"""
 
 
 @pytest.fixture
@@ -96,6 +100,51 @@ def test_an_older_version_stays_out_once_a_newer_one_has_taken_away(url: str, ne
     for attempt in (migrate, pending):
         with pytest.raises(SchemaTooNew, match="newer version"):
             attempt(url)
+
+
+def test_nothing_is_taken_away_while_an_older_version_is_alive(url: str, newest: Path) -> None:
+    migrate(url)
+    older = this_process("box-1", "decider")
+    sign_of_life(url, older, Instant(0), 20, first=True)
+    with pytest.raises(Refused, match="decider box-1"):
+        finish(url, Instant(1), newest)
+    assert "color" not in columns_of_queue(url)
+    farewell(url, older)
+    assert finish(url, Instant(1), newest) == (NEWER, NEWER)
+
+
+def test_an_older_version_that_was_killed_counts_until_its_sign_has_run_out(url: str, newest: Path) -> None:
+    migrate(url)
+    sign_of_life(url, this_process("box-1", "decider"), Instant(0), 20)
+    with pytest.raises(Refused):
+        finish(url, Instant(19 * SECOND), newest)
+    assert finish(url, Instant(20 * SECOND), newest)
+
+
+def test_processes_of_the_same_version_are_not_in_the_way(url: str, newest: Path) -> None:
+    migrate(url)
+    sign_of_life(url, replace(this_process("box-1", "decider"), knows=NEWER), Instant(0), 20)
+    assert finish(url, Instant(1), newest)
+    assert finish(url, Instant(1), newest) == ()
+
+
+def test_a_process_that_was_asleep_meanwhile_learns_that_it_may_not_go_on(url: str, newest: Path) -> None:
+    migrate(url)
+    asleep = this_process("box-1", "decider")
+    sign_of_life(url, asleep, Instant(0), 20)
+    finish(url, Instant(20 * SECOND), newest)
+    with pytest.raises(SchemaTooNew):
+        sign_of_life(url, asleep, Instant(21 * SECOND), 20)
+
+
+def test_processes_are_known_while_they_are_alive(url: str) -> None:
+    migrate(url)
+    decider, server = this_process("box-1", "decider"), this_process("box-2", "server")
+    for who in (server, decider, decider):
+        sign_of_life(url, who, Instant(0), 20)
+    assert processes(url, Instant(1)) == (decider, server)
+    sign_of_life(url, server, Instant(20 * SECOND), 20)
+    assert processes(url, Instant(20 * SECOND)) == (server,)
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -9,7 +9,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect
 
 from engine.store.database import open_database
-from engine.store.migrate import VERSION_TABLES, migrate, pending, take_away
+from engine.store.migrate import migrate, pending, take_away
+from engine.store.revisions import VERSION_TABLES
 from engine.store.schema import metadata
 
 
