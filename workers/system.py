@@ -1,4 +1,4 @@
-"""The workers that Baton brings along, ``baton worker http|script|event``: Celery pools for its own task types."""
+"""The workers that Baton brings along, ``baton worker http`` and its like: Celery pools for its own task types."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "http": ("system.http",),
     "script": ("system.inline", "system.json_jq_transform"),
     "event": ("system.event",),
+    "kafka": ("system.kafka_publish",),
 }
 
 #: Seconds after which a task's process is killed. Every body has shorter limits of its own; this is for the case
 #: that one of them hangs all the same (a name server that never answers, a library that waits for ever).
 _HARD_LIMIT: Final = 330
 #: Processes of a worker, by kind: calls mostly wait, scripts compute.
-_CONCURRENCY: Final[Mapping[str, int | None]] = {"http": 16, "script": None, "event": 4}
+_CONCURRENCY: Final[Mapping[str, int | None]] = {"http": 16, "script": None, "event": 4, "kafka": 4}
 
 
 def system_app(broker_url: str) -> Celery:
