@@ -17,8 +17,10 @@ from engine.model.payload import Json
 
 __all__ = ["Path", "compile_path", "find", "named_root"]
 
-#: Distinct path texts kept compiled; a path is some hundred bytes, so the cache stays below a few megabytes.
-_CACHED_PATHS = 4_096
+#: Distinct path texts kept compiled, and the length beyond which one is read anew each time: a character takes up to a
+#: hundred bytes once it is read, and a path may be made of data, so together they bound the cache to fifty megabytes.
+_CACHED_PATHS = 2_048
+_LONGEST_CACHED_PATH = 250
 
 #: Characters; a longer path is refused. Nobody writes one, but a value spliced into a path may be of any length.
 LONGEST_PATH = 10_000
@@ -32,7 +34,7 @@ def compile_path(text: str) -> Path:
     """
     if len(text) > LONGEST_PATH:
         raise BadExpression(f"The path {text[:60]!r}… has {len(text)} characters; at most {LONGEST_PATH} are read.")
-    return _compile(text)
+    return _cached(text) if len(text) <= _LONGEST_CACHED_PATH else _compile(text)
 
 
 def find(text: str, document: Json) -> Json:
@@ -50,9 +52,11 @@ def named_root(path: Path) -> str | None:
     return first.names[0] if isinstance(first, Child) and len(first.names) == 1 else None
 
 
-@lru_cache(maxsize=_CACHED_PATHS)
 def _compile(text: str) -> Path:
     try:
         return PathReader(text).read()
     except RecursionError:
         raise BadExpression(f"The path {text[:60]!r}… is nested too deeply to be read.") from None
+
+
+_cached = lru_cache(maxsize=_CACHED_PATHS)(_compile)

@@ -6,13 +6,24 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Final
 
-from engine.errors import BadExpression
+from engine.expression.budget import SCALARS, Budget
 from engine.model.payload import Json
 
-#: Values that one step may select. Steps multiply (``$..*..*``), and a path is evaluated inside the decider, where
-#: nothing interrupts it.
-MOST_VALUES = 1_000_000
+#: Steps of asking a condition, besides what it looks at.
+_CONDITION: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a path is evaluated over: the whole value, for filters that name it, and what looking at it may cost.
+
+    Steps multiply (``$..*..*``, filters in filters), and a path is evaluated inside the decider.
+    """
+
+    root: Json
+    budget: Budget
 
 
 class Segment(ABC):
@@ -26,13 +37,13 @@ class Segment(ABC):
         return False
 
     @abstractmethod
-    def select(self, node: Json, root: Json) -> Iterator[Json]:
-        """Yield what this step selects from ``node``; ``root`` is the whole document, for filters that name it."""
+    def select(self, node: Json, document: Document) -> Iterator[Json]:
+        """Yield what this step selects from ``node``; looking at more than is selected counts in the budget."""
 
-    def select_all(self, nodes: Sequence[Json], root: Json) -> Iterator[Json]:
+    def select_all(self, nodes: Sequence[Json], document: Document) -> Iterator[Json]:
         """Yield what this step selects from each of ``nodes``, in order."""
         for node in nodes:
-            yield from self.select(node, root)
+            yield from self.select(node, document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +61,21 @@ class Path:
         plain = len(children) == len(self.segments) > 0
         return tuple(child.names[0] for child in children) if plain else None
 
-    def values(self, root: Json, start: Json) -> list[Json]:
-        """Return all values that the path selects, beginning at ``start`` inside the document ``root``."""
+    def values(self, document: Document, start: Json) -> list[Json]:
+        """Return all values that the path selects, beginning at ``start`` inside the document.
+
+        Raises ``BadExpression`` when that takes more steps than the budget has.
+        """
         nodes = [start]
+        budget = document.budget
         for segment in self.segments:
-            nodes = list(islice(segment.select_all(nodes, root), MOST_VALUES + 1))
-            if len(nodes) > MOST_VALUES:
-                raise BadExpression(f"A JSON path selects more than {MOST_VALUES} values; make it more specific.")
+            nodes = list(islice(segment.select_all(nodes, document), budget.left + 1))
+            budget.spend(len(nodes) + 1)
         return nodes
 
-    def find(self, root: Json) -> Json:
+    def find(self, root: Json, budget: Budget | None = None) -> Json:
         """Return the value found in ``root``: one value or ``None`` if definite, else a list."""
-        nodes = self.values(root, root)
+        nodes = self.values(Document(root, Budget() if budget is None else budget), root)
         if not self.definite:
             return nodes
         return nodes[-1] if nodes else None
@@ -82,10 +96,12 @@ class Child(Segment):
         """Whether one value is selected at most."""
         return len(self.names) == 1 or self.last
 
-    def select(self, node: Json, root: Json) -> Iterator[Json]:
+    def select(self, node: Json, document: Document) -> Iterator[Json]:
         """Yield the named properties."""
         if not isinstance(node, Mapping):
             return
+        if len(self.names) > 1:
+            document.budget.spend(len(self.names))
         if len(self.names) > 1 and self.last:
             yield {name: node[name] for name in self.names if name in node}
             return
@@ -107,9 +123,11 @@ class Index(Segment):
         """Whether one element is selected at most."""
         return len(self.positions) == 1
 
-    def select(self, node: Json, root: Json) -> Iterator[Json]:
+    def select(self, node: Json, document: Document) -> Iterator[Json]:
         """Yield the elements at the positions."""
         if isinstance(node, list | tuple):
+            if len(self.positions) > 1:
+                document.budget.spend(len(self.positions))
             for position in self.positions:
                 if -len(node) <= position < len(node):
                     yield node[position]
@@ -122,7 +140,7 @@ class Slice(Segment):
     start: int | None
     stop: int | None
 
-    def select(self, node: Json, root: Json) -> Iterator[Json]:
+    def select(self, node: Json, document: Document) -> Iterator[Json]:
         """Yield the elements between the bounds."""
         if isinstance(node, list | tuple):
             yield from node[self.start : self.stop]
@@ -132,7 +150,7 @@ class Slice(Segment):
 class Wildcard(Segment):
     """``*``: all values of a map, all elements of a list."""
 
-    def select(self, node: Json, root: Json) -> Iterator[Json]:
+    def select(self, node: Json, document: Document) -> Iterator[Json]:
         """Yield the children of ``node``."""
         yield from _children(node)
 
@@ -141,7 +159,7 @@ class Wildcard(Segment):
 class Descendants(Segment):
     """``..``: a value and everything below it, parents before their children."""
 
-    def select(self, node: Json, root: Json) -> Iterator[Json]:
+    def select(self, node: Json, document: Document) -> Iterator[Json]:
         """Yield ``node`` and all below it; with a stack of its own, since data may be nested deeply."""
         waiting = [node]
         while waiting:
@@ -154,17 +172,25 @@ class Descendants(Segment):
 class Filter(Segment):
     """``[?(…)]``: the elements of a list, or the map itself, for which the condition holds."""
 
-    holds: Callable[[Json, Json], bool]
+    holds: Callable[[Json, Document], bool]
 
-    def select(self, node: Json, root: Json) -> Iterator[Json]:
+    def select(self, node: Json, document: Document) -> Iterator[Json]:
         """Yield what satisfies the condition."""
         if isinstance(node, list | tuple):
-            yield from (element for element in node if self.holds(element, root))
-        elif isinstance(node, Mapping) and self.holds(node, root):
+            spend = document.budget.spend
+            for element in node:
+                spend(_CONDITION)
+                if self.holds(element, document):
+                    yield element
+        elif isinstance(node, Mapping) and self.holds(node, document):
             yield node
 
 
-def _children(node: Json) -> list[Json]:
-    if isinstance(node, Mapping):
+def _children(node: Json) -> Sequence[Json]:
+    kind = type(node)
+    if kind in SCALARS:
+        return ()
+    # Mappings that are no dictionaries: the roots of a run, which are built when they are asked for.
+    if kind is dict or isinstance(node, Mapping):
         return list(node.values())
-    return list(node) if isinstance(node, list | tuple) else []
+    return tuple(node) if isinstance(node, list | tuple) else ()

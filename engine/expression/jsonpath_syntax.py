@@ -34,9 +34,10 @@ _DEEPEST = 50
 _NAME_END = re.compile(r"[.\[( ]")
 #: Inside a condition a path also ends where the comparison goes on.
 _INNER_NAME_END = re.compile(r"[.\[( )\],=!<>&|\t]")
-_SLICE = re.compile(r"(-?\d{0,18})\s*:\s*(-?\d{0,18})")
-_INTEGER = re.compile(r"-?\d{1,18}")
-_NUMBER = re.compile(r"-?\d{1,300}(\.\d{1,300})?([eE][+-]?\d{1,5})?")
+_SLICE = re.compile(r"(-?[0-9]{0,18})\s*:\s*(-?[0-9]{0,18})")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+#: As JSON writes them, so that ``json`` reads them.
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,299})(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,5})?")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _FLAGS = re.compile(r"[A-Za-z]*")
 _SYMBOL = re.compile(r"===|!==|==|!=|<=|>=|=~|<|>")
@@ -152,7 +153,7 @@ class PathReader:
         self._depth -= 1
         if len(alternatives) == 1:
             return alternatives[0]
-        return lambda node, root: any(holds(node, root) for holds in alternatives)
+        return lambda node, document: any(holds(node, document) for holds in alternatives)
 
     def _both(self) -> Condition:
         conditions = [self._single()]
@@ -160,7 +161,7 @@ class PathReader:
             conditions.append(self._single())
         if len(conditions) == 1:
             return conditions[0]
-        return lambda node, root: all(holds(node, root) for holds in conditions)
+        return lambda node, document: all(holds(node, document) for holds in conditions)
 
     def _single(self) -> Condition:
         self._skip_blanks()
@@ -168,7 +169,7 @@ class PathReader:
             self._descend()
             opposite = self._single()
             self._depth -= 1
-            return lambda node, root: not opposite(node, root)
+            return lambda node, document: not opposite(node, document)
         if self._accept("("):
             inner = self._either()
             self._skip_blanks()

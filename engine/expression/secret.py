@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from engine.errors import BadExpression
+from engine.expression.budget import Budget
 from engine.expression.java_text import embedded_text
 from engine.expression.jsonpath import compile_path, named_root
 from engine.expression.template_syntax import Expression, Part, split
@@ -36,7 +37,7 @@ def reveal(value: Json, secrets: Callable[[str], Json]) -> Json:
     return value
 
 
-def named_value(text: str, values: Callable[[str], Json]) -> Json:
+def named_value(text: str, values: Callable[[str], Json], budget: Budget | None = None) -> Json:
     """Return what ``NAME`` or ``NAME.path`` finds: the value of that name, or a part of it when it holds JSON."""
     try:
         path = compile_path(text)
@@ -51,7 +52,7 @@ def named_value(text: str, values: Callable[[str], Json]) -> Json:
             value = json.loads(value)
         except (ValueError, RecursionError):
             return None
-    return path.find({name: value})
+    return path.find({name: value}, budget)
 
 
 def _revealed_text(text: str, secrets: Callable[[str], Json]) -> Json:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from engine.errors import BadExpression
+from engine.expression.budget import Budget
 from engine.expression.java_text import embedded_text
 from engine.expression.jsonpath import compile_path, named_root
 from engine.expression.secret import is_secret, named_value
@@ -25,7 +26,7 @@ Context: TypeAlias = Mapping[str, Json]
 #: What ``${workflow.env.NAME}`` may read: name to a JSON value, or to a text that holds JSON.
 Environment: TypeAlias = Mapping[str, Json]
 
-_Node: TypeAlias = Callable[[Context, Environment], Json]
+_Node: TypeAlias = Callable[[Context, Environment, Budget], Json]
 
 #: Names that stand alone between braces and are left as written while they have no value (Conductor 2.2, rule 3).
 SYSTEM_NAMES: Final = frozenset({"CPEWF_TASK_ID"})
@@ -33,10 +34,10 @@ SYSTEM_NAMES: Final = frozenset({"CPEWF_TASK_ID"})
 _ENVIRONMENT_PREFIX: Final = "workflow.env."
 _NOTHING: Final[Mapping[str, Json]] = {}
 
-#: Texts kept compiled, and the length beyond which a text is compiled anew each time: together they bound the cache to
-#: some tens of megabytes.
-_CACHED_TEXTS: Final = 4_096
-_LONGEST_CACHED_TEXT: Final = 2_000
+#: Texts kept compiled, and the length beyond which a text is compiled anew each time: a character takes up to a hundred
+#: bytes once it is read, so together they bound the cache to a hundred megabytes.
+_CACHED_TEXTS: Final = 2_048
+_LONGEST_CACHED_TEXT: Final = 500
 
 
 class Template:
@@ -52,18 +53,18 @@ class Template:
         self._node = node
         self.constant: Final = node is None
 
-    def render(self, context: Context, environment: Environment = _NOTHING) -> Json:
+    def render(self, context: Context, environment: Environment = _NOTHING, *, budget: Budget | None = None) -> Json:
         """Return the value with every expression replaced by what it finds.
 
         A text that is one expression becomes the value found, of whatever type; inside a longer text the values are
         spliced in. Nothing is copied: parts without expressions are those of the template, and values found are those
         of ``context``, so whoever changes the result must copy it first. Texts found are not evaluated again.
 
-        Raises ``BadExpression`` when a path selects far too much, ``ScriptLimitExceeded`` when a pattern in a path
-        takes too long. Everything else that is wrong with a path makes it null, as in Conductor.
+        Raises ``BadExpression`` when the expressions cost more than ``budget`` has, or what they find is nested too
+        deeply. Everything else that is wrong with a path makes it null, as in Conductor.
         """
         node = self._node
-        return self._value if node is None else node(context, environment)
+        return self._value if node is None else _rendered(node, context, environment, budget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +90,22 @@ def compile_template(value: Json) -> Template:
         raise BadExpression("A value with expressions is nested too deeply; flatten it.") from None
 
 
-def substitute(value: Json, context: Context, *, environment: Environment = _NOTHING) -> Json:
+def substitute(
+    value: Json, context: Context, *, environment: Environment = _NOTHING, budget: Budget | None = None
+) -> Json:
     """Return ``value`` with its expressions replaced; see ``Template.render``. Without any, ``value`` itself."""
     node = _compile_text(value) if isinstance(value, str) else compile_template(value)._node
-    return value if node is None else node(context, environment)
+    return value if node is None else _rendered(node, context, environment, budget)
+
+
+def _rendered(node: _Node, context: Context, environment: Environment, budget: Budget | None) -> Json:
+    budget = Budget() if budget is None else budget
+    try:
+        found = node(context, environment, budget)
+    except RecursionError:
+        raise BadExpression("A value that an expression looks at is nested too deeply; flatten it.") from None
+    budget.weigh(found)
+    return found
 
 
 def is_expression(value: Json) -> bool:
@@ -179,12 +192,12 @@ def _compile_map(value: Mapping[str, Json]) -> _Node | None:
     if not holes:
         return None
     if len(holes) == len(value):
-        return lambda context, environment: {key: node(context, environment) for key, node in holes}
+        return lambda context, environment, budget: {key: node(context, environment, budget) for key, node in holes}
 
-    def render(context: Context, environment: Environment) -> Json:
+    def render(context: Context, environment: Environment, budget: Budget) -> Json:
         filled = dict(value)
         for key, node in holes:
-            filled[key] = node(context, environment)
+            filled[key] = node(context, environment, budget)
         return filled
 
     return render
@@ -195,10 +208,10 @@ def _compile_list(value: list[Json] | tuple[Json, ...]) -> _Node | None:
     if not holes:
         return None
 
-    def render(context: Context, environment: Environment) -> Json:
+    def render(context: Context, environment: Environment, budget: Budget) -> Json:
         filled = list(value)
         for position, node in holes:
-            filled[position] = node(context, environment)
+            filled[position] = node(context, environment, budget)
         return filled
 
     return render
@@ -217,25 +230,34 @@ def _new_text(text: str) -> _Node | None:
     node = _joined(parts)
     if node is None:
         plain = text.replace("$${", "${")
-        return None if plain == text else lambda context, environment: plain
+        return None if plain == text else lambda context, environment, budget: plain
     spliced = node
     # The escape is undone in the finished text, so it also touches what was spliced in: Conductor's rule, 2.1.
-    return lambda context, environment: spliced(context, environment).replace("$${", "${")
+    return lambda context, environment, budget: spliced(context, environment, budget).replace("$${", "${")
 
 
 _cached_text = lru_cache(maxsize=_CACHED_TEXTS)(_new_text)
 
 
-def _joined(parts: tuple[Part, ...]) -> Callable[[Context, Environment], str] | None:
+def _joined(parts: tuple[Part, ...]) -> Callable[[Context, Environment, Budget], str] | None:
     """Return what renders ``parts`` as one text, or ``None`` when all of them are plain."""
     if not any(isinstance(part, Expression) for part in parts):
         return None
     nodes: list[str | _Node] = [part if isinstance(part, str) else _expression(part) for part in parts]
 
-    def render(context: Context, environment: Environment) -> str:
-        return "".join([node if isinstance(node, str) else embedded_text(node(context, environment)) for node in nodes])
+    def render(context: Context, environment: Environment, budget: Budget) -> str:
+        pieces = [
+            node if isinstance(node, str) else _spliced(node(context, environment, budget), budget) for node in nodes
+        ]
+        return "".join([budget.join(piece) for piece in pieces])
 
     return render
+
+
+def _spliced(value: Json, budget: Budget) -> str:
+    if not isinstance(value, str):
+        budget.weigh(value)
+    return embedded_text(value)
 
 
 def _expression(expression: Expression) -> _Node:
@@ -243,8 +265,11 @@ def _expression(expression: Expression) -> _Node:
     if text is None:
         return _resolver(expression.text)
 
-    def render(context: Context, environment: Environment) -> Json:
-        return _resolver(text(context, environment))(context, environment)
+    def render(context: Context, environment: Environment, budget: Budget) -> Json:
+        made = text(context, environment, budget)
+        # Reading a path takes longer than following it.
+        budget.spend(4 * len(made))
+        return _resolver(made)(context, environment, budget)
 
     return render
 
@@ -252,9 +277,9 @@ def _expression(expression: Expression) -> _Node:
 def _resolver(text: str) -> _Node:
     """Return what looks up the text between the braces, in the order of Conductor 2.2."""
     if not text.strip():
-        return lambda context, environment: ""
+        return lambda context, environment, budget: ""
     if is_secret(text):
-        return lambda context, environment: f"${{{text}}}"
+        return lambda context, environment, budget: f"${{{text}}}"
     if text.startswith(_ENVIRONMENT_PREFIX):
         return _variable(text.removeprefix(_ENVIRONMENT_PREFIX))
     if text in SYSTEM_NAMES:
@@ -262,18 +287,19 @@ def _resolver(text: str) -> _Node:
     try:
         path = compile_path(text)
     except BadExpression:
-        return lambda context, environment: None
+        return lambda context, environment, budget: None
     keys = path.dotted
     if keys is None:
-        return lambda context, environment: path.find(context)
+        return lambda context, environment, budget: path.find(context, budget)
     return _dotted(keys)
 
 
 def _dotted(keys: tuple[str, ...]) -> _Node:
     """Return what follows ``keys`` from map to map: the form of nearly all expressions, so it takes the short way."""
 
-    def resolve(context: Context, environment: Environment) -> Json:
+    def resolve(context: Context, environment: Environment, budget: Budget) -> Json:
         value: Json = context
+        budget.steps += 1
         try:
             for key in keys:
                 value = value[key]
@@ -285,11 +311,11 @@ def _dotted(keys: tuple[str, ...]) -> _Node:
 
 
 def _variable(text: str) -> _Node:
-    return lambda context, environment: named_value(text, environment.get)
+    return lambda context, environment, budget: named_value(text, environment.get, budget)
 
 
 def _system_name(name: str) -> _Node:
-    def resolve(context: Context, environment: Environment) -> Json:
+    def resolve(context: Context, environment: Environment, budget: Budget) -> Json:
         value = context.get(name)
         return f"${{{name}}}" if value is None else value
 
