@@ -9,15 +9,16 @@ from engine.broker.topology import TaskQueueType
 from engine.errors import BadConfiguration
 
 _RABBITMQ = frozenset({"amqp", "amqps", "pyamqp"})
+_REDIS = frozenset({"redis", "rediss", "redis+socket"})
 
 
 def open_broker(url: str, *, task_queues: TaskQueueType = TaskQueueType.CLASSIC) -> Broker:
     """Return a connection to the broker at ``url``; it is opened by its first call.
 
     ``amqp://``, ``amqps://`` and ``pyamqp://`` are RabbitMQ (several URLs, separated by ``;``, are tried in turn);
-    ``memory://`` is the broker inside this process, ``memory://name`` another one; every other scheme is a transport
-    of kombu. ``task_queues`` says how missing task queues are declared on RabbitMQ. Raises ``BadConfiguration`` when
-    the URL names no transport.
+    ``redis://``, ``rediss://`` and ``redis+socket://`` are Redis; ``memory://`` is the broker inside this process,
+    ``memory://name`` another one; every other scheme is a transport of kombu. ``task_queues`` says how missing task
+    queues are declared on RabbitMQ. Raises ``BadConfiguration`` when the URL names no transport.
     """
     scheme = urlsplit(url).scheme
     if not scheme:
@@ -30,6 +31,19 @@ def open_broker(url: str, *, task_queues: TaskQueueType = TaskQueueType.CLASSIC)
         from engine.broker.rabbitmq import RabbitBroker
 
         return RabbitBroker(url, task_queues=task_queues)
+    if scheme in _REDIS:
+        return _redis(url)
     from engine.broker.transports import KombuBroker
 
     return KombuBroker(url)
+
+
+def _redis(url: str) -> Broker:
+    try:
+        from engine.broker.redis import RedisBroker
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] != "redis":
+            raise
+        fault = "The broker URL names a Redis, but redis-py is not installed: pip install 'baton-engine[redis]'."
+        raise BadConfiguration([fault]) from error
+    return RedisBroker(url)

@@ -1,4 +1,4 @@
-"""Every broker that kombu reaches (Redis, SQS, a database …) behind the same port, with weaker promises."""
+"""Every other broker that kombu reaches (SQS, Redis Sentinel, a database …) behind the port, with weaker promises."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from engine.wire.message import STATUS_EXCHANGE, Delivery, Message, events_queue
 _GLANCE_SECONDS = 0.1
 
 #: Transports on which priority 0 is the most urgent.
-_ZERO_IS_URGENT = frozenset({"redis", "rediss", "sentinel"})
+_ZERO_IS_URGENT = frozenset({"sentinel"})
 
 
 class KombuBroker:
@@ -29,13 +29,13 @@ class KombuBroker:
     What is weaker than on RabbitMQ:
 
     * there are no confirms: a message counts as published when the transport's call has returned;
-    * an unacked message comes again after a clean close or, on Redis and SQS, after the visibility timeout;
+    * an unacked message comes again after a clean close or, with Sentinel and SQS, after the visibility timeout;
     * queues have no single active consumer: correctness rests on the version check of every save;
-    * priorities are as good as the transport's (four steps on Redis, none on most);
+    * priorities are as good as the transport's (four steps with Sentinel, none on most);
     * rejected and peeked messages may move to another place in their queue;
     * an empty queue and a missing one are often the same, so ``ready`` says 0 for both;
     * status messages and the control of workers reach other processes only where the transport keeps its bindings or
-      can broadcast (Redis does both).
+      can broadcast (Sentinel does both).
     """
 
     def __init__(self, url: str) -> None:

@@ -8,15 +8,22 @@ from typing import Protocol
 
 import pika
 import pytest
+import redis
 
 from engine.broker.memory import MemoryBroker
 from engine.broker.port import Broker
 from engine.broker.rabbitmq import RabbitBroker
+from engine.broker.redis import RedisBroker
+from engine.broker.redis_envelope import STEPS
+from engine.broker.topology import TaskQueueType
 from tests.tcp_proxy import TcpProxy
 
 
 class Site(Protocol):
     """A broker as an operator sees it: opens connections, and can break them or delete queues."""
+
+    #: Whether urgent messages overtake others in task queues.
+    priorities: bool
 
     def open(self) -> Broker:
         """Return a new connection."""
@@ -34,6 +41,8 @@ class Site(Protocol):
 class MemorySite:
     """The broker inside the process."""
 
+    priorities = True
+
     def __init__(self) -> None:
         self._hub = MemoryBroker()
 
@@ -50,12 +59,14 @@ class MemorySite:
 class RabbitSite:
     """A real RabbitMQ behind a proxy that can cut the lines."""
 
-    def __init__(self, url: str, proxy: TcpProxy) -> None:
+    def __init__(self, url: str, proxy: TcpProxy, task_queues: TaskQueueType) -> None:
         self._url = url
         self._proxy = proxy
+        self._task_queues = task_queues
+        self.priorities = task_queues is TaskQueueType.CLASSIC
 
     def open(self) -> Broker:
-        return RabbitBroker(self._proxy.url)
+        return RabbitBroker(self._proxy.url, task_queues=self._task_queues)
 
     def break_connections(self) -> None:
         self._proxy.cut()
@@ -65,18 +76,65 @@ class RabbitSite:
             connection.channel().queue_delete(name)
 
 
+class RedisSite:
+    """A real Redis behind a proxy that can cut the lines."""
+
+    priorities = True
+
+    def __init__(self, url: str, proxy: TcpProxy) -> None:
+        self._url = url
+        self._proxy = proxy
+
+    def open(self) -> Broker:
+        return RedisBroker(self._proxy.url)
+
+    def break_connections(self) -> None:
+        self._proxy.cut()
+
+    def delete_queue(self, name: str) -> None:
+        with redis.Redis.from_url(self._url) as client:
+            client.delete(*(name + step for step in STEPS))
+
+
 @pytest.fixture
-def rabbit(rabbitmq_url: str) -> Iterator[RabbitSite]:
-    proxy = TcpProxy(rabbitmq_url, 5672)
-    yield RabbitSite(rabbitmq_url, proxy)
+def memory_site() -> Site:
+    return MemorySite()
+
+
+def _rabbit_site(url: str, task_queues: TaskQueueType) -> Iterator[Site]:
+    proxy = TcpProxy(url, 5672)
+    yield RabbitSite(url, proxy, task_queues)
     proxy.close()
 
 
-@pytest.fixture(params=["memory", pytest.param("rabbitmq", marks=pytest.mark.servers)])
+@pytest.fixture
+def classic_site(rabbitmq_url: str) -> Iterator[Site]:
+    yield from _rabbit_site(rabbitmq_url, TaskQueueType.CLASSIC)
+
+
+@pytest.fixture
+def quorum_site(rabbitmq_url: str) -> Iterator[Site]:
+    yield from _rabbit_site(rabbitmq_url, TaskQueueType.QUORUM)
+
+
+@pytest.fixture
+def redis_site(redis_url: str) -> Iterator[Site]:
+    proxy = TcpProxy(redis_url, 6379)
+    yield RedisSite(redis_url, proxy)
+    proxy.close()
+
+
+@pytest.fixture(
+    params=[
+        "memory",
+        pytest.param("classic", marks=pytest.mark.servers("rabbitmq", "postgres")),
+        pytest.param("quorum", marks=pytest.mark.servers("rabbitmq", "postgres")),
+        pytest.param("redis", marks=pytest.mark.servers("redis")),
+    ]
+)
 def site(request: pytest.FixtureRequest) -> Site:
-    if request.param == "memory":
-        return MemorySite()
-    found: RabbitSite = request.getfixturevalue("rabbit")
+    """Return each broker in turn, RabbitMQ with either kind of task queues."""
+    found: Site = request.getfixturevalue(f"{request.param}_site")
     return found
 
 

@@ -71,13 +71,14 @@ def test_closing_returns_what_was_not_acked(open_broker: OpenBroker, queue: str)
     assert all(delivery.redelivered for delivery in again)
 
 
-def test_urgent_messages_come_first_and_equals_in_order(broker: Broker, queue: str) -> None:
+def test_urgent_messages_come_first_and_equals_in_order(broker: Broker, site: Site, queue: str) -> None:
     priorities = [0, 5, 9, 5, 0, 9]
     broker.publish([Message(queue=queue, body=f"{p}-{n}".encode(), priority=p) for n, p in enumerate(priorities)])
 
     broker.consume(queue, 100)
 
-    assert texts(receive(broker, 6)) == ["9-2", "9-5", "5-1", "5-3", "0-0", "0-4"]
+    came, urgent_first = texts(receive(broker, 6)), ["9-2", "9-5", "5-1", "5-3", "0-0", "0-4"]
+    assert came == urgent_first if site.priorities else sorted(came) == sorted(urgent_first)
 
 
 def test_a_thousand_messages_are_confirmed_at_once(broker: Broker, queue: str) -> None:
@@ -109,13 +110,16 @@ def test_each_queue_has_its_own_prefetch(broker: Broker, queue: str) -> None:
     assert broker.receive(10, NEVER) == []
 
 
-def test_a_missing_task_queue_is_declared_with_priorities(broker: Broker, queue: str) -> None:
+def test_a_missing_task_queue_is_declared_with_such_priorities_as_there_are(
+    broker: Broker, site: Site, queue: str
+) -> None:
     assert broker.ready(queue) is None
 
     broker.publish([*numbered(queue, 2), Message(queue=queue, body=b"urgent", priority=9)])
     broker.consume(queue, 10)
 
-    assert texts(receive(broker, 3)) == ["urgent", "0", "1"]
+    came = texts(receive(broker, 3))
+    assert came == ["urgent", "0", "1"] if site.priorities else sorted(came) == ["0", "1", "urgent"]
 
 
 @pytest.mark.parametrize("name", [START_QUEUE, DEAD_QUEUE, events_queue(7)])

@@ -11,6 +11,7 @@ from engine.broker.dead_letter import letter_id
 from engine.broker.memory import MemoryConnection
 from engine.broker.opening import open_broker
 from engine.broker.rabbitmq import RabbitBroker
+from engine.broker.redis import RedisBroker
 from engine.broker.transports import KombuBroker
 from engine.errors import BadConfiguration
 from engine.wire.message import Message
@@ -23,7 +24,9 @@ from engine.wire.message import Message
         ("amqp://guest:guest@localhost//", RabbitBroker),
         ("amqps://localhost/", RabbitBroker),
         ("pyamqp://localhost", RabbitBroker),
-        ("redis://localhost/0", KombuBroker),
+        ("redis://localhost/0", RedisBroker),
+        ("rediss://:secret@localhost/0?ssl_cert_reqs=CERT_NONE", RedisBroker),
+        ("filesystem://", KombuBroker),
     ],
 )
 def test_the_scheme_chooses_the_broker(url: str, kind: type) -> None:
@@ -45,7 +48,12 @@ def test_a_url_that_names_no_broker_is_a_wrong_setting(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "unwanted"), [("memory://", ("pika", "kombu")), ("amqp://localhost", ("kombu",)), ("redis://h", ("pika",))]
+    ("url", "unwanted"),
+    [
+        ("memory://", ("pika", "kombu", "redis")),
+        ("amqp://localhost", ("kombu", "redis")),
+        ("redis://h", ("pika", "kombu")),
+    ],
 )
 def test_opening_one_broker_imports_no_other(url: str, unwanted: tuple[str, ...]) -> None:
     program = (
@@ -56,6 +64,17 @@ def test_opening_one_broker_imports_no_other(url: str, unwanted: tuple[str, ...]
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_a_missing_client_for_redis_is_said() -> None:
+    program = (
+        "import sys; sys.modules['redis'] = None; from engine.broker.opening import open_broker; "
+        "open_broker('redis://localhost')"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert "pip install 'baton-engine[redis]'" in done.stderr
 
 
 def test_a_dead_letter_is_named_by_what_it_has() -> None:
