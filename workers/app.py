@@ -25,8 +25,9 @@ def connect(
     ``domain``, on ``<domain>:resize``) by a plain ``celery -A shop worker``; ``-Q`` narrows that down as usual. Answers
     to the engine go to the engine; results of all other tasks go to the app's own backend, as before.
 
-    Two settings hold for all tasks of the workers, because a worker has them only once: messages are acked when the
-    task has ended (a killed worker loses nothing), and the prefetch multiplier is 1 (urgent tasks go first).
+    Three settings hold for all tasks of the workers, because a worker has them only once: messages are acked when the
+    task has ended (a killed worker loses nothing), the prefetch multiplier is 1 (urgent tasks go first), and it stays
+    so after a lost connection.
 
     ``task_queues`` must be what the engine is set to. A worker whose tasks include two of one short name does not
     start and names them.
@@ -38,6 +39,10 @@ def connect(
     def prepare(sender: Any, **_: object) -> None:
         if sender.app is app:
             sender.prefetch_multiplier = 1
+            # After a lost connection Celery lowers the prefetch, and raises it again whenever a task has ended: in the
+            # threads pool from the task's own thread, which reads the broker's answer off the connection that the
+            # worker's thread is reading. Either may then wait for ever for what the other has got.
+            app.conf.worker_enable_prefetch_count_reduction = False
             try:
                 _serve(app, domain, task_queues)
             except Exception as error:

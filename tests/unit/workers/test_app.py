@@ -53,6 +53,13 @@ def test_a_worker_serves_one_queue_for_each_task_beside_its_own() -> None:
     assert worker.prefetch_multiplier == 1
 
 
+def test_a_worker_fetches_as_much_after_a_lost_connection_as_before() -> None:
+    app = make()
+    connect(app)
+    begin(app)
+    assert not app.conf.worker_enable_prefetch_count_reduction
+
+
 def test_a_choice_of_queues_is_kept_and_declared_as_the_engine_declares_it() -> None:
     app = make()
     connect(app)

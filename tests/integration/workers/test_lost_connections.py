@@ -1,0 +1,52 @@
+"""Workers whose broker goes away while they are busy take up their work again when it is back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+
+from engine.model.status import TaskStatus
+from tests.acceptance.processes import until
+from tests.integration.workers.conftest import Desk, Launcher
+from tests.tcp_proxy import TcpProxy
+
+#: Threads of the worker: so many tasks end at the same moment.
+THREADS = 12
+
+#: How often the broker goes away. A worker that has two threads at one connection stands still nearly every time.
+OUTAGES = 2
+
+
+@pytest.fixture
+def proxy(vhost: str) -> Iterator[TcpProxy]:
+    proxy = TcpProxy(vhost, 5672)
+    yield proxy
+    proxy.close()
+
+
+def test_a_worker_with_threads_goes_on_after_its_broker_was_away(
+    desk: Desk, launch: Launcher, proxy: TcpProxy, tmp_path: Path
+) -> None:
+    options = ("-c", str(THREADS), "-l", "info", "--without-mingle")
+    worker = launch.worker("threads", *options, SHOP_CONNECTED="away", SHOP_BROKER=proxy.url)
+    for outage in range(1, OUTAGES + 1):
+        gate = tmp_path / str(outage)
+        # Given a task on every thread, and more to come.
+        running = [desk.send("away:hold", "hold", gate=str(gate)) for _ in range(THREADS)]
+        for seq in running:
+            assert desk.answers(seq)[0].heartbeat
+        waiting = [desk.send("away:give", "give", kind="dict") for _ in range(THREADS)]
+        # When the broker goes away and comes back while they run.
+        proxy.cut()
+        until("the worker is back", partial(_connected, launch, worker, outage + 1))
+        gate.touch()
+        # Then all of them end, and so do those that waited.
+        assert {desk.end(seq).status for seq in (*running, *waiting)} == {TaskStatus.COMPLETED}
+
+
+def _connected(launch: Launcher, worker: Popen[bytes], times: int) -> bool:
+    return launch.log(worker).count("Connected to") >= times
