@@ -15,7 +15,7 @@ from engine.log import get_logger
 from engine.model.command import Command, Reply, TellParent
 from engine.model.event import ChildEnded, Event, StartWorkflow, TaskResult
 from engine.model.execution import Workflow, split_task_id
-from engine.model.request import Outcome, Request
+from engine.model.request import ASKED_BY, Outcome, Request
 from engine.model.status import TaskStatus, WorkflowStatus
 from engine.wire.dead_letter import bury
 from engine.wire.inbound import decode
@@ -148,11 +148,15 @@ class Batch:
 
     # answers that need no decision
 
-    def answer(self, request: Request, outcome: Outcome) -> None:
-        """Reply to a request, if it asked for a reply."""
+    def answer_for_missing(self, request: Request, partitions: int) -> None:
+        """Reply to a request about a run that does not exist; a task that waits for that run has waited long enough."""
+        missing = Outcome(granted=False, code=404, message=f"No such workflow found by id: {request.workflow_id}")
         self.outgoing += [
-            encode_outcome(command.to, command.reply_id, command.outcome) for command in self.reply(request, outcome)
+            encode_outcome(command.to, command.reply_id, command.outcome) for command in self.reply(request, missing)
         ]
+        parent = split_task_id(str(request.arguments.get(ASKED_BY, "")))
+        if parent is not None:
+            self.outgoing.append(encode_child_ended(_missing_child(request, parent), partitions))
 
     @staticmethod
     def reply(request: Request | StartWorkflow, outcome: Outcome) -> tuple[Reply, ...]:
@@ -214,6 +218,17 @@ def _refused_child(start: StartWorkflow, parent: tuple[str, int], reason: str) -
         child_id=start.workflow_id,
         status=WorkflowStatus.FAILED,
         reason=reason,
+    )
+
+
+def _missing_child(request: Request, parent: tuple[str, int]) -> ChildEnded:
+    return ChildEnded(
+        event_id=f"{request.event_id}/missing",
+        workflow_id=parent[0],
+        seq=parent[1],
+        child_id=request.workflow_id,
+        status=WorkflowStatus.FAILED,
+        reason="there is no such run that could go on: a retry without resumeSubworkflowTasks starts another one",
     )
 
 

@@ -35,7 +35,7 @@ from engine.log import get_logger
 from engine.model.command import Command
 from engine.model.definition import WorkflowDef
 from engine.model.event import Event, StartWorkflow, Wake
-from engine.model.request import Outcome, Request
+from engine.model.request import Request
 from engine.round import Round
 from engine.store.catalog import Catalog
 from engine.store.port import LoggedRequest, Save, Store, Transaction
@@ -296,8 +296,7 @@ class Executor:
         self.counts.unknown += len(group.events)
         for event in group.events:
             if isinstance(event, Request):
-                missing = Outcome(granted=False, code=404, message=f"No such workflow found by id: {group.workflow_id}")
-                batch.answer(event, missing)
+                batch.answer_for_missing(event, self._partitions)
         batch.done_with(group)
 
     def _save(self, resident: Resident, decision: Decision, now: Instant, *, new: bool = False) -> Save | None:

@@ -169,11 +169,12 @@ def terminate(workflow_id: str, reason: str | None, server: str | None, output: 
 
 @workflow.command()
 @_ID
+@click.option("--resume-children", is_flag=True, help="Let failed child runs go on instead of starting new ones.")
 @client_options
-def retry(workflow_id: str, server: str | None, output: str) -> None:
+def retry(workflow_id: str, resume_children: bool, server: str | None, output: str) -> None:
     """Run the failed tasks of an ended run again."""
     with Client(server) as client:
-        client.post("workflow", workflow_id, "retry")
+        client.post("workflow", workflow_id, "retry", resumeSubworkflowTasks=str(resume_children).lower())
     _said(workflow_id, "is running again", output)
 
 

@@ -16,6 +16,8 @@ from engine.model.command import (
     Command,
     Dispatch,
     Reply,
+    RetryChild,
+    ReviveParent,
     StartChild,
     StartFailureWorkflow,
     TellParent,
@@ -24,7 +26,7 @@ from engine.model.command import (
 from engine.model.event import ChildEnded, ChildStarted, StartWorkflow, Wake
 from engine.model.execution import Task, Workflow, split_task_id
 from engine.model.payload import Json
-from engine.model.request import Request
+from engine.model.request import ASKED_BY, REVIVED_TASK, Request
 from engine.model.status import TaskStatus, WorkflowStatus
 from engine.tasks import task_type
 from engine.wire.celery_control import encode_revoke
@@ -58,6 +60,13 @@ def messages(run: Execution, command: Command, partitions: int) -> Iterator[Mess
         case TellParent():
             if command.started or run.workflow.status.is_terminal:
                 yield _news(run, command, partitions)
+        case RetryChild():
+            task = run.tasks[command.seq]
+            if task.status.is_open:
+                yield _retry_of_child(run, task, partitions)
+        case ReviveParent():
+            if run.workflow.parent_id is not None and run.workflow.status.is_open:
+                yield _revival_of_parent(run, run.workflow.parent_id, partitions)
         case StartFailureWorkflow():
             yield encode_start(_failure_workflow(run))
         case Announce():
@@ -134,7 +143,8 @@ def _cancellation(run: Execution, task: Task, partitions: int) -> Iterator[Messa
         who = "Parent workflow has been terminated" if ended else "The task of the parent workflow has ended"
         yield encode_request(
             Request(
-                event_id=f"{task.id}/cancel",
+                # A task that an operator's retry has reopened may be cancelled another time.
+                event_id=f"{task.id}/cancel/{task.ended_at}",
                 workflow_id=task.child_id,
                 verb="terminate",
                 arguments={"reason": f"{who} with reason: {why}" if why else who, "onlyIfOpen": True},
@@ -142,6 +152,30 @@ def _cancellation(run: Execution, task: Task, partitions: int) -> Iterator[Messa
             ),
             partitions,
         )
+
+
+def _retry_of_child(run: Execution, task: Task, partitions: int) -> Message:
+    assert task.child_id is not None
+    request = Request(
+        event_id=f"{task.id}/retry/{run.workflow.last_retried_at}",
+        workflow_id=task.child_id,
+        verb="retry",
+        arguments={"resumeSubworkflowTasks": True, ASKED_BY: task.id},
+        by=task.id,
+    )
+    return encode_request(request, partitions)
+
+
+def _revival_of_parent(run: Execution, parent_id: str, partitions: int) -> Message:
+    workflow = run.workflow
+    request = Request(
+        event_id=f"{workflow.id}/retry/{workflow.last_retried_at}",
+        workflow_id=parent_id,
+        verb="retry",
+        arguments={"resumeSubworkflowTasks": True, REVIVED_TASK: workflow.parent_task_id},
+        by=workflow.id,
+    )
+    return encode_request(request, partitions)
 
 
 def _news(run: Execution, command: TellParent, partitions: int) -> Message:
@@ -152,13 +186,13 @@ def _news(run: Execution, command: TellParent, partitions: int) -> Message:
     if command.started:
         started = ChildStarted(event_id=f"{workflow.id}/started", workflow_id=parent_id, seq=seq, child_id=workflow.id)
         return encode_child_started(started, partitions)
-    return _ended(workflow, parent_id, seq, partitions)
+    return _ended(workflow, command, parent_id, seq, partitions)
 
 
-def _ended(workflow: Workflow, parent_id: str, seq: int, partitions: int) -> Message:
+def _ended(workflow: Workflow, command: TellParent, parent_id: str, seq: int, partitions: int) -> Message:
     """Return the news of a run's end; an output that cannot be written makes it a failure that says so."""
     ended = ChildEnded(
-        event_id=f"{workflow.id}/{workflow.status}/{workflow.ended_at}",
+        event_id=f"{workflow.id}/{workflow.status}/{workflow.ended_at}{command.again}",
         workflow_id=parent_id,
         seq=seq,
         child_id=workflow.id,

@@ -12,11 +12,12 @@ from engine.decider.deadline import note_all_dates
 from engine.decider.ending import end
 from engine.decider.schedule import schedule_retry
 from engine.decider.walk import Walk
-from engine.model.command import Announce
+from engine.model.command import Announce, RetryChild, ReviveParent, TellParent
 from engine.model.definition import WorkflowTask
 from engine.model.event import TaskResult
 from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import Json
+from engine.model.request import Request
 from engine.model.status import TaskStatus, WorkflowStatus
 from engine.tasks import task_type
 
@@ -95,6 +96,25 @@ class OpenDesk:
         """Give a closed task a further attempt once the flow goes on."""
         self._draft.change(task, executed=False)
         self._again.append(task.seq)
+
+    def has_child(self, task: Task) -> bool:
+        """True when the task waited for the end of a child run."""
+        return task.child_id is not None and task_type(self.config(task).type).awaits_child
+
+    def retry_child(self, task: Task) -> None:
+        """Reopen a closed task and ask its child to go on."""
+        self.reopen(task)
+        self._draft.command(RetryChild(task.seq))
+
+    def revive_parent(self) -> None:
+        """Let the parent know that the run goes on."""
+        if self.workflow.parent_id is not None:
+            self._draft.command(ReviveParent())
+
+    def tell_parent_again(self, request: Request) -> None:
+        """Send the parent the news of the run's end another time."""
+        if self.workflow.parent_task_id is not None:
+            self._draft.command(TellParent(self.workflow.parent_task_id, again=f"/{request.event_id}"))
 
     def is_within_reach(self, task: Task) -> bool:
         """True unless the flow has left the task's list for good: the loop around it has gone on or ended."""

@@ -8,7 +8,7 @@ what the rows do not know. From these the commands are built again; payloads are
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -20,6 +20,8 @@ from engine.model.command import (
     Command,
     Dispatch,
     Reply,
+    RetryChild,
+    ReviveParent,
     StartChild,
     StartFailureWorkflow,
     TellParent,
@@ -27,6 +29,25 @@ from engine.model.command import (
 )
 from engine.model.payload import Json
 from engine.model.request import Outcome
+
+#: Commands that are about one task: their letter stands before its seq.
+_OF_A_TASK: Final[dict[str, type[Dispatch | StartChild | Cancel | RetryChild]]] = {
+    "d": Dispatch,
+    "c": StartChild,
+    "x": Cancel,
+    "y": RetryChild,
+}
+
+#: Commands of which a run has one at a time.
+_OF_THE_RUN: Final[dict[str, type[StartFailureWorkflow | ReviveParent | WakeSoon]]] = {
+    "f": StartFailureWorkflow,
+    "p": ReviveParent,
+    "w": WakeSoon,
+}
+
+_LETTER: Final[dict[type[Command], str]] = {
+    kind: letter for letter, kind in (*_OF_A_TASK.items(), *_OF_THE_RUN.items())
+}
 
 #: Microseconds after which an entry that nobody claimed is dropped; must exceed any broker's time to redeliver.
 KEPT = 600 * SECOND
@@ -54,20 +75,16 @@ def still_open(unconfirmed: Json, confirmed: frozenset[str], now: Instant) -> It
 
 def _reference(command: Command) -> Json:
     match command:
-        case Dispatch():
-            return f"d{command.seq}"
-        case StartChild():
-            return f"c{command.seq}"
-        case Cancel():
-            return f"x{command.seq}"
+        case Dispatch() | StartChild() | Cancel() | RetryChild():
+            return f"{_LETTER[type(command)]}{command.seq}"
+        case StartFailureWorkflow() | WakeSoon() | ReviveParent():
+            return _LETTER[type(command)]
         case TellParent():
+            if command.again:
+                return ["e", command.task_id, command.again]
             return f"{'s' if command.started else 'e'}{command.task_id}"
-        case StartFailureWorkflow():
-            return "f"
         case Announce():
             return f"a{command.seq}:{command.status}"
-        case WakeSoon():
-            return "w"
         case Reply():
             return ["r", command.to, command.reply_id, msgspec.to_builtins(command.outcome)]
         case _:
@@ -75,25 +92,20 @@ def _reference(command: Command) -> Json:
 
 
 def _command(reference: Json) -> Command:
-    if isinstance(reference, list | tuple):
-        _, to, reply_id, outcome = reference
-        return Reply(to, reply_id, msgspec.convert(outcome, Outcome))
     kind, rest = reference[0], reference[1:]
+    if kind in _OF_A_TASK:
+        return _OF_A_TASK[kind](int(rest))
+    if kind in _OF_THE_RUN:
+        return _OF_THE_RUN[kind]()
     match kind:
-        case "d":
-            return Dispatch(int(rest))
-        case "c":
-            return StartChild(int(rest))
-        case "x":
-            return Cancel(int(rest))
         case "s" | "e":
-            return TellParent(rest, started=kind == "s")
-        case "f":
-            return StartFailureWorkflow()
+            task_id, again = (rest, "") if isinstance(rest, str) else rest
+            return TellParent(task_id, started=kind == "s", again=again)
         case "a":
             seq, _, status = rest.partition(":")
             return Announce(int(seq), status)
-        case "w":
-            return WakeSoon()
+        case "r":
+            to, reply_id, outcome = rest
+            return Reply(to, reply_id, msgspec.convert(outcome, Outcome))
         case _:
             raise BatonError(f"Unknown reference {reference!r} among the unconfirmed commands of a run")

@@ -28,10 +28,24 @@ class Cancel(Struct, frozen=True):
 
 
 class TellParent(Struct, frozen=True):
-    """Send the task that asked for this run the news that it exists (``started``) or has ended."""
+    """Send the task that asked for this run the news that it exists (``started``) or has ended.
+
+    ``again`` is the id of the request that made it necessary to send the same news another time.
+    """
 
     task_id: str
     started: bool = False
+    again: str = ""
+
+
+class RetryChild(Struct, frozen=True):
+    """Ask the child of the task with this seq to go on from where it failed: the task waits for it again."""
+
+    seq: int
+
+
+class ReviveParent(Struct, frozen=True):
+    """Tell the parent that this run goes on, so that it waits for it again."""
 
 
 class StartFailureWorkflow(Struct, frozen=True):
@@ -57,4 +71,15 @@ class Reply(Struct, frozen=True):
     outcome: Outcome
 
 
-Command: TypeAlias = Dispatch | StartChild | Cancel | TellParent | StartFailureWorkflow | Announce | WakeSoon | Reply
+Command: TypeAlias = (
+    Dispatch
+    | StartChild
+    | Cancel
+    | TellParent
+    | RetryChild
+    | ReviveParent
+    | StartFailureWorkflow
+    | Announce
+    | WakeSoon
+    | Reply
+)

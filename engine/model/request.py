@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from engine.model.payload import JsonObject
+
+#: Argument of a retry that a parent asks of its child: the id of the task that waits for the child.
+ASKED_BY: Final = "askedBy"
+
+#: Argument of a retry that a child asks of its parent: the id of the task that has to wait for the child again.
+REVIVED_TASK: Final = "revivedTask"
 
 
 class Request(Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from engine.model.definition import WorkflowTask
 from engine.model.event import TaskResult
 from engine.model.execution import Task, Workflow
 from engine.model.payload import Json
-from engine.model.request import Outcome
+from engine.model.request import Outcome, Request
 from engine.model.status import WorkflowStatus
 
 
@@ -62,6 +62,22 @@ class Desk(Protocol):
 
     def attempt_again(self, task: Task) -> None:
         """Give a task that was closed a further attempt, at once."""
+        ...
+
+    def has_child(self, task: Task) -> bool:
+        """True when the task waited for the end of a child run."""
+        ...
+
+    def retry_child(self, task: Task) -> None:
+        """Reopen a closed task and ask its child to go on from where it failed."""
+        ...
+
+    def revive_parent(self) -> None:
+        """Let the parent know that the run goes on, so that it waits for it again."""
+        ...
+
+    def tell_parent_again(self, request: Request) -> None:
+        """Send the parent the news of the run's end another time, because of a request that cannot be granted."""
         ...
 
     def is_within_reach(self, task: Task) -> bool:

@@ -1,9 +1,9 @@
-"""retry: a failed run goes on from where it failed (Conductor 4.10)."""
+"""retry: a failed run goes on from where it failed, and so does every run above it (Conductor 4.10)."""
 
 from __future__ import annotations
 
-from engine.model.execution import Task
-from engine.model.request import Outcome, Request
+from engine.model.execution import Task, split_task_id
+from engine.model.request import ASKED_BY, REVIVED_TASK, Outcome, Request
 from engine.model.status import TaskStatus, WorkflowStatus
 from engine.operations.desk import Desk, granted, refused
 
@@ -16,12 +16,22 @@ def operate(desk: Desk, request: Request) -> Outcome:
     """Give every task that failed or was cancelled a further attempt; containers are reopened in their place.
 
     So do permissive failures that the flow has passed; what was done behind them is not done again.
+
+    With ``resumeSubworkflowTasks`` a SUB_WORKFLOW does not start another child: the one that failed is retried in the
+    same way. The runs above wait again for a run that is retried: it asks its parent with ``revivedTask``, the id of
+    the parent's task. A child that its parent asks (``askedBy``, the task's id) answers also when it cannot be
+    retried, because the task waits for it.
     """
+    outcome = _operate(desk, request)
+    if not outcome.granted and ASKED_BY in request.arguments and desk.workflow.status.is_terminal:
+        desk.tell_parent_again(request)
+    return outcome
+
+
+def _operate(desk: Desk, request: Request) -> Outcome:
     workflow = desk.workflow
     if not workflow.status.is_terminal:
         return refused(404, f"Workflow is still running.  status={workflow.status}")
-    if request.arguments.get("resumeSubworkflowTasks"):
-        return refused(400, "resumeSubworkflowTasks is not offered: retry the failed child run itself, by its own id.")
     last: dict[str, Task] = {task.ref: task for task in desk.tasks()}
     failed = (task for task in last.values() if task.status in _AGAIN)
     closed = [task for task in failed if not task.executed or desk.is_within_reach(task)]
@@ -29,11 +39,24 @@ def operate(desk: Desk, request: Request) -> Outcome:
     completed = workflow.status is WorkflowStatus.COMPLETED
     if completed or (not closed and workflow.status is not WorkflowStatus.TIMED_OUT):
         return refused(409, f"Workflow {workflow.id} is {workflow.status} and no task of it can be retried.")
+    revived = _revived(request)
+    if revived is not None and not any(task.id == revived and task.child_id == request.by for task in closed):
+        return refused(409, f"Workflow {workflow.id} does not wait for {request.by} any more.")
     desk.change_workflow(status=WorkflowStatus.RUNNING, last_retried_at=desk.now, reason=None, failed_task_id=None)
     for task in closed:
-        if desk.is_container(task):
+        if task.id == revived or desk.is_container(task):
             desk.reopen(task)
+        elif request.arguments.get("resumeSubworkflowTasks") and desk.has_child(task):
+            desk.retry_child(task)
         else:
             desk.attempt_again(task)
+    if ASKED_BY not in request.arguments:
+        desk.revive_parent()
     desk.go_on()
     return granted()
+
+
+def _revived(request: Request) -> str | None:
+    """Return the id of the task whose child goes on already, if that is why the run is retried."""
+    revived = request.arguments.get(REVIVED_TASK)
+    return revived if isinstance(revived, str) and split_task_id(revived) is not None else None
