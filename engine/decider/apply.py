@@ -24,10 +24,13 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
     if result.status is TaskStatus.IN_PROGRESS:
         _sign_of_life(walk, task, result)
         return True
-    config = draft.configs[task.seq]
-    if result.status is TaskStatus.COMPLETED and config.async_complete and task_type(config.type).may_complete_later:
-        note_dates(draft, _in_progress(draft, task, result, output=result.output, queue=""))
-        return True
+    if _is_completed_later(draft, task):
+        if not task.queue and not result.reported:
+            # Its worker is done with it and says so again.
+            return False
+        if task.queue and result.status is TaskStatus.COMPLETED:
+            note_dates(draft, _in_progress(draft, task, result, output=result.output, queue=""))
+            return True
     ended = draft.change(
         task,
         status=result.status,
@@ -41,6 +44,12 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
     )
     walk.agenda.append(Settle(ended.seq))
     return True
+
+
+def _is_completed_later(draft: Draft, task: Task) -> bool:
+    """True when a task is for somebody else to end once its worker is done with it."""
+    config = draft.configs[task.seq]
+    return config.async_complete and task_type(config.type).may_complete_later
 
 
 def _sign_of_life(walk: Walk, task: Task, result: TaskResult) -> None:

@@ -55,6 +55,8 @@ class TaskResult(Struct, frozen=True, kw_only=True):
     callback_after_seconds: int | None = None
     #: For IN_PROGRESS: a sign of life only; status and output stay as they are.
     heartbeat: bool = False
+    #: It came as a request, from a client or a worker that polls, and not as the answer of a Celery worker.
+    reported: bool = False
 
 
 class ChildEnded(Struct, frozen=True, kw_only=True):

@@ -78,6 +78,7 @@ def operate(desk: Desk, request: Request) -> Outcome:
             worker=None if worker is None else str(worker),
             callback_after_seconds=arguments.get("callbackAfterSeconds") or 0,
             heartbeat=heartbeat,
+            reported=True,
         )
     )
     return granted(taskId=task.id, applied=applied)
