@@ -85,6 +85,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rescuer_interval_seconds: Seconds = 5.0
     #: A task that gave no sign of life ends after this time even if its definition has no response timeout.
     unheard_timeout_seconds: Seconds = 3_600.0
+    #: How often a worker may begin a task anew within one attempt, because the worker before was lost with it.
+    redelivery_limit: Count = 3
     #: Largest input or output of a task or workflow, as JSON.
     payload_limit_bytes: Annotated[int, Meta(ge=1_024)] = 10 * MEGABYTE
     #: Limits of one script in the decider (conditions of SWITCH and DO_WHILE).

@@ -176,6 +176,7 @@ class Executor:
             limits=self._limits,
             step_budget=self._settings.step_budget,
             unheard_timeout_seconds=self._settings.unheard_timeout_seconds,
+            redelivery_limit=self._settings.redelivery_limit,
         )
 
     def _decide(self, work: Round, group: Group) -> Decided | None:

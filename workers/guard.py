@@ -6,13 +6,15 @@ import inspect
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
 import structlog
 from celery import Task, states
 
 from workers.failure import TaskFailure, TerminalError
+from workers.redelivery import begun_again, is_redelivered
 from workers.reply import is_engines
 
 _log = structlog.get_logger(__name__)
@@ -38,7 +40,7 @@ class SignOfLife:
     def begin(self, task: Task, request: Any) -> int:
         """Watch a task from now on; return the key for ``end``. A redelivered one is reported at once."""
         key = id(request)
-        if (request.delivery_info or {}).get("redelivered"):
+        if is_redelivered(request):
             _report(task, request)
             return key
         if self._process != os.getpid():
@@ -95,9 +97,19 @@ def guarded(task: Task, run: Callable[..., Any]) -> Callable[..., Any]:
             inputs = _fitting(task, inputs, accepted, told)
         if not args and (missing := sorted(required - inputs.keys())):
             raise TerminalError(f"The task {task.name} needs the input {', '.join(missing)}, which it was not given")
-        watched = SIGN_OF_LIFE.begin(task, request)
-        try:
+        with _watched(task, request):
             return run(*args, **inputs)
+
+    return run_guarded
+
+
+@contextmanager
+def _watched(task: Task, request: Any) -> Iterator[None]:
+    """Have the engine hear that the task runs, and see to it that leaving the process is an ordinary failure."""
+    with begun_again(task, request) if is_redelivered(request) else nullcontext(False) as known:
+        watched = None if known else SIGN_OF_LIFE.begin(task, request)
+        try:
+            yield
         except SystemExit as leaving:
             if _from_celery(leaving):
                 raise
@@ -105,9 +117,8 @@ def guarded(task: Task, run: Callable[..., Any]) -> Callable[..., Any]:
         except MemoryError as lack:
             raise TaskFailure(f"The task ran out of memory: MemoryError: {lack}") from lack
         finally:
-            SIGN_OF_LIFE.end(watched)
-
-    return run_guarded
+            if watched is not None:
+                SIGN_OF_LIFE.end(watched)
 
 
 def guarded_class(task: Task) -> type[Task]:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+import structlog
 from celery import Celery, states
 from celery.backends.rpc import RPCBackend
+from kombu.entity import Queue
 from kombu.exceptions import EncodeError
 from kombu.utils.json import dumps
 
+from engine.broker import topology
+from engine.errors import BadMessage
+from engine.identifier import new_id
 from engine.model.payload import Json
+from engine.model.request import Outcome, Request
 from engine.wire.celery_message import MAX_RESULT_BYTES
-from engine.wire.message import Message, events_queue
+from engine.wire.message import Delivery, Message, events_queue
+from engine.wire.request_message import decode_outcome, encode_request
 from workers.failure import TerminalError
+
+_log = structlog.get_logger(__name__)
 
 _EVENTS: Final = events_queue(0).removesuffix("0")
 
@@ -47,6 +58,7 @@ class EngineReplies(RPCBackend):  # type: ignore[misc]
         routing_key, correlation_id = self.destination_for(task_id, request)
         meta = self._to_result(task_id, state, result, traceback, request)
         meta["worker"] = getattr(request, "hostname", None)
+        meta["asks"] = True
         self.send(routing_key, correlation_id, self.encoded(meta, strict=state == states.SUCCESS))
         return result
 
@@ -60,21 +72,27 @@ class EngineReplies(RPCBackend):  # type: ignore[misc]
         One that is not transient must arrive: when no queue takes it, the broker's refusal is raised.
         """
         with self.app.amqp.producer_pool.acquire(block=True) as producer:
-            producer.publish(
-                message.body,
-                exchange=message.exchange,
-                routing_key=message.queue,
-                headers=dict(message.headers),
-                message_id=message.message_id,
-                correlation_id=message.correlation_id,
-                priority=message.priority or None,
-                content_type=message.content_type,
-                content_encoding=message.content_encoding,
-                retry=True,
-                retry_policy=self.retry_policy,
-                delivery_mode=1 if message.transient else 2,
-                mandatory=not message.transient and not message.exchange,
-            )
+            producer.publish(message.body, retry=True, retry_policy=self.retry_policy, **_properties(message))
+
+    def ask(self, question: Request, queue: str, patience_seconds: float) -> Outcome | None:
+        """Send a question to one of the engine's queues and return the answer; None when none comes in time.
+
+        Opens a connection of its own: questions are rare, and any thread or forked process may ask.
+        """
+        reply_to, deadline = topology.REPLY_PREFIX + new_id(), time.monotonic() + patience_seconds
+        addressed = msgspec.structs.replace(question, reply_to=reply_to, reply_id=question.event_id)
+        message = msgspec.structs.replace(encode_request(addressed, 1), queue=queue)
+        answers: list[Outcome] = []
+        connection = self.app.connection_for_write(connect_timeout=patience_seconds)
+        try:
+            mailbox = topology.replies(reply_to)
+            with connection, connection.Consumer([_queue(mailbox)], on_message=_into(answers), no_ack=True):
+                connection.Producer().publish(message.body, **_properties(message))
+                while not answers and (left := deadline - time.monotonic()) > 0:
+                    connection.drain_events(timeout=left)
+        except (*connection.connection_errors, *connection.channel_errors, OSError, BadMessage) as error:
+            _log.warning("engine.not_answering", asked=question.verb, reason=str(error) or type(error).__name__)
+        return answers[0] if answers else None
 
     def encoded(self, meta: dict[str, Json], *, strict: bool) -> bytes:
         """Return the answer as JSON; unless ``strict``, what JSON does not know is left to the reader."""
@@ -111,6 +129,10 @@ class AnswerBackend:
         """Publish a message on the connection that also carries the engine's replies."""
         self._replies.publish(message)
 
+    def ask(self, question: Request, queue: str, patience_seconds: float) -> Outcome | None:
+        """Ask the engine; see ``EngineReplies.ask``."""
+        return self._replies.ask(question, queue, patience_seconds)
+
     def __getattr__(self, name: str) -> Any:
         if name not in _REPORTS and name != "mark_as_revoked":
             return getattr(self._own(), name)
@@ -124,3 +146,42 @@ class AnswerBackend:
         # Kept, so that the next call finds it without coming here.
         self.__dict__[name] = report
         return report
+
+
+def _properties(message: Message) -> dict[str, Any]:
+    """Return how kombu is to publish a message."""
+    return {
+        "exchange": message.exchange,
+        "routing_key": message.queue,
+        "headers": dict(message.headers),
+        "message_id": message.message_id,
+        "correlation_id": message.correlation_id,
+        "reply_to": message.reply_to,
+        "priority": message.priority or None,
+        "content_type": message.content_type,
+        "content_encoding": message.content_encoding,
+        "delivery_mode": 1 if message.transient else 2,
+        "mandatory": not message.transient and not message.exchange,
+    }
+
+
+def _queue(declared: topology.Queue) -> Queue:
+    return Queue(  # type: ignore[no-untyped-call]
+        declared.name,
+        durable=declared.durable,
+        exclusive=declared.exclusive,
+        auto_delete=declared.auto_delete,
+        queue_arguments=dict(declared.arguments),
+    )
+
+
+def _into(answers: list[Outcome]) -> Callable[[Any], None]:
+    """Return what reads an answer as it arrives."""
+
+    def hear(received: Any) -> None:
+        message = Message(
+            queue="", body=bytes(received.body, "utf-8") if isinstance(received.body, str) else received.body
+        )
+        answers.append(decode_outcome(Delivery(message=message, queue="")))
+
+    return hear

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from engine.clock import after
 from engine.decider.deadline import note_dates
 from engine.decider.draft import Draft
 from engine.decider.ending import cancel
 from engine.decider.place import place_of
 from engine.decider.walk import Settle, Walk
-from engine.model.event import ChildEnded, ChildStarted, TaskResult
+from engine.model.event import Beginning, ChildEnded, ChildStarted, TaskResult
 from engine.model.execution import NEVER, Task
 from engine.model.payload import Json
 from engine.model.status import TaskStatus, WorkflowStatus
@@ -22,7 +24,11 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
     if task is None or task_type(draft.configs[task.seq].type).reopens:
         return False
     if result.status is TaskStatus.IN_PROGRESS:
-        _sign_of_life(walk, task, result)
+        begun = _times_begun(task, result.beginning)
+        if begun - 1 > draft.surroundings.redelivery_limit:
+            _lost_too_often(walk, task, begun - 1)
+        else:
+            _sign_of_life(walk, draft.change(task, times_begun=begun), result)
         return True
     if _is_completed_later(draft, task):
         if not task.queue and not result.reported:
@@ -52,6 +58,45 @@ def _is_completed_later(draft: Draft, task: Task) -> bool:
     return config.async_complete and task_type(config.type).may_complete_later
 
 
+def _times_begun(task: Task, beginning: Beginning | None) -> int:
+    """Return how often the attempt has been begun, with this news of it."""
+    match beginning:
+        case None:
+            return task.times_begun
+        case Beginning.WISHED:
+            return 0
+        case Beginning.FIRST:
+            return task.times_begun + 1
+        case Beginning.AGAIN:
+            # Of the first time nothing is known when the worker was lost before it said anything.
+            return max(task.times_begun, 1) + 1
+        case _:
+            assert_never(beginning)
+
+
+def _lost_too_often(walk: Walk, task: Task, times: int) -> None:
+    """End an attempt that has been lost with one worker after the other; a further one may follow."""
+    draft = walk.draft
+    last = f"the last one known was {task.worker}" if task.worker else "none of them said its name"
+    reason = (
+        f"{times} workers in a row were lost with the task {task.id} before it ended: they died of it (out of memory, "
+        f"a crash, os._exit) or lost the broker; {last}. More than {draft.surroundings.redelivery_limit} "
+        f"(BATON_REDELIVERY_LIMIT) end the attempt"
+    )
+    ended = draft.change(
+        task,
+        status=TaskStatus.FAILED,
+        reason=reason,
+        times_begun=times,
+        started_at=task.started_at or draft.now,
+        updated_at=draft.now,
+        ended_at=draft.now,
+        due_at=NEVER,
+    )
+    cancel(draft, ended)
+    walk.agenda.append(Settle(ended.seq))
+
+
 def _sign_of_life(walk: Walk, task: Task, result: TaskResult) -> None:
     """Somebody works on the task, wants it back later, or tells how far it has come."""
     draft = walk.draft
@@ -63,6 +108,7 @@ def _sign_of_life(walk: Walk, task: Task, result: TaskResult) -> None:
             status=TaskStatus.SCHEDULED,
             output=result.output,
             worker=result.worker or task.worker,
+            times_begun=0,
             updated_at=draft.now,
             callback_after_seconds=result.callback_after_seconds,
             visible_at=after(draft.now, result.callback_after_seconds),

@@ -35,6 +35,8 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     step_budget: int = 20_000
     #: Seconds after which a task that nobody was ever heard of ends, where its definition sets no response timeout.
     unheard_timeout_seconds: float = 3_600.0
+    #: How often a task may be begun anew within one attempt, because whoever had it was lost.
+    redelivery_limit: int = 3
 
 
 class Draft:

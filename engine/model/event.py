@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -10,6 +11,17 @@ from engine.clock import Instant
 from engine.model.payload import Json, JsonObject
 from engine.model.request import Request
 from engine.model.status import TaskStatus, WorkflowStatus
+
+
+class Beginning(StrEnum):
+    """What a sign of life says about how often a worker has begun the task within this attempt."""
+
+    #: A worker has begun it.
+    FIRST = "first"
+    #: A worker wants to begin it that was handed it again: whoever had it before has not told how it ended.
+    AGAIN = "again"
+    #: The task has asked to be begun anew (Celery's ``self.retry``).
+    WISHED = "wished"
 
 
 class StartWorkflow(Struct, frozen=True, kw_only=True):
@@ -55,6 +67,8 @@ class TaskResult(Struct, frozen=True, kw_only=True):
     callback_after_seconds: int | None = None
     #: For IN_PROGRESS: a sign of life only; status and output stay as they are.
     heartbeat: bool = False
+    #: For IN_PROGRESS: what it says about the beginning of the task, if anything.
+    beginning: Beginning | None = None
     #: It came as a request, from a client or a worker that polls, and not as the answer of a Celery worker.
     reported: bool = False
 

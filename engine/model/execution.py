@@ -66,6 +66,8 @@ class Task(Struct, frozen=True, kw_only=True, gc=False):
     domain: str | None = None
     worker: str | None = None
     polls: int = 0
+    #: How often a worker is known to have begun this attempt; more than once only when the one before was lost with it.
+    times_begun: int = 0
     #: Seconds that a worker or a retry asked to wait before the next delivery.
     callback_after_seconds: int = 0
     first_scheduled_at: Instant = NEVER

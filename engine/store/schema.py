@@ -160,6 +160,7 @@ task: Final = Table(
     _text("domain", optional=True),
     _text("worker", optional=True),
     _number("polls"),
+    _number("times_begun"),
     _number("callback_after_seconds"),
     _number("first_scheduled_at"),
     _number("scheduled_at"),

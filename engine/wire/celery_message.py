@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from engine.errors import BadMessage
-from engine.model.event import TaskResult
+from engine.model.event import Beginning, TaskResult
 from engine.model.execution import split_task_id
 from engine.model.payload import Json, JsonObject
 from engine.model.status import TaskStatus
@@ -38,17 +38,22 @@ _NO_LIMITS: Final = (None, None)
 #: Statuses whose ``result`` is Celery's own note, not the task's progress.
 _BARE_SIGNS_OF_LIFE: Final = frozenset({"STARTED", "RETRY", "PENDING", "RECEIVED"})
 
+#: What Celery says by itself about the beginning of a task (STARTED only with ``track_started``).
+_BEGINNINGS: Final = {"STARTED": Beginning.FIRST, "RETRY": Beginning.WISHED}
+
 _encode = msgspec.json.Encoder().encode
 
 
 class _Reply(msgspec.Struct):
-    """The part of an rpc result that is read; workers with ``result_extended`` also fill the last."""
+    """The part of an rpc result that is read; workers with ``result_extended`` also fill ``worker``."""
 
     task_id: str
     status: str
     result: Json = None
     traceback: str | None = None
     worker: str | None = None
+    #: Said by connected workers, which ask before they begin a task again: their STARTED counts nothing.
+    asks: bool = False
 
 
 _decode = msgspec.json.Decoder(_Reply).decode
@@ -166,6 +171,7 @@ def decode_result(delivery: Delivery, max_result_bytes: int = MAX_RESULT_BYTES) 
                 output=progress if isinstance(progress, dict) else {} if progress is None else {"progress": progress},
                 worker=worker,
                 heartbeat=progress is None,
+                beginning=None if reply.asks and reply.status == "STARTED" else _BEGINNINGS.get(reply.status),
             )
 
 

@@ -84,6 +84,21 @@ def fail(kind: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+@app.task
+def die(kind: str) -> None:
+    """Take the worker along, in this way, a little after the beginning."""
+    time.sleep(0.3)
+    match kind:
+        case "exit":
+            os._exit(7)
+        case "exit well":
+            os._exit(0)
+        case "parent":
+            # As the kernel does when it finds the parent to be the largest process.
+            os.kill(os.getppid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 @app.task(name="shop.terminal")
 def terminal() -> None:
     """Fail for good."""

@@ -3,84 +3,20 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from celery import Celery, _state
 
 from engine.broker.memory import MemoryBroker
 from engine.broker.opening import open_broker
-from engine.broker.port import Broker
-from engine.clock import SystemClock
-from engine.config import Settings
-from engine.decider.validate import check_workflow
-from engine.executor import Executor
-from engine.model.event import StartWorkflow
-from engine.model.request import Request
-from engine.testing.memory_store import MemoryStore
-from engine.wire.celery_message import decode_result
-from engine.wire.message import START_QUEUE, events_queue
-from engine.wire.request_message import encode_request
-from engine.wire.start_message import encode_start
+from tests.integration.workers.driven_road import PATIENCE, Engine
 from workers.embedded import EmbeddedWorkers
 
 if TYPE_CHECKING:
     from tests.integration.workers.conftest import Launcher
-
-#: Seconds until what must happen counts as not happening.
-PATIENCE = 20.0
-
-
-class Engine:
-    """A road with a real broker that is driven by hand."""
-
-    def __init__(self, broker: Broker) -> None:
-        self.broker = broker
-        self.store = MemoryStore()
-        broker.declare_partitions(1)
-        for queue in (START_QUEUE, events_queue(0)):
-            broker.consume(queue, 100)
-        self._executor = Executor(self.store, broker, SystemClock(), Settings(), 1)
-        #: What workers answered: the status as the engine reads it, and the reason.
-        self.answers: dict[str, tuple[str, str | None]] = {}
-
-    def run(self, name: str, task: str, **inputs: Any) -> None:
-        """Start a run of one task; its id is its name."""
-        document = {
-            "name": name,
-            "tasks": [{"name": task, "taskReferenceName": "it", "type": "SIMPLE", "inputParameters": inputs}],
-        }
-        with self.store.transaction() as transaction:
-            transaction.register_workflow(check_workflow(document), overwrite=True)
-        self.broker.publish([encode_start(StartWorkflow(event_id=name, workflow_id=name, name=name))])
-        self.carry_until(lambda: self.status(name) == "RUNNING")
-
-    def terminate(self, workflow_id: str) -> None:
-        """Ask for the end of a run, and let the engine publish what that commands."""
-        request = Request(event_id=f"end {workflow_id}", workflow_id=workflow_id, verb="terminate")
-        self.broker.publish([encode_request(request, 1)])
-        self.carry_until(lambda: self.status(workflow_id) == "TERMINATED")
-
-    def status(self, workflow_id: str) -> str | None:
-        """Return a run's status."""
-        with self.store.transaction() as transaction:
-            rows = transaction.load([workflow_id]).get(workflow_id)
-        return rows.workflow.status.value if rows else None
-
-    def carry_until(self, reached: Callable[[], bool]) -> None:
-        """Carry what arrives until this holds."""
-        deadline = time.monotonic() + PATIENCE
-        while not reached():
-            assert time.monotonic() < deadline, f"it did not happen; the workers answered {self.answers}"
-            if deliveries := self.broker.receive(100, 0.1):
-                for delivery in deliveries:
-                    if not delivery.message.headers.get("baton"):
-                        result = decode_result(delivery)
-                        self.answers[result.workflow_id] = (result.status.value, result.reason)
-                self._executor.handle(deliveries)
 
 
 @pytest.fixture

@@ -1,0 +1,41 @@
+"""take_again: a worker that is handed a task which was handed out before asks whether to begin it once more."""
+
+from __future__ import annotations
+
+from engine.model.event import Beginning, TaskResult
+from engine.model.execution import split_task_id
+from engine.model.request import Outcome, Request
+from engine.model.status import TaskStatus
+from engine.operations.desk import Desk, granted, refused
+
+
+def operate(desk: Desk, request: Request) -> Outcome:
+    """Count the beginning and grant it, unless the task has ended or has cost too many workers; then it ends here.
+
+    Broker queues with priorities do not count deliveries: whoever had the message may have died of it, and would again.
+    The answer holds ``timesBegun``, this time included.
+    """
+    identity = str(request.arguments.get("taskId"))
+    parts = split_task_id(identity)
+    task = desk.task(parts[1]) if parts is not None and parts[0] == desk.workflow.id else None
+    if task is None:
+        return refused(404, f"Workflow {desk.workflow.id} has no task {identity}.")
+    if task.status.is_open and not task.queue:
+        return refused(409, f"Task {task.id} was done by a worker and waits for somebody else to complete it.")
+    worker = request.arguments.get("workerId")
+    applied = desk.apply(
+        TaskResult(
+            event_id=request.event_id,
+            workflow_id=request.workflow_id,
+            seq=task.seq,
+            status=TaskStatus.IN_PROGRESS,
+            worker=None if worker is None else str(worker),
+            heartbeat=True,
+            beginning=Beginning.AGAIN,
+        )
+    )
+    now = desk.task(task.seq)
+    assert now is not None, "tasks are never forgotten"
+    if not applied or not now.status.is_open:
+        return refused(409, f"Task {task.id} has ended ({now.status}): {now.reason or 'it is not to be run again'}.")
+    return granted(taskId=task.id, timesBegun=now.times_begun)
