@@ -32,6 +32,10 @@ def snapshot(
 
 
 def hash_of(definition: WorkflowDef) -> str:
-    """Return the SHA-256 of a definition's JSON, keys in order: equal definitions have equal hashes."""
-    text = msgspec.json.encode(definition.to_json(), order="deterministic")
+    """Return the SHA-256 of a definition's JSON, keys in order: equal definitions have equal hashes.
+
+    Fields that hold their default are left out, so that a version with one field more gives no other hash.
+    """
+    said = definition.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+    text = msgspec.json.encode(said, order="deterministic")
     return hashlib.sha256(text).hexdigest()
