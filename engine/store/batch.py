@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Column, ColumnElement, Connection, Table
+from sqlalchemy import Column, ColumnElement, Connection, Insert, Table
 
 from engine.model.execution import Task, Workflow
 from engine.store.port import Save
+
+#: From the values that were to be inserted, as columns, to what becomes of the row that has their key already.
+Changes = Callable[[Any], Mapping[str, Any]]
 
 
 class Batch(Protocol):
@@ -34,8 +37,12 @@ class Batch(Protocol):
         """Write over existing tasks; ``before`` has for each what it was made from, where that is known."""
         ...
 
-    def insert(self, table: Table) -> Any:
-        """Return an INSERT that can be told what to do on a conflict."""
+    def insert_missing(self, table: Table) -> Insert:
+        """Return an INSERT that leaves rows alone whose key is there already."""
+        ...
+
+    def put(self, table: Table, changes: Changes) -> Insert:
+        """Return an INSERT that changes the row instead where its key is there already."""
         ...
 
     def among(self, column: Column[str], values: Collection[str]) -> ColumnElement[bool]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import ModuleType
 from typing import Any, Final
 
 import sqlalchemy
@@ -25,6 +27,14 @@ _VANISHED: Final = {
     "keepalives_count": 3,
 }
 
+#: The same, in the words of the socket that PyMySQL leaves to us.
+_VANISHED_TCP: Final = {
+    "TCP_USER_TIMEOUT": WAIT_SECONDS * 1000,
+    "TCP_KEEPIDLE": 15,
+    "TCP_KEEPINTVL": 5,
+    "TCP_KEEPCNT": 3,
+}
+
 #: Every statement of the store has an index made for it. Plans are made once and never again, and one made while a
 #: table is still empty must be right for a full one: so the planner is not to guess from sizes.
 _POSTGRES_SESSION: Final = (
@@ -43,7 +53,11 @@ _SQLITE_SESSION: Final = (
 )
 
 #: What the drivers say of a database whose tables are missing or older than this code.
-_OLD_SCHEMA: Final = ("no such table", "no such column", "has no column", "UndefinedTable", "UndefinedColumn")
+_OLD_SCHEMA: Final = (
+    *("no such table", "no such column", "has no column"),
+    *("UndefinedTable", "UndefinedColumn"),
+    *("(1146, ", "(1054, "),
+)
 
 
 def read_url(url: str) -> URL:
@@ -57,7 +71,11 @@ def read_url(url: str) -> URL:
         return parsed.set(drivername="postgresql+psycopg")
     if kind == "sqlite":
         return parsed.set(drivername="sqlite+pysqlite")
-    raise BadConfiguration([f"The database URL begins with {kind}: Baton keeps its runs in postgresql or sqlite"])
+    if kind in {"mysql", "mariadb"}:
+        return parsed.set(drivername="mysql+pymysql")
+    raise BadConfiguration(
+        [f"The database URL begins with {kind}: Baton keeps its runs in postgresql, mysql, mariadb or sqlite"]
+    )
 
 
 def open_database(url: str, pool_size: int) -> sqlalchemy.Engine:
@@ -71,11 +89,29 @@ def open_database(url: str, pool_size: int) -> sqlalchemy.Engine:
         event.listen(database, "connect", _greet_sqlite)
         event.listen(database, "begin", _begin_immediate)
         return database
+    shared["pool_size"] = pool_size
+    if parsed.get_backend_name() == "mysql":
+        opened: sqlalchemy.Engine = _mysql().open_mysql(
+            parsed, _VANISHED_TCP, {"connect_timeout": WAIT_SECONDS}, **shared
+        )
+        return opened
     options = {"connect_timeout": WAIT_SECONDS, "application_name": "baton", **_VANISHED}
     connect_args = {key: value for key, value in options.items() if key not in parsed.query}
-    database = sqlalchemy.create_engine(parsed, pool_size=pool_size, connect_args=connect_args, **shared)
+    database = sqlalchemy.create_engine(parsed, connect_args=connect_args, **shared)
     event.listen(database, "connect", _greet_postgres)
     return database
+
+
+def _mysql() -> ModuleType:
+    """Return the part that needs a driver of its own."""
+    try:
+        return importlib.import_module("engine.store.mysql_connection")
+    except ModuleNotFoundError as error:
+        if error.name != "pymysql":
+            raise
+        raise BadConfiguration(
+            ["The database is MariaDB or MySQL, whose driver is not installed: pip install 'baton-engine[mysql]'"]
+        ) from None
 
 
 def _greet_sqlite(connection: Any, _: object) -> None:
@@ -111,9 +147,18 @@ def faults_told_apart(database: sqlalchemy.Engine) -> Iterator[None]:
             raise StoreUnavailable(
                 f"The tables of {_name(database)} are missing or older than this version: run `baton migrate`"
             ) from error
-        if error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError):
+        if _may_pass(error):
             raise StoreUnavailable(f"The database {_name(database)} did not answer: {error.orig}") from error
         raise
+
+
+def _may_pass(error: exc.DBAPIError) -> bool:
+    """Tell whether the same may succeed later, on another connection or once the server is there again."""
+    if error.connection_invalidated:
+        return True
+    if type(error.orig).__module__.startswith("pymysql") and _mysql().never_fits(error.orig):
+        return False
+    return isinstance(error, exc.OperationalError | exc.InterfaceError)
 
 
 def _name(database: sqlalchemy.Engine) -> str:

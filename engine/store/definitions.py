@@ -15,6 +15,9 @@ from engine.store.schema import definition, setting, task_definition, workflow_d
 #: The setting that counts changes of the registry.
 CATALOG: Final = "catalog"
 
+#: What those who register workflows take turns at.
+_REGISTRATION: Final = "baton.registration"
+
 
 class Definitions:
     """The part of a transaction that keeps definitions."""
@@ -27,7 +30,7 @@ class Definitions:
         """See ``Transaction.put_snapshot``."""
         rows = [{"hash": key, "body": encode(each.to_json())} for key, each in sorted(snapshots.items())]
         if rows:
-            self._connection.execute(self._batch.insert(definition).on_conflict_do_nothing(), rows)
+            self._connection.execute(self._batch.insert_missing(definition), rows)
 
     def snapshots(self, hashes: Collection[str]) -> dict[str, WorkflowDef]:
         """See ``Transaction.snapshots``."""
@@ -36,20 +39,15 @@ class Definitions:
 
     def register_workflow(self, definition: WorkflowDef, *, overwrite: bool) -> bool:
         """See ``Transaction.register_workflow``."""
-        body = encode(definition.to_json())
-        put = self._batch.insert(workflow_definition).values(
-            name=storable(definition.name), version=definition.version, body=body
-        )
-        key = workflow_definition.primary_key
-        put = (
-            put.on_conflict_do_update(index_elements=key, set_={"body": body})
-            if overwrite
-            else (put.on_conflict_do_nothing(index_elements=key))
-        )
-        stored = self._changed(put)
-        if stored:
-            self._count_change()
-        return stored
+        # Not every database tells whether an INSERT met a row, so we look; nobody registers anything meanwhile.
+        self._batch.take_turns(self._connection, _REGISTRATION)
+        if not overwrite and self.workflow_def(definition.name, definition.version) is not None:
+            return False
+        row = {"name": storable(definition.name), "version": definition.version, "body": encode(definition.to_json())}
+        put = self._batch.put(workflow_definition, lambda given: {"body": given.body})
+        self._connection.execute(put, row)
+        self._count_change()
+        return True
 
     def workflow_def(self, name: str, version: int | None) -> WorkflowDef | None:
         """See ``Transaction.workflow_def``."""
@@ -84,9 +82,7 @@ class Definitions:
         # One row for each name, in one order everywhere: two registrations at a time then wait for each other.
         last = {storable(each.name): each for each in definitions}
         rows = [{"name": name, "body": encode(each.to_json())} for name, each in sorted(last.items())]
-        put = self._batch.insert(task_definition)
-        put = put.on_conflict_do_update(index_elements=["name"], set_={"body": put.excluded.body})
-        self._connection.execute(put, rows)
+        self._connection.execute(self._batch.put(task_definition, lambda given: {"body": given.body}), rows)
         self._count_change()
 
     def task_defs(self, names: Collection[str] | None = None) -> dict[str, TaskDef]:
@@ -106,19 +102,15 @@ class Definitions:
         return self._connection.scalar(select(setting.c.value).where(setting.c.key == CATALOG)) or "0"
 
     def _forget(self, statement: Any) -> bool:
-        gone = self._changed(statement)
+        gone = self._connection.execute(statement).rowcount > 0
         if gone:
             self._count_change()
         return gone
 
-    def _changed(self, statement: Any) -> bool:
-        counted = {"preserve_rowcount": True}
-        return self._connection.execute(statement, execution_options=counted).rowcount > 0
-
     def _count_change(self) -> None:
-        put = self._batch.insert(setting).values(key=CATALOG, value="1")
         next_number = cast(cast(setting.c.value, BigInteger) + 1, Text)
-        self._connection.execute(put.on_conflict_do_update(index_elements=["key"], set_={"value": next_number}))
+        put = self._batch.put(setting, lambda _: {"value": next_number})
+        self._connection.execute(put, {"key": CATALOG, "value": "1"})
 
 
 def _workflow(body: str) -> WorkflowDef:

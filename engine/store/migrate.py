@@ -49,7 +49,6 @@ def finish(url: str, now: Instant, scripts: Path = SCRIPTS) -> tuple[str, ...]:
     """
     with connected(url, alone=True) as connection:
         refuse_unknown(connection, scripts)
-        applied = advance(connection, Kind.BEFORE, scripts)
         missing = standing(connection, Kind.AFTER, scripts).missing
         older = [each for each in living(connection, now) if missing and each.knows < missing[-1]]
         if older:
@@ -57,7 +56,7 @@ def finish(url: str, now: Instant, scripts: Path = SCRIPTS) -> tuple[str, ...]:
             raise Refused(
                 f"Processes of an older version are alive and may still use what would be taken away: {named}"
             )
-        return applied + advance(connection, Kind.AFTER, scripts)
+        return advance(connection, Kind.BEFORE, scripts) + advance(connection, Kind.AFTER, scripts)
 
 
 def pending(url: str, kind: Kind = Kind.BEFORE, scripts: Path = SCRIPTS) -> tuple[str, ...]:

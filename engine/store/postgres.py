@@ -10,10 +10,24 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from psycopg.types.string import TextLoader
-from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Table, Text, any_, bindparam, func, literal, select
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    Connection,
+    Insert,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects import postgresql
 
 from engine.model.execution import Task, Workflow
+from engine.store.batch import Changes
 from engine.store.codec import storable
 from engine.store.port import Save
 from engine.store.records import TASK, WORKFLOW, Field, Record, Values
@@ -127,9 +141,14 @@ class PostgresBatch:
         arrays = _arrays(TASK.changing, TASK.changes(tasks, before))
         connection.exec_driver_sql(_UPDATE_TASKS, (ids, numbers, *arrays))
 
-    def insert(self, table: Table) -> Any:
-        """See ``Batch.insert``."""
-        return postgresql.insert(table)
+    def insert_missing(self, table: Table) -> Insert:
+        """See ``Batch.insert_missing``."""
+        return postgresql.insert(table).on_conflict_do_nothing()
+
+    def put(self, table: Table, changes: Changes) -> Insert:
+        """See ``Batch.put``."""
+        put = postgresql.insert(table)
+        return put.on_conflict_do_update(index_elements=table.primary_key, set_=changes(put.excluded))
 
     def among(self, column: Column[str], values: Collection[str]) -> ColumnElement[bool]:
         """See ``Batch.among``."""

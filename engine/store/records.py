@@ -111,9 +111,11 @@ class Record(Generic[_R]):
         self.names: Final[tuple[str, ...]] = kind.__struct_fields__
         self.fields: Final = tuple(Field(table, name) for name in self.names)
         self.changing: Final = tuple(field for field in self.fields if field.name not in identity)
+        self.born: Final = tuple(field for field in self.fields if field.name in identity)
         self.identity: Final = attrgetter(*sorted(identity))
         self._all = attrgetter(*self.names)
         self._changing = attrgetter(*(field.name for field in self.changing))
+        self._born = attrgetter(*(field.name for field in self.born))
         statuses: dict[str, Any] = {each.value: each for each in status}
         readers: dict[str, Callable[[Any], Any]] = {**_READERS, "status": statuses.__getitem__}
         self._readers = [(place, readers[name]) for place, name in enumerate(self.names) if name in readers]
@@ -136,6 +138,13 @@ class Record(Generic[_R]):
         nothing = (_UNKNOWN,) * len(self.changing)
         old = zip(*(nothing if record is None else self._changing(record) for record in before), strict=True)
         return [field.changed(*pair) for field, *pair in zip(self.changing, rows, old, strict=True)]
+
+    def whole(self, records: Iterable[Any], before: Iterable[Any]) -> list[Values]:
+        """Return existing records column by column: first those of ``born``, then what ``changes`` returns."""
+        known = list(records)
+        rows = zip(*map(self._born, known), strict=True)
+        born = [field.values(column) for field, column in zip(self.born, rows, strict=True)]
+        return born + self.changes(known, before)
 
     def read(self, rows: Sequence[Sequence[Any]]) -> list[_R]:
         """Return the records of rows whose columns stand in the order of ``names``."""

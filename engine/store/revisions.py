@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import cache
@@ -15,6 +15,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from msgspec import Struct
 from sqlalchemy import Connection, func, literal, select
+from sqlalchemy.dialects.mysql.base import MySQLDialect
 
 from engine.errors import SchemaTooNew
 from engine.store.database import faults_told_apart, open_database
@@ -29,6 +30,9 @@ class Kind(StrEnum):
     BEFORE = "before"
     AFTER = "after"
 
+
+#: Seconds to wait for whoever changes the tables of a MySQL just now.
+_AN_HOUR: Final = 3600
 
 #: Where the database says how far each kind has come.
 VERSION_TABLES: Final = {Kind.BEFORE: "alembic_version", Kind.AFTER: "alembic_version_after"}
@@ -80,6 +84,7 @@ def advance(connection: Connection, kind: Kind, scripts: Path = SCRIPTS) -> tupl
     """Run all migrations of a kind that the database lacks; return their revisions, oldest first."""
     missing = standing(connection, kind, scripts).missing
     if missing:
+        _compare_by_bytes(connection)
         command.upgrade(_config(kind, scripts, connection), "head")
     return missing
 
@@ -99,12 +104,37 @@ def connected(url: str, *, alone: bool = False) -> Iterator[Connection]:
     database = open_database(url, pool_size=1)
     try:
         with faults_told_apart(database), database.begin() as connection:
-            if alone and connection.dialect.name == "postgresql":
-                key = func.hashtextextended(literal("baton.migrate"), 0)
-                connection.execute(select(func.pg_advisory_xact_lock(key)))
+            lock = _LOCKS.get(connection.dialect.name)
+            if alone and lock is not None:
+                lock(connection)
             yield connection
     finally:
         database.dispose()
+
+
+def _lock_postgres(connection: Connection) -> None:
+    key = func.hashtextextended(literal("baton.migrate"), 0)
+    connection.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+def _lock_mysql(connection: Connection) -> None:
+    """Wait for a lock that ends with the connection: there, each change of a table ends a transaction."""
+    name = func.concat("baton.migrate.", func.md5(func.database()))
+    connection.execute(select(func.get_lock(name, _AN_HOUR)))
+
+
+def _compare_by_bytes(connection: Connection) -> None:
+    """Have the texts of all tables to come tell capitals, accents and trailing spaces apart, as elsewhere."""
+    dialect = connection.dialect
+    if isinstance(dialect, MySQLDialect):
+        collation = "utf8mb4_nopad_bin" if dialect.is_mariadb else "utf8mb4_0900_bin"
+        connection.exec_driver_sql(f"ALTER DATABASE CHARACTER SET utf8mb4 COLLATE {collation}")
+
+
+_LOCKS: Final[Mapping[str, Callable[[Connection], None]]] = {
+    "postgresql": _lock_postgres,
+    "mysql": _lock_mysql,
+}
 
 
 def _config(kind: Kind, scripts: Path, connection: Connection | None = None) -> Config:

@@ -22,18 +22,20 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from engine.model.status import OPEN_WORKFLOW
+from engine.wire.fields import TEXT_LIMIT
 
 metadata: Final = MetaData()
 
 
 class JsonText(UserDefinedType[str]):
-    """JSON as the text it was written as: ``json`` on Postgres, TEXT on SQLite.
+    """JSON as the text it was written as: ``json`` on Postgres, TEXT on SQLite, LONGTEXT on MariaDB and MySQL.
 
-    Not ``jsonb``, which orders keys anew, refuses NUL characters and costs more to write.
+    Not ``jsonb`` or MySQL's ``json``, which order keys anew and cost more to write; ``jsonb`` refuses NUL characters.
     """
 
     cache_ok = True
@@ -44,7 +46,7 @@ class JsonText(UserDefinedType[str]):
 
     def compare_against_backend(self, _dialect: Any, found: TypeEngine[Any]) -> bool:
         """Tell Alembic whether a column of this type is what the database has."""
-        return str(found) in {"TEXT", "JSON"}
+        return str(found) in {"TEXT", "JSON", "LONGTEXT"}
 
 
 @compiles(JsonText, "postgresql")
@@ -52,8 +54,22 @@ def _json_on_postgres(*_: Any, **__: Any) -> str:
     return "JSON"
 
 
-#: Ids sort by their bytes everywhere: cheaper to compare, and the same order in Postgres, SQLite and Python.
-_ID: Final = Text().with_variant(Text(collation="C"), "postgresql")
+@compiles(JsonText, "mysql")
+def _json_on_mysql(*_: Any, **__: Any) -> str:
+    return "LONGTEXT"
+
+
+#: MySQL's TEXT ends at 64 KB. Its texts compare by their bytes, trailing spaces included, as the whole database does.
+_TEXT: Final = Text().with_variant(LONGTEXT(), "mysql")
+
+#: What is in an index has a length on MySQL: that which messages may give to names and ids.
+_NAME: Final = Text().with_variant(String(TEXT_LIMIT), "mysql")
+
+#: Ids sort by their bytes everywhere: cheaper to compare, and the same order in every database and in Python.
+_ID: Final = Text().with_variant(Text(collation="C"), "postgresql").with_variant(String(TEXT_LIMIT), "mysql")
+
+#: The id of a task is longer than that of its run.
+_TASK_ID: Final = Text().with_variant(Text(collation="C"), "postgresql").with_variant(LONGTEXT(), "mysql")
 
 #: Rowids of SQLite count by themselves only where the type is INTEGER.
 _SERIAL: Final = BigInteger().with_variant(Integer(), "sqlite")
@@ -63,11 +79,19 @@ OPEN_RUNS: Final = "status IN ({})".format(", ".join(f"'{status}'" for status in
 
 
 def _text(name: str, *, optional: bool = False) -> Column[str]:
-    return Column(name, Text(), nullable=optional)
+    return Column(name, _TEXT, nullable=optional)
+
+
+def _name(name: str, *, optional: bool = False) -> Column[str]:
+    return Column(name, _NAME, nullable=optional)
 
 
 def _id(name: str) -> Column[str]:
     return Column(name, _ID, nullable=True)
+
+
+def _task_id(name: str) -> Column[str]:
+    return Column(name, _TASK_ID, nullable=True)
 
 
 def _json(name: str) -> Column[str]:
@@ -86,10 +110,10 @@ workflow: Final = Table(
     "workflow",
     metadata,
     Column("id", _ID, primary_key=True),
-    _text("name"),
+    _name("name"),
     _number("version"),
     _text("definition_hash"),
-    _text("status"),
+    _name("status"),
     _number("version_no"),
     _number("wake_at"),
     #: When the timekeeper last rang; the one column that the decider does not write.
@@ -100,10 +124,10 @@ workflow: Final = Table(
     _json("output"),
     _json("variables"),
     _json("task_to_domain"),
-    _text("correlation_id", optional=True),
+    _name("correlation_id", optional=True),
     _number("priority"),
     _id("parent_id"),
-    _id("parent_task_id"),
+    _task_id("parent_task_id"),
     _number("depth"),
     _text("created_by", optional=True),
     _text("event", optional=True),
@@ -113,7 +137,7 @@ workflow: Final = Table(
     _number("ended_at"),
     _number("last_retried_at"),
     _text("reason", optional=True),
-    _id("failed_task_id"),
+    _task_id("failed_task_id"),
     _json("failed_refs"),
     _json("failed_names"),
     _id("failure_workflow_id"),
@@ -128,12 +152,19 @@ Index("workflow_open", workflow.c.id, **_OPEN)
 Index("workflow_newest", workflow.c.created_at, workflow.c.id)
 Index("workflow_newest_by_name", workflow.c.name, workflow.c.created_at, workflow.c.id)
 Index("workflow_newest_by_status", workflow.c.status, workflow.c.created_at, workflow.c.id)
-for _column, _name in (
+for _column, _index in (
     (workflow.c.correlation_id, "workflow_by_correlation"),
     (workflow.c.parent_id, "workflow_children"),
 ):
     _present = text(f"{_column.name} IS NOT NULL")
-    Index(_name, _column, postgresql_where=_present, sqlite_where=_present)
+    Index(_index, _column, postgresql_where=_present, sqlite_where=_present)
+
+#: What these hold on MySQL, where an index has no condition, at most 3,072 bytes, and ends with the row's key anyway.
+ON_MYSQL: Final = {
+    "workflow_open": ("status",),
+    "workflow_newest_by_name": ("name", "created_at"),
+    "workflow_newest_by_status": ("status", "created_at"),
+}
 
 #: The key leads to a run's tasks in order; a second index would make every task's save write it too.
 task: Final = Table(
@@ -152,15 +183,14 @@ task: Final = Table(
     _number("retry_of"),
     _flag("retried"),
     _flag("executed"),
-    _text("status"),
+    _name("status"),
     _json("input"),
     _json("output"),
     _text("reason", optional=True),
-    _text("queue"),
+    _name("queue"),
     _text("domain", optional=True),
     _text("worker", optional=True),
     _number("polls"),
-    _number("times_begun"),
     _number("callback_after_seconds"),
     _number("first_scheduled_at"),
     _number("scheduled_at"),
@@ -180,14 +210,14 @@ task: Final = Table(
 definition: Final = Table(
     "definition",
     metadata,
-    Column("hash", Text(), primary_key=True),
+    Column("hash", _NAME, primary_key=True),
     Column("body", JsonText(), nullable=False),
 )
 
 workflow_definition: Final = Table(
     "workflow_definition",
     metadata,
-    Column("name", Text(), nullable=False),
+    Column("name", _NAME, nullable=False),
     Column("version", BigInteger(), nullable=False),
     Column("body", JsonText(), nullable=False),
     PrimaryKeyConstraint("name", "version"),
@@ -196,7 +226,7 @@ workflow_definition: Final = Table(
 task_definition: Final = Table(
     "task_definition",
     metadata,
-    Column("name", Text(), primary_key=True),
+    Column("name", _NAME, primary_key=True),
     Column("body", JsonText(), nullable=False),
 )
 
@@ -221,7 +251,7 @@ Index("request_log_of_workflow", request_log.c.workflow_id, request_log.c.id)
 setting: Final = Table(
     "setting",
     metadata,
-    Column("key", Text(), primary_key=True),
+    Column("key", _NAME, primary_key=True),
     _text("value"),
 )
 
@@ -229,7 +259,7 @@ setting: Final = Table(
 queue: Final = Table(
     "queue",
     metadata,
-    Column("name", Text(), primary_key=True),
+    Column("name", _NAME, primary_key=True),
     _number("empty_at"),
 )
 
@@ -237,7 +267,7 @@ queue: Final = Table(
 lease_owner: Final = Table(
     "lease_owner",
     metadata,
-    Column("owner", Text(), primary_key=True),
+    Column("owner", _NAME, primary_key=True),
     _number("alive_until"),
 )
 
@@ -245,7 +275,7 @@ partition_lease: Final = Table(
     "partition_lease",
     metadata,
     Column("partition", Integer(), primary_key=True, autoincrement=False),
-    Column("owner", Text(), ForeignKey("lease_owner.owner", ondelete="CASCADE"), nullable=False),
+    Column("owner", _NAME, ForeignKey("lease_owner.owner", ondelete="CASCADE"), nullable=False),
 )
 
 #: Processes that work on these tables, each until when it counts as alive, and what it knows of them.

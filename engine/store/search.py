@@ -38,6 +38,8 @@ class Search:
         """See ``Transaction.open_workflow_ids``."""
         ids = workflow.c.id
         query = select(ids).where(text(OPEN_RUNS), ids > after).order_by(ids).limit(limit)
+        # Its guess would be the primary key, in which runs that ended long ago stand between the open ones.
+        query = query.with_hint(workflow, "FORCE INDEX (workflow_open)", "mysql")
         return tuple(self._connection.scalars(query))
 
     def statistics(self) -> JsonObject:

@@ -6,10 +6,11 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, Text, column, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Insert, Table, Text, column, func, select
 from sqlalchemy.dialects import sqlite
 
 from engine.model.execution import Task, Workflow
+from engine.store.batch import Changes
 from engine.store.codec import storable
 from engine.store.port import Save
 from engine.store.records import TASK, WORKFLOW, Record
@@ -77,9 +78,14 @@ class SqliteBatch:
         keys = ([task.workflow_id for task in tasks], [task.seq for task in tasks])
         connection.exec_driver_sql(_UPDATE_TASKS, list(zip(*TASK.changes(tasks, before), *keys, strict=True)))
 
-    def insert(self, table: Table) -> Any:
-        """See ``Batch.insert``."""
-        return sqlite.insert(table)
+    def insert_missing(self, table: Table) -> Insert:
+        """See ``Batch.insert_missing``."""
+        return sqlite.insert(table).on_conflict_do_nothing()
+
+    def put(self, table: Table, changes: Changes) -> Insert:
+        """See ``Batch.put``."""
+        put = sqlite.insert(table)
+        return put.on_conflict_do_update(index_elements=table.primary_key, set_=changes(put.excluded))
 
     def among(self, wanted: Column[str], values: Collection[str]) -> ColumnElement[bool]:
         """See ``Batch.among``."""

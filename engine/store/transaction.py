@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Final
 
 import sqlalchemy
 from sqlalchemy import Connection, event
@@ -13,6 +14,7 @@ from engine.store.database import faults_told_apart, open_database
 from engine.store.definitions import Definitions
 from engine.store.executions import Executions
 from engine.store.housekeeping import Housekeeping
+from engine.store.mysql import MysqlBatch
 from engine.store.port import Store
 from engine.store.postgres import PostgresBatch, json_as_text
 from engine.store.search import Search
@@ -27,15 +29,20 @@ class SqlTransaction(Executions, Definitions, Housekeeping, Search):
         self._batch = batch
 
 
+_BATCHES: Final[Mapping[str, Callable[[], Batch]]] = {
+    "postgresql": PostgresBatch,
+    "mysql": MysqlBatch,
+    "sqlite": SqliteBatch,
+}
+
+
 class SqlStore:
-    """Keeps runs and definitions in Postgres or SQLite; safe to use from many threads."""
+    """Keeps runs and definitions in a database that there is a ``Batch`` for; safe to use from many threads."""
 
     def __init__(self, database: sqlalchemy.Engine) -> None:
         self._database = database
-        if database.dialect.name == "sqlite":
-            self._batch: Batch = SqliteBatch()
-        else:
-            self._batch = PostgresBatch()
+        self._batch: Batch = _BATCHES[database.dialect.name]()
+        if database.dialect.name == "postgresql":
             event.listen(database, "connect", json_as_text)
 
     @contextmanager
@@ -54,7 +61,7 @@ class SqlStore:
 
 
 def open_store(url: str, *, pool_size: int = 5) -> Store:
-    """Return the store at a database URL (``postgresql://…`` or ``sqlite:///…``); nothing is connected yet.
+    """Return the store at a URL (``postgresql://…``, ``mysql://…`` or ``sqlite:///…``); nothing is connected yet.
 
     ``pool_size`` bounds the transactions that can be open at a time; SQLite has one. Raises ``BadConfiguration`` for
     a URL that no store belongs to.

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import Index, MetaData, inspect
 
 from engine.store.database import open_database
 from engine.store.migrate import migrate, pending, take_away
 from engine.store.revisions import VERSION_TABLES
-from engine.store.schema import metadata
+from engine.store.schema import ON_MYSQL, metadata
 
 
 def tables(url: str) -> set[str]:
@@ -20,6 +20,19 @@ def tables(url: str) -> set[str]:
         return set(inspect(database).get_table_names())
     finally:
         database.dispose()
+
+
+def declared(dialect: str) -> MetaData:
+    """Return the tables as a database of this kind has them."""
+    copy = MetaData()
+    for table in metadata.tables.values():
+        table.to_metadata(copy)
+    if dialect == "mysql":
+        for index in list(copy.tables["workflow"].indexes):
+            if index.name in ON_MYSQL:
+                copy.tables["workflow"].indexes.remove(index)
+                Index(index.name, *(copy.tables["workflow"].c[name] for name in ON_MYSQL[index.name]))
+    return copy
 
 
 def is_ours(name: str | None, kind: str, _parents: object) -> bool:
@@ -32,7 +45,7 @@ def test_migrated_tables_are_the_declared_ones(url: str) -> None:
     with database.connect() as connection:
         options = {"compare_server_default": True, "include_name": is_ours}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, metadata) == []
+        assert compare_metadata(context, declared(connection.dialect.name)) == []
     database.dispose()
 
 

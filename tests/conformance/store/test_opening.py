@@ -11,7 +11,7 @@ from engine.store.migrate import migrate, pending
 from tests.conformance.store.runs import a_run, create, load
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "mysql://host/name", "postgresql://host:port/name"])
+@pytest.mark.parametrize("url", ["", "nonsense", "oracle://host/name", "postgresql://host:port/name"])
 def test_a_url_of_no_known_database_is_a_fault_of_configuration(url: str) -> None:
     with pytest.raises(BadConfiguration):
         open_store(url)

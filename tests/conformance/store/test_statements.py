@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlalchemy import event
@@ -13,12 +14,17 @@ from engine.store.transaction import SqlStore
 from tests.conformance.store.runs import a_run, a_task, change, create, save
 
 
+def kind(statement: str) -> str:
+    """Return the statement without the length of its lists."""
+    return re.sub(r"%s(, %s)+", "%s", statement)
+
+
 def test_hundreds_of_runs_are_saved_with_as_many_statements_as_one(url: str) -> None:
     migrate(url)
     database = open_database(url, 1)
     store = SqlStore(database)
     statements: list[str] = []
-    event.listen(database, "before_cursor_execute", lambda _1, _2, statement, *_: statements.append(statement))
+    event.listen(database, "before_cursor_execute", lambda _1, _2, statement, *_: statements.append(kind(statement)))
 
     def counted(write: Callable[[], object]) -> list[str]:
         statements.clear()

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import mysql, postgresql
 
 revision: Final = "0001"
 down_revision: Final = None
@@ -28,15 +28,26 @@ _OPEN: Final = "status IN ('PAUSED', 'RUNNING')"
 
 
 def _id(name: str, *, nullable: bool = True) -> sa.Column[str]:
-    return sa.Column(name, sa.Text().with_variant(sa.Text(collation="C"), "postgresql"), nullable=nullable)
+    kind = sa.Text().with_variant(sa.Text(collation="C"), "postgresql").with_variant(sa.String(512), "mysql")
+    return sa.Column(name, kind, nullable=nullable)
+
+
+def _task_id(name: str) -> sa.Column[str]:
+    kind = sa.Text().with_variant(sa.Text(collation="C"), "postgresql").with_variant(mysql.LONGTEXT(), "mysql")
+    return sa.Column(name, kind, nullable=True)
+
+
+def _name(name: str, *, nullable: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text().with_variant(sa.String(512), "mysql"), nullable=nullable)
 
 
 def _text(name: str, *, nullable: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text(), nullable=nullable)
+    return sa.Column(name, sa.Text().with_variant(mysql.LONGTEXT(), "mysql"), nullable=nullable)
 
 
 def _json(name: str, *, nullable: bool = True) -> sa.Column[Any]:
-    return sa.Column(name, sa.Text().with_variant(postgresql.JSON(), "postgresql"), nullable=nullable)
+    kind = sa.Text().with_variant(postgresql.JSON(), "postgresql").with_variant(mysql.LONGTEXT(), "mysql")
+    return sa.Column(name, kind, nullable=nullable)
 
 
 def _numbers(*names: str) -> list[sa.Column[int]]:
@@ -59,10 +70,10 @@ def _runs() -> None:
     op.create_table(
         "workflow",
         _id("id", nullable=False),
-        _text("name"),
+        _name("name"),
         *_numbers("version"),
         _text("definition_hash"),
-        _text("status"),
+        _name("status"),
         *_numbers("version_no", "wake_at", "rung_at"),
         _json("unconfirmed"),
         *_numbers("last_seq"),
@@ -70,17 +81,17 @@ def _runs() -> None:
         _json("output"),
         _json("variables"),
         _json("task_to_domain"),
-        _text("correlation_id", nullable=True),
+        _name("correlation_id", nullable=True),
         *_numbers("priority"),
         _id("parent_id"),
-        _id("parent_task_id"),
+        _task_id("parent_task_id"),
         *_numbers("depth"),
         _text("created_by", nullable=True),
         _text("event", nullable=True),
         _text("idempotency_key", nullable=True),
         *_numbers("created_at", "updated_at", "ended_at", "last_retried_at"),
         _text("reason", nullable=True),
-        _id("failed_task_id"),
+        _task_id("failed_task_id"),
         _json("failed_refs"),
         _json("failed_names"),
         _id("failure_workflow_id"),
@@ -88,16 +99,18 @@ def _runs() -> None:
         postgresql_with={"fillfactor": "50"},
     )
     _index("workflow_due", ["wake_at"], _OPEN)
-    _index("workflow_open", ["id"], _OPEN)
+    _index("workflow_open", ["id"], _OPEN, on_mysql=["status"])
     _index("workflow_newest", ["created_at", "id"])
-    _index("workflow_newest_by_name", ["name", "created_at", "id"])
-    _index("workflow_newest_by_status", ["status", "created_at", "id"])
+    _index("workflow_newest_by_name", ["name", "created_at", "id"], on_mysql=["name", "created_at"])
+    _index("workflow_newest_by_status", ["status", "created_at", "id"], on_mysql=["status", "created_at"])
     _index("workflow_by_correlation", ["correlation_id"], "correlation_id IS NOT NULL")
     _index("workflow_children", ["parent_id"], "parent_id IS NOT NULL")
 
 
-def _index(name: str, columns: list[str], condition: str | None = None) -> None:
+def _index(name: str, columns: list[str], condition: str | None = None, on_mysql: list[str] | None = None) -> None:
     where = None if condition is None else sa.text(condition)
+    if on_mysql and op.get_bind().dialect.name == "mysql":
+        columns = on_mysql
     op.create_index(name, "workflow", columns, postgresql_where=where, sqlite_where=where)
 
 
@@ -113,11 +126,11 @@ def _tasks() -> None:
         _text("branch"),
         *_numbers("position", "iteration", "attempt", "retry_of"),
         *_flags("retried", "executed"),
-        _text("status"),
+        _name("status"),
         _json("input"),
         _json("output"),
         _text("reason", nullable=True),
-        _text("queue"),
+        _name("queue"),
         _text("domain", nullable=True),
         _text("worker", nullable=True),
         *_numbers("polls", "callback_after_seconds", "first_scheduled_at", "scheduled_at", "visible_at"),
@@ -131,15 +144,15 @@ def _tasks() -> None:
 
 
 def _definitions() -> None:
-    op.create_table("definition", _text("hash"), _json("body", nullable=False), sa.PrimaryKeyConstraint("hash"))
+    op.create_table("definition", _name("hash"), _json("body", nullable=False), sa.PrimaryKeyConstraint("hash"))
     op.create_table(
         "workflow_definition",
-        _text("name"),
+        _name("name"),
         sa.Column("version", sa.BigInteger(), nullable=False),
         _json("body", nullable=False),
         sa.PrimaryKeyConstraint("name", "version"),
     )
-    op.create_table("task_definition", _text("name"), _json("body", nullable=False), sa.PrimaryKeyConstraint("name"))
+    op.create_table("task_definition", _name("name"), _json("body", nullable=False), sa.PrimaryKeyConstraint("name"))
 
 
 def _machinery() -> None:
@@ -159,13 +172,13 @@ def _machinery() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("request_log_of_workflow", "request_log", ["workflow_id", "id"])
-    op.create_table("setting", _text("key"), _text("value"), sa.PrimaryKeyConstraint("key"))
-    op.create_table("queue", _text("name"), *_numbers("empty_at"), sa.PrimaryKeyConstraint("name"))
-    op.create_table("lease_owner", _text("owner"), *_numbers("alive_until"), sa.PrimaryKeyConstraint("owner"))
+    op.create_table("setting", _name("key"), _text("value"), sa.PrimaryKeyConstraint("key"))
+    op.create_table("queue", _name("name"), *_numbers("empty_at"), sa.PrimaryKeyConstraint("name"))
+    op.create_table("lease_owner", _name("owner"), *_numbers("alive_until"), sa.PrimaryKeyConstraint("owner"))
     op.create_table(
         "partition_lease",
         sa.Column("partition", sa.Integer(), autoincrement=False, nullable=False),
-        _text("owner"),
+        _name("owner"),
         sa.PrimaryKeyConstraint("partition"),
         sa.ForeignKeyConstraint(["owner"], ["lease_owner.owner"], ondelete="CASCADE"),
     )
