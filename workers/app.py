@@ -10,6 +10,7 @@ from kombu.entity import Exchange, Queue
 
 from engine.broker import topology
 from workers.guard import guarded, guarded_class
+from workers.redis_lease import lease_messages
 from workers.reply import AnswerBackend, EngineReplies
 from workers.task_names import queue_name, served_tasks
 
@@ -27,7 +28,7 @@ def connect(
 
     Three settings hold for all tasks of the workers, because a worker has them only once: messages are acked when the
     task has ended (a killed worker loses nothing), the prefetch multiplier is 1 (urgent tasks go first), and it stays
-    so after a lost connection.
+    so after a lost connection. On Redis, what a worker has taken is leased (``workers.redis_lease``).
 
     ``task_queues`` must be what the engine is set to. A worker whose tasks include two of one short name does not
     start and names them.
@@ -43,6 +44,7 @@ def connect(
             # threads pool from the task's own thread, which reads the broker's answer off the connection that the
             # worker's thread is reading. Either may then wait for ever for what the other has got.
             app.conf.worker_enable_prefetch_count_reduction = False
+            lease_messages(app)
             try:
                 _serve(app, domain, task_queues)
             except Exception as error:

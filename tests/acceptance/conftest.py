@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from deploy.endpoint import Servers
+from deploy.endpoint import ServerMissing, Servers
 from deploy.probe import conninfo
+from deploy.servers import provide, stop
 from deploy.vhosts import Vhosts
 from tests.acceptance.processes import Processes
 from tests.acceptance.stack import Stack, vanilla
+from tests.tcp_proxy import TcpProxy
 
 
 @pytest.hookimpl(wrapper=True)
@@ -29,33 +33,79 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @contextmanager
-def own_servers(servers: Servers) -> Iterator[tuple[str, str]]:
-    """Give an empty database and an empty virtual host that several tests share."""
+def own_database(servers: Servers) -> Iterator[str]:
+    """Give an empty database that several tests share."""
     name = f"stack_{uuid.uuid4().hex}"
-    vhosts = Vhosts(servers.broker_url, servers.management_url)
     with psycopg.connect(conninfo(servers.database_url), autocommit=True) as connection:
         create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'")
         connection.execute(create.format(sql.Identifier(name)))
         try:
-            yield servers.database_url.rpartition("/")[0] + "/" + name, vhosts.create(name)
+            yield servers.database_url.rpartition("/")[0] + "/" + name
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def own_servers(servers: Servers) -> Iterator[tuple[str, str]]:
+    """Give an empty database and an empty virtual host that several tests share."""
+    vhosts, name = Vhosts(servers.broker_url, servers.management_url), f"stack_{uuid.uuid4().hex}"
+    with own_database(servers) as database_url:
+        try:
+            yield database_url, vhosts.create(name)
         finally:
             vhosts.delete(name)
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def whole_stack(folder: Path, database_url: str, broker_url: str, **settings: str) -> Iterator[Stack]:
+    """Run every kind of process: two deciders, starter, timekeeper, server, system workers."""
+    stack = Stack(folder, database_url, broker_url, **settings)
+    try:
+        services = [stack.baton(name) for name in ("decider", "decider", "starter", "timekeeper")]
+        workers = [stack.baton("worker", kind, "-c", "1") for kind in ("http", "script", "event")]
+        stack.serve()
+        stack.ready(*services, *workers)
+        yield stack
+    finally:
+        stack.close()
 
 
 @pytest.fixture(scope="module")
 def whole(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Return every kind of process: two deciders, starter, timekeeper, server, system workers."""
-    with own_servers(servers) as (database_url, broker_url):
-        stack = Stack(tmp_path_factory.mktemp("whole"), database_url, broker_url)
-        try:
-            services = [stack.baton(name) for name in ("decider", "decider", "starter", "timekeeper")]
-            workers = [stack.baton("worker", kind, "-c", "1") for kind in ("http", "script", "event")]
-            stack.serve()
-            stack.ready(*services, *workers)
+    """Return every kind of process on RabbitMQ."""
+    with (
+        own_servers(servers) as (database_url, broker_url),
+        whole_stack(tmp_path_factory.mktemp("whole"), database_url, broker_url) as stack,
+    ):
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def redis_directory() -> Iterator[Path]:
+    """Return the folder of a Redis that is a module's own: it may be wiped and restarted."""
+    with tempfile.TemporaryDirectory(prefix="baton-redis-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def whole_on_redis(
+    servers: Servers, redis_directory: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
+    """Return every kind of process on a Redis, behind a proxy because a restart gives it another port."""
+    try:
+        found = provide(redis_directory, ["redis"], private=True)
+    except ServerMissing as missing:
+        pytest.fail(str(missing), pytrace=False)
+    proxy = TcpProxy(f"{found['redis'].url}/0", 6379)
+    try:
+        with (
+            own_database(servers) as database_url,
+            whole_stack(tmp_path_factory.mktemp("redis"), database_url, proxy.url) as stack,
+        ):
             yield stack
-        finally:
-            stack.close()
+    finally:
+        proxy.close()
+        stop(redis_directory)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import kombu
 import pika
 
 from demo.cases import ENDED
@@ -94,7 +95,13 @@ class Stack:
         )
 
     def publish(self, body: bytes, message_id: str | None = None) -> None:
-        """Publish a message to the start queue, with nothing but pika, and wait for the broker's confirm."""
+        """Publish a message to the start queue, with nothing but a client of the broker, and wait for its confirm."""
+        if not self.broker_url.startswith("amqp"):
+            with kombu.Connection(self.broker_url) as connection:
+                connection.Producer().publish(
+                    body, routing_key=START_QUEUE, message_id=message_id, content_type="application/json"
+                )
+            return
         with pika.BlockingConnection(pika.URLParameters(self.broker_url)) as connection:
             channel = connection.channel()
             channel.confirm_delivery()

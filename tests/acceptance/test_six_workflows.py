@@ -1,4 +1,4 @@
-"""The six shipped workflows on RabbitMQ and Postgres with separate processes, undisturbed and with processes killed."""
+"""The six shipped workflows on RabbitMQ or Redis with separate processes, undisturbed and with processes killed."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from tests.acceptance.stack import Stack
 SECONDS = 90.0
 
 
-@pytest.fixture(scope="module")
-def stack(whole: Stack) -> Stack:
-    whole.define_folder(ROOT / "definitions")
-    return whole
+@pytest.fixture(scope="module", params=["whole", "whole_on_redis"])
+def stack(request: pytest.FixtureRequest) -> Stack:
+    found: Stack = request.getfixturevalue(request.param)
+    found.define_folder(ROOT / "definitions")
+    return found
 
 
 def demo_worker(stack: Stack) -> Process:
