@@ -1,4 +1,4 @@
-"""What earlier versions wrote is understood for good: rows, messages, and the statements of processes that still run."""
+"""What earlier versions wrote is understood: their rows, their messages, the statements of those that still run."""
 
 from __future__ import annotations
 
