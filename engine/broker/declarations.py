@@ -23,14 +23,13 @@ class Declarations:
 
     def ready(self, name: str) -> int | None:
         """Return how many messages wait in a queue, or None when there is none of that name."""
-        try:
-            answer = self._ask(lambda pika, answer: pika.queue_declare(name, passive=True, callback=answer))
-        except ChannelClosed as closed:
-            if closed.code == _NOT_FOUND:
-                return None
-            raise
-        count: int = answer.method.message_count
-        return count
+        found = self._look_at(name)
+        return None if found is None else int(found.message_count)
+
+    def consumers(self, name: str) -> int | None:
+        """Return how many consumers a queue has, or None when there is none of that name."""
+        found = self._look_at(name)
+        return None if found is None else int(found.consumer_count)
 
     def declare(self, wanted: Queue) -> None:
         """Declare a queue; raise ``BadConfiguration`` when it exists with other arguments."""
@@ -85,6 +84,15 @@ class Declarations:
     def bind(self, name: str, exchange: str, pattern: str) -> None:
         """Have an exchange's messages that match ``pattern`` copied into a queue."""
         self._ask(lambda pika, answer: pika.queue_bind(name, exchange, routing_key=pattern, callback=answer))
+
+    def _look_at(self, name: str) -> Json:
+        """Return what the broker says of a queue, or None when there is none of that name."""
+        try:
+            return self._ask(lambda pika, answer: pika.queue_declare(name, passive=True, callback=answer)).method
+        except ChannelClosed as closed:
+            if closed.code == _NOT_FOUND:
+                return None
+            raise
 
     def _ask(self, question: Json) -> Json:
         if self._channel.closed is not None:

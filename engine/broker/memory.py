@@ -257,6 +257,13 @@ class MemoryConnection:
             found = self._hub.queues.get(queue)
             return None if found is None else found.length
 
+    def consumers(self, queue: str) -> int | None:
+        """See the port."""
+        with self._hub.lock:
+            self._open()
+            found = self._hub.queues.get(queue)
+            return None if found is None else len(found.consumers)
+
     def peek(self, queue: str, limit: int) -> list[Delivery]:
         """See the port."""
         with self._hub.lock:

@@ -88,6 +88,13 @@ class Broker(Protocol):
         """Return how many messages wait in ``queue`` undelivered, or None when there is no such queue."""
         ...
 
+    def consumers(self, queue: str) -> int | None:
+        """Return how many consume from ``queue``, with a single active consumer 0 or more than 0.
+
+        None when there is no such queue, or when this broker cannot tell.
+        """
+        ...
+
     def peek(self, queue: str, limit: int) -> list[Delivery]:
         """Return up to ``limit`` waiting messages, next one first, and leave them where they are.
 

@@ -137,6 +137,11 @@ class RabbitBroker:
         with self._using() as session:
             return session.declarations.ready(queue)
 
+    def consumers(self, queue: str) -> int | None:
+        """See the port."""
+        with self._using() as session:
+            return session.declarations.consumers(queue)
+
     def peek(self, queue: str, limit: int) -> list[Delivery]:
         """See the port."""
         with self._using() as session:

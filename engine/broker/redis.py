@@ -140,6 +140,10 @@ class RedisBroker:
         # What will vanish was sent in case that somebody reads it: that makes no queue.
         return sum(lengths) if known or (any(lengths) and seconds_left < 0) else None
 
+    def consumers(self, queue: str) -> int | None:
+        """Return None: nobody counts them here."""
+        return None
+
     def peek(self, queue: str, limit: int) -> list[Delivery]:
         """See the port; nothing is moved for it, and others may take the messages meanwhile."""
         with self._using() as session:

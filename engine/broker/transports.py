@@ -153,6 +153,10 @@ class KombuBroker:
             except self._kombu.channel_errors:
                 return 0
 
+    def consumers(self, queue: str) -> int | None:
+        """Return None: nobody counts them here."""
+        return None
+
     def peek(self, queue: str, limit: int) -> list[Delivery]:
         """See the port."""
         with self._using():

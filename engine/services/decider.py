@@ -18,6 +18,7 @@ from engine.executor import Executor
 from engine.identifier import new_id
 from engine.log import get_logger
 from engine.services.opening import new_broker, partitions_of, ready_store
+from engine.services.orphans import Orphans
 from engine.services.presence import Presence
 from engine.services.stopping import Patience, Stop
 from engine.store.port import Store
@@ -45,6 +46,7 @@ class RoadService:
         self._starter = starter
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
         self._owned: tuple[int, ...] = ()
+        self._orphans = Orphans(broker, settings.lease_seconds)
         #: False while what is consumed may be other than what is owned.
         self._settled = True
         self._look_again = Instant(0)
@@ -122,7 +124,7 @@ class RoadService:
             self._share(executor)
 
     def _share(self, executor: Executor) -> None:
-        """Renew the leases, take partitions that nobody has, leave those beyond the fair share.
+        """Renew the leases, take partitions that nobody has, leave those beyond the fair share, look after orphans.
 
         When the broker goes away in the middle, all of it is done again, whatever the share is by then: some of what
         was owned is no longer consumed, and some of what is another's is.
@@ -130,7 +132,8 @@ class RoadService:
         now = self._clock.now()
         lease = self._settings.lease_seconds
         with self._store.transaction() as transaction:
-            mine = transaction.share_leases(self._owner, now, lease, self._partitions)
+            leased = transaction.share_leases(self._owner, now, lease, self._partitions)
+        mine = sorted({*leased, *self._orphans.look(set(range(self._partitions)) - set(leased), now)})
         gained, lost = set(mine) - set(self._owned), set(self._owned) - set(mine)
         if gained or lost or not self._settled:
             self._settled = False
@@ -153,6 +156,7 @@ class RoadService:
     def _reconnect(self) -> None:
         if self._stop.wanted():
             return
+        self._orphans.start_over()
         try:
             self._broker.reconnect()
         except BrokerUnavailable as error:

@@ -198,6 +198,23 @@ def test_one_consumer_owns_an_events_queue_until_it_goes(open_broker: OpenBroker
     assert texts(receive(second, 3)) == ["0", "1", "2"]
 
 
+def test_a_partition_without_a_consumer_is_told_from_others_where_the_broker_can(open_broker: OpenBroker) -> None:
+    watching, consuming = open_broker(), open_broker()
+    watching.declare_partitions(1)
+    nobody = watching.consumers(events_queue(0))
+    consuming.consume(events_queue(0), 10)
+    if nobody is None:
+        return
+
+    assert nobody == 0
+    assert watching.consumers(events_queue(0)) == 1
+    assert watching.consumers(events_queue(77)) is None
+
+    consuming.close()
+
+    eventually(lambda: watching.consumers(events_queue(0)) == 0)
+
+
 def test_cancelling_leaves_the_rest_to_others(open_broker: OpenBroker) -> None:
     first, second = open_broker(), open_broker()
     events = events_queue(0)

@@ -276,6 +276,32 @@ def test_a_partition_that_is_given_up_and_got_back_while_the_line_is_lost_is_ser
     assert site.runs("run-2") == ["run-2"]
 
 
+@pytest.mark.parametrize(("dies", "served"), [(True, ["run-1"]), (False, [])])
+def test_partitions_are_taken_over_before_the_leases_run_out_if_their_decider_has_died(dies, served) -> None:
+    # Given another decider that has taken all partitions, with leases of 15 seconds.
+    site = Site()
+    other = site.hub.connect()
+    for partition in range(4):
+        other.consume(events_queue(partition), 10)
+    site.share("other")
+    site.starts("run-1", queue=events_queue(3))
+    if dies:
+        # When it dies without a word to the database.
+        other.close()
+    moments = iter(range(5))
+
+    def when(call: str, what: Any) -> None:
+        if call == "receive":
+            site.clock.advance(1)
+            if next(moments, None) is None:
+                site.stop.now()
+
+    site.line.when = when
+    site.service.run()
+    # Then its work is done five seconds later.
+    assert site.runs("run-1") == served
+
+
 def test_a_line_lost_at_the_very_start_leaves_nothing_unconsumed() -> None:
     site = Site()
     site.stop_when_idle()
