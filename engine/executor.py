@@ -76,6 +76,8 @@ class Executor:
         self._residents = Residents(settings.cache_workflows, settings.cache_tasks)
         self._known_queues: set[str] = set()
         self._limits = Limits(
+            # What is only a little too large is refused where it is sent, and fails the task; this ends the run.
+            value_characters=2 * settings.payload_limit_bytes,
             script_seconds=settings.script_time_limit_ms / 1_000, script_bytes=settings.script_memory_limit_bytes
         )
         self.counts = Counts()

@@ -11,6 +11,7 @@ from engine.decider.draft import Draft
 from engine.decider.ending import abort, end
 from engine.decider.execution import ListKey, OpenList
 from engine.decider.place import place_of
+from engine.expression.budget import outweighs
 from engine.model.command import Dispatch, StartChild
 from engine.model.execution import NEVER, Task
 from engine.model.payload import Json
@@ -61,6 +62,9 @@ def _finish(
 ) -> Task:
     if task.status is TaskStatus.SCHEDULED and not task.started_at:
         task = draft.change(task, started_at=draft.now)
+    limit = draft.surroundings.limits.value_characters
+    if outweighs(output, limit):
+        status, reason, output = TaskStatus.FAILED_WITH_TERMINAL_ERROR, too_large(task, limit), {}
     return draft.change(
         task,
         status=status,
@@ -70,6 +74,14 @@ def _finish(
         ended_at=draft.now,
         updated_at=draft.now,
         due_at=NEVER,
+    )
+
+
+def too_large(task: Task, limit: int) -> str:
+    """Return why a task whose output is made by the engine cannot be stored."""
+    return (
+        f"The output of {task.ref} would have more than {limit:,} characters as JSON: have tasks return references to "
+        "large data instead of the data"
     )
 
 

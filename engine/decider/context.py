@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from engine.clock import milliseconds
 from engine.decider.draft import Draft
+from engine.expression.budget import Budget
+from engine.expression.template import substitute
 from engine.model.execution import Task
 from engine.model.payload import Json
 from engine.tasks import task_type
 
 _WORKFLOW = "workflow"
 _TASK_ID = "CPEWF_TASK_ID"
+
+
+#: Characters of a value that are written and sent in the time of a step of evaluation.
+_CHARACTERS_PER_STEP: Final = 10
+
+
+def evaluated(draft: Draft, value: Json, task_id: str | None = None) -> Json:
+    """Return ``value`` with its expressions replaced by what they find in the run, for the task of this id.
+
+    Looking, and the size of what comes out, count in the decision's effort. Raises ``BadExpression`` when either is
+    beyond its limit.
+    """
+    budget = Budget(draft.surroundings.limits.value_characters)
+    try:
+        found = substitute(value, Context(draft, task_id), environment=draft.surroundings.environment, budget=budget)
+        if found is value:
+            budget.weigh(value)
+        return found
+    finally:
+        draft.effort += budget.steps + budget.characters // _CHARACTERS_PER_STEP
 
 
 class Context(Mapping[str, Json]):

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from engine.clock import Instant
 from engine.decider import apply
+from engine.decider.carry import too_large
 from engine.decider.deadline import workflow_deadline
 from engine.decider.draft import Draft, Surroundings
 from engine.decider.ending import end
@@ -22,6 +23,8 @@ from engine.decider.execution import ROOT, Execution, OpenList
 from engine.decider.open_desk import OpenDesk
 from engine.decider.wake import wake
 from engine.decider.walk import Enter, Walk
+from engine.errors import BadExpression
+from engine.expression.budget import outweighs
 from engine.model.command import Announce, Command, Reply, TellParent
 from engine.model.definition import WorkflowDef
 from engine.model.event import ChildEnded, ChildStarted, Event, StartWorkflow, TaskResult, Wake
@@ -91,6 +94,7 @@ def begin(run: Execution, start: StartWorkflow, now: Instant, surroundings: Surr
     walk = Walk(draft)
     walk.agenda.append(Enter(ROOT, 0))
     walk.to_rest()
+    _expect_sizes(draft)
     _answer_start(draft, start)
     return _decision(draft, {start.event_id: draft.take_commands()}, {})
 
@@ -134,7 +138,16 @@ def decide(execution: Execution, events: Sequence[Event], now: Instant, surround
                 assert_never(event)
         walk.to_rest()
         commands[event.event_id] = draft.take_commands()
+    _expect_sizes(draft)
     return _decision(draft, commands, outcomes)
+
+
+def _expect_sizes(draft: Draft) -> None:
+    """Raise ``BadExpression`` when a loop that goes on has gathered more than may be stored."""
+    limit = draft.surroundings.limits.value_characters
+    for seq in draft.touched:
+        if seq in draft.holding and outweighs(draft.tasks[seq].output, limit):
+            raise BadExpression(f"{too_large(draft.tasks[seq], limit)}; a loop keeps fewer iterations with keepLastN")
 
 
 def _operate(walk: Walk, request: Request) -> Outcome:

@@ -54,6 +54,8 @@ class Draft:
         self.commands: list[Command] = []
         #: Facts that no longer fitted (late, duplicate, of a closed task).
         self.dropped = 0
+        #: What evaluating expressions and conditions has cost so far, in steps of ``expression.budget``.
+        self.effort = 0
         #: The step budget was spent: what is left is found again from the rows.
         self.unfinished = False
         self._lay_over(base)

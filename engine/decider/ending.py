@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from uuid import NAMESPACE_OID, uuid5
 
-from engine.decider.context import Context
+from engine.decider.context import evaluated
 from engine.decider.draft import Draft
 from engine.errors import BatonError
-from engine.expression.template import substitute
 from engine.model.command import Announce, Cancel, StartFailureWorkflow, TellParent
 from engine.model.execution import NEVER, Task
 from engine.model.payload import Json, JsonObject
@@ -93,7 +92,7 @@ def _output(draft: Draft) -> dict[str, Json]:
     parameters = draft.definition.output_parameters
     if parameters:
         try:
-            return dict(substitute(parameters, Context(draft), environment=draft.surroundings.environment))
+            return dict(evaluated(draft, parameters))
         except BatonError as error:
             return {"error": f"The output parameters could not be evaluated: {error}"}
     last = draft.tasks.get(draft.workflow.last_seq)

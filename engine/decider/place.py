@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from engine.clock import Instant
-from engine.decider.context import Context
+from engine.decider.context import evaluated
 from engine.decider.draft import Draft
 from engine.decider.execution import OpenList
-from engine.expression.template import substitute
+from engine.expression.budget import Budget
+from engine.expression.script import evaluate
 from engine.model.definition import TaskDef, WorkflowTask
 from engine.model.execution import Task, Workflow
-from engine.model.payload import Json
+from engine.model.payload import Json, JsonObject
 from engine.tasks import task_type
 from engine.tasks.step import Limits
 
@@ -47,8 +50,25 @@ class Place:
 
     def substitute(self, value: Json) -> Json:
         """Return ``value`` with its expressions replaced."""
-        context = Context(self._draft, self.task.id)
-        return substitute(value, context, environment=self._draft.surroundings.environment)
+        return evaluated(self._draft, value, self.task.id)
+
+    def evaluate(
+        self, evaluator_type: str, expression: str, given: JsonObject, names: JsonObject = MappingProxyType({})
+    ) -> Json:
+        """Return what a condition evaluates to; its costs count in the decision's effort."""
+        limits, budget = self.limits, Budget()
+        try:
+            return evaluate(
+                evaluator_type,
+                expression,
+                given,
+                time_limit_seconds=limits.script_seconds,
+                memory_limit_bytes=limits.script_bytes,
+                names=names,
+                budget=budget,
+            )
+        finally:
+            self._draft.effort += budget.steps
 
     def latest(self, ref: str) -> Task | None:
         """Return the last attempt of the task with this full reference name."""

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 import msgspec
 
 from engine.clock import Instant, after
-from engine.decider.context import Context
+from engine.decider.context import evaluated
 from engine.decider.deadline import note_dates
 from engine.decider.draft import Draft
 from engine.decider.ending import abort
 from engine.decider.execution import ListKey, OpenList
 from engine.decider.place import definition_of
-from engine.expression.template import substitute
 from engine.model.definition import WorkflowTask
 from engine.model.execution import NEVER, Task, task_id
 from engine.model.payload import Json
@@ -99,8 +98,7 @@ def evaluate_input(draft: Draft, config: WorkflowTask, task: Task) -> dict[str, 
     parameters = {**template, **config.input_parameters} if template else config.input_parameters
     if not parameters:
         return {}
-    context = Context(draft, task_id(task.workflow_id, task.seq))
-    values: dict[str, Json] = substitute(parameters, context, environment=draft.surroundings.environment)
+    values: dict[str, Json] = evaluated(draft, parameters, task_id(task.workflow_id, task.seq))
     if not template:
         return values if values is not parameters else dict(values)
     return {key: template[key] if value is None and key in template else value for key, value in values.items()}

@@ -52,7 +52,17 @@ class Carry(Struct, frozen=True):
     step: Step
 
 
-Entry: TypeAlias = Enter | Settle | Carry
+class Ended(Struct, frozen=True):
+    """Every list that this container had open has ended, and its type has not been told."""
+
+    seq: int
+
+
+Entry: TypeAlias = Enter | Settle | Carry | Ended
+
+#: How much evaluating expressions and conditions one decision may cost for each step of its budget, in steps of
+#: ``expression.budget``: with the usual budget about 200 ms. What is left goes on by a wake-up, behind other runs.
+_EFFORT_PER_STEP = 100
 
 
 class Walk:
@@ -62,14 +72,18 @@ class Walk:
         self.draft = draft
         self.agenda: deque[Entry] = deque()
         self._steps_left = draft.surroundings.step_budget
+        self._effort_limit = draft.surroundings.step_budget * _EFFORT_PER_STEP
+        self._moved = False
 
     def to_rest(self) -> None:
         """Work through the agenda until the run rests, has ended, is paused, or the step budget is spent."""
         draft = self.draft
         while self.agenda and draft.workflow.status is WorkflowStatus.RUNNING:
-            if self._steps_left <= 0:
+            # Something is done in every decision, however much it costs, or the run would never come any further.
+            if self._steps_left <= 0 or (self._moved and draft.effort > self._effort_limit):
                 self._stop_here()
                 return
+            self._moved = True
             entry = self.agenda.popleft()
             match entry:
                 case Enter():
@@ -79,6 +93,8 @@ class Walk:
                     self._settle(draft.tasks[entry.seq])
                 case Carry():
                     self.carry_out(draft.tasks[entry.seq], entry.step)
+                case Ended():
+                    self._lists_ended(draft.tasks[entry.seq])
                 case _:
                     assert_never(entry)
         self.agenda.clear()
@@ -218,9 +234,12 @@ class Walk:
         elif owner.status.is_terminal:
             self.agenda.append(Settle(owner.seq))
         else:
-            place = place_of(draft, owner)
-            if place is not None:
-                self.carry_out(owner, task_type(place.config.type).branch_ended(place))
+            self._lists_ended(owner)
+
+    def _lists_ended(self, owner: Task) -> None:
+        place = place_of(self.draft, owner)
+        if place is not None:
+            self.carry_out(owner, task_type(place.config.type).branch_ended(place))
 
     def _branch_of_fork_ended(self, fork: Task) -> None:
         draft = self.draft
@@ -298,9 +317,9 @@ class Walk:
             if (last is None or last.executed) and following < len(draft.lists[key].branch.steps):
                 self.agenda.append(Enter(key, following))
         for task in pending:
-            self._pick_up_task((task.parent, task.branch), task)
+            self._pick_up_task(task)
 
-    def _pick_up_task(self, key: ListKey, task: Task) -> None:
+    def _pick_up_task(self, task: Task) -> None:
         draft = self.draft
         if task.status.is_terminal:
             self.agenda.append(Settle(task.seq))
@@ -311,13 +330,12 @@ class Walk:
             if self._is_ready(task):
                 self._ask_waiting(task)
         else:
-            self._pick_up_container(key, task)
+            self._pick_up_container(task)
 
-    def _pick_up_container(self, key: ListKey, task: Task) -> None:
-        place = Place(self.draft, self.draft.lists[key], self.draft.configs[task.seq], task)
-        kind = task_type(place.config.type)
-        if kind.branches(place.config, task) and not self._has_attached_list(task):
-            self.agenda.append(Carry(task.seq, kind.branch_ended(place)))
+    def _pick_up_container(self, task: Task) -> None:
+        config = self.draft.configs[task.seq]
+        if task_type(config.type).branches(config, task) and not self._has_attached_list(task):
+            self.agenda.append(Ended(task.seq))
 
     def _check_something_moves(self) -> None:
         """Fail a run in which nothing is left that could ever move it (invariant I4)."""

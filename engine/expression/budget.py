@@ -34,7 +34,7 @@ class Budget:
     All methods that count raise ``BadExpression`` once a limit is passed.
     """
 
-    __slots__ = ("_most_characters", "_most_steps", "_texts", "steps")
+    __slots__ = ("_most_characters", "_most_steps", "_texts", "characters", "steps")
 
     def __init__(self, most_characters: int = MOST_CHARACTERS, most_steps: int = MOST_STEPS) -> None:
         self._most_characters = most_characters
@@ -43,6 +43,8 @@ class Budget:
         self._texts = 0
         #: Steps taken so far.
         self.steps = 0
+        #: Characters of the values weighed so far.
+        self.characters = 0
 
     @property
     def left(self) -> int:
@@ -87,7 +89,9 @@ class Budget:
         Values are shared, not copied: one that holds another twice, which holds a third twice, is small in memory
         and has no end once it is written. So this looks no further than the limit.
         """
-        if outweighs(value, self._most_characters):
+        weight = weigh(value, self._most_characters)
+        self.characters += weight
+        if weight > self._most_characters:
             self._too_large()
 
     def _too_large(self) -> None:
@@ -98,7 +102,15 @@ class Budget:
 
 
 def outweighs(value: Json, limit: int) -> bool:
-    """Return whether ``value`` has more than ``limit`` characters as JSON; takes time for so many at most."""
+    """Return whether ``value`` has more than ``limit`` characters as JSON."""
+    return weigh(value, limit) > limit
+
+
+def weigh(value: Json, limit: int) -> int:
+    """Return how many characters ``value`` has as JSON; beyond ``limit`` just some number above it.
+
+    Takes time for so many at most, however often parts of the value hold each other.
+    """
     characters = 0
     waiting = [value]
     while waiting:
@@ -117,5 +129,5 @@ def outweighs(value: Json, limit: int) -> bool:
             if characters <= limit:
                 waiting.extend(item)
         if characters > limit:
-            return True
-    return False
+            break
+    return characters

@@ -35,13 +35,21 @@ _TOKEN: Final = re.compile(
 )
 
 
-@lru_cache(maxsize=2_048)
+#: Characters; what is longer is taken for a script, so that remembering the answers takes little memory.
+_LONGEST: Final = 2_000
+
+
 def only_reads(source: str) -> bool:
     """Return whether ``source`` is made of nothing but reads, comparisons, arithmetic, ``?:`` and ``if``/``else``.
 
     Such a script assigns nothing, calls nothing and repeats nothing, so it cannot change the interpreter it runs in.
     The test is by tokens and errs on the safe side: most conditions pass, and what does not is merely slower.
     """
+    return len(source) <= _LONGEST and _only_reads(source)
+
+
+@lru_cache(maxsize=2_048)
+def _only_reads(source: str) -> bool:
     previous, at = "", 0
     while at < len(source):
         found = _TOKEN.match(source, at)

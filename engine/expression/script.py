@@ -13,11 +13,13 @@ import json
 import re
 from collections import deque
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NoReturn
 
 import quickjs
 
 from engine.errors import BadExpression, ScriptLimitExceeded
+from engine.expression.budget import Budget, weigh
 from engine.expression.condition_syntax import CONDITION_NAMES, only_reads
 from engine.expression.java_text import java_text
 from engine.expression.sandbox import RUN
@@ -33,6 +35,15 @@ _STACK_BYTES: Final = 512 * 1024
 #: Characters; parsing is not interrupted, so a longer script is refused.
 LONGEST_SCRIPT: Final = 100_000
 
+#: Bytes of the interpreter's memory for each character of its input, which it has as text and as objects.
+_MEMORY_PER_CHARACTER: Final = 8
+
+#: What evaluating costs, in steps of a budget: a condition that only reads takes as long as it is expected to; a script
+#: may take all its time, and is counted for a fifth of it.
+_CONDITION_STEPS: Final = 1_000
+_SCRIPT_STEPS: Final = 100_000
+_CHARACTERS_PER_STEP: Final = 10
+
 #: Interpreters that have run nothing but conditions and are free; taking and giving back are atomic, so two threads
 #: never hold the same one.
 _idle: Final[deque[tuple[quickjs.Context, quickjs.Object]]] = deque(maxlen=8)
@@ -44,7 +55,12 @@ _LONGEST_MESSAGE: Final = 2_000
 
 
 def evaluate_javascript(
-    source: str, bindings: Mapping[str, Json], *, time_limit_seconds: float, memory_limit_bytes: int
+    source: str,
+    bindings: Mapping[str, Json],
+    *,
+    time_limit_seconds: float,
+    memory_limit_bytes: int,
+    budget: Budget | None = None,
 ) -> Json:
     """Return the value of the script's last expression as JSON; ``bindings`` are its global names, ``$`` among them.
 
@@ -53,11 +69,20 @@ def evaluate_javascript(
 
     Time is CPU time of the whole process, so it runs faster where other threads work. It is looked at every ten
     thousand steps: a script made to waste it can overrun some times over, so one from strangers belongs in a process
-    that can be killed. Memory excludes what the result takes in Python.
+    that can be killed. Memory excludes what the result takes in Python. ``bindings`` may have as many characters as an
+    eighth of the memory has bytes. What is to be expected of the costs is counted in ``budget``.
 
     Raises ``ScriptLimitExceeded`` for time, memory or call depth, ``BadExpression`` for syntax errors, exceptions (with
     the line) and results that are no JSON.
     """
+    weight = weigh(bindings, memory_limit_bytes // _MEMORY_PER_CHARACTER)
+    if budget is not None:
+        budget.steps += weight // _CHARACTERS_PER_STEP + (_CONDITION_STEPS if only_reads(source) else _SCRIPT_STEPS)
+    if weight > memory_limit_bytes // _MEMORY_PER_CHARACTER:
+        raise ScriptLimitExceeded(
+            f"The input of a script has more than {memory_limit_bytes // _MEMORY_PER_CHARACTER:,} characters, which "
+            "do not fit into its memory: pass it only what it looks at."
+        )
     return _run(source, bindings, time_limit_seconds, memory_limit_bytes, only_check=False)
 
 
@@ -77,10 +102,13 @@ def evaluate(
     *,
     time_limit_seconds: float,
     memory_limit_bytes: int,
+    names: Mapping[str, Json] = MappingProxyType({}),
+    budget: Budget | None = None,
 ) -> Json:
     """Return what an evaluator makes of ``expression`` with the task's input ``given`` (Conductor 3.0).
 
-    ``value-param`` takes the input of that name, null if there is none; ``javascript`` and ``graaljs`` are the same.
+    Scripts see ``given`` as ``$``, and ``names`` beside it. ``value-param`` takes the input of that name, null if there
+    is none; ``javascript`` and ``graaljs`` are the same.
     Raises ``BadExpression`` for a faulty script and for evaluators that are not offered.
     """
     match evaluator_type:
@@ -89,9 +117,10 @@ def evaluate(
         case "javascript" | "graaljs":
             return evaluate_javascript(
                 expression,
-                {"$": given},
+                {"$": given, **names},
                 time_limit_seconds=time_limit_seconds,
                 memory_limit_bytes=memory_limit_bytes,
+                budget=budget,
             )
         case "python":
             raise BadExpression(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from engine.errors import BadExpression, Fault
-from engine.expression.script import evaluate_javascript, is_true
+from engine.expression.script import is_true
 from engine.model.definition import WorkflowTask, walk
 from engine.model.execution import Task
 from engine.model.payload import Json
@@ -115,13 +115,8 @@ def _holds(at: At, output: dict[str, Json], bodies: dict[str, Json], items: list
     inputs = at.substitute(dict(at.config.input_parameters))
     own = {**output, **counters} if _reads_iterations(condition, at.config.task_reference_name) else counters
     seen = {**inputs, **bodies, at.config.task_reference_name: own, **counters}
-    result = evaluate_javascript(
-        condition,
-        {"$": seen, "loopIndex": counters.get("loopIndex"), "loopItem": counters.get("loopItem")},
-        time_limit_seconds=at.limits.script_seconds,
-        memory_limit_bytes=at.limits.script_bytes,
-    )
-    return is_true(result)
+    names = {"loopIndex": counters.get("loopIndex"), "loopItem": counters.get("loopItem")}
+    return is_true(at.evaluate("javascript", condition, seen, names))
 
 
 def _reads_iterations(condition: str, ref: str) -> bool:

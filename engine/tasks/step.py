@@ -125,8 +125,10 @@ class Branch(Struct, frozen=True, kw_only=True):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What evaluating a condition inside the decider may cost."""
+    """What evaluating expressions and conditions inside the decider may cost."""
 
+    #: Characters of a task's input or output as the decider makes it, written as JSON.
+    value_characters: int = 20 * 1024 * 1024
     script_seconds: float = 0.05
     script_bytes: int = 32 * 1024 * 1024
     variables_bytes: int = 256 * 1024
@@ -156,6 +158,10 @@ class At(Protocol):
 
     def substitute(self, value: Json) -> Json:
         """Return ``value`` with its ``${…}`` expressions replaced."""
+        ...
+
+    def evaluate(self, evaluator_type: str, expression: str, given: JsonObject, names: JsonObject = ...) -> Json:
+        """Return what a condition evaluates to, within the limits; see ``expression.script.evaluate``."""
         ...
 
     def latest(self, ref: str) -> Task | None:

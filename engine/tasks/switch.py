@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.errors import BadExpression, Fault
-from engine.expression.script import case_key, evaluate
+from engine.expression.script import case_key
 from engine.model.definition import WorkflowTask
 from engine.model.execution import Task
 from engine.tasks.step import Abort, At, Branch, Complete, Fail, Open, Step, TaskType, required
@@ -40,13 +40,7 @@ class Switch(TaskType):
         if config.evaluator_type not in _EVALUATORS:
             return Abort(reason=f"No evaluator registered for type: {config.evaluator_type}")
         try:
-            result = evaluate(
-                config.evaluator_type,
-                config.expression or "",
-                at.task.input,
-                time_limit_seconds=at.limits.script_seconds,
-                memory_limit_bytes=at.limits.script_bytes,
-            )
+            result = at.evaluate(config.evaluator_type, config.expression or "", at.task.input)
         except BadExpression as error:
             return Fail(reason=str(error))
         case = case_key(result)
