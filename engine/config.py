@@ -39,6 +39,13 @@ BrokerUrl = Annotated[
     ),
 ]
 HttpUrl = Annotated[str, Meta(pattern=r"^https?://[^/]", description="a URL like http://host:port")]
+SqlConnections = Annotated[
+    str,
+    Meta(
+        pattern=r"^\s*([\w.-]+=[\w+]+://\S+(\s+|$))*$",
+        description="names with SQLAlchemy's URLs, as in: orders=postgresql+psycopg://user:password@host/name stock=…",
+    ),
+]
 AppPath = Annotated[str, Meta(pattern=r"^[\w.]+(:[\w.]+)?$", description="a Celery app as module:attribute")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
 Count = Annotated[int, Meta(ge=1, description="a whole number, at least 1")]
@@ -74,7 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     prefetch: Annotated[int, Meta(ge=1, le=65_535)] = 1_000
     #: Steps of one decision before it is saved and goes on by a wake-up.
     step_budget: Count = 20_000
-    #: How long a decider owns a partition without renewing; the time that fail-over takes at most.
+    #: How long a decider owns a partition without renewing; the time that fail-over from one that hangs takes at most.
     lease_seconds: Seconds = 15.0
     #: How long a wake-up may stay unanswered before the timekeeper sends it again.
     ring_lease_seconds: Seconds = 10.0
@@ -100,6 +107,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: Literal["text", "json"] = "text"
     #: How long a process that was told to stop may finish what it has begun.
     drain_seconds: Seconds = 30.0
+    #: The databases that SQL tasks may use, by the names that definitions give them: ``name=URL``, set apart by blanks.
+    sql_connections: SqlConnections = ""
     #: The Celery app (``module:attribute``) whose tasks ``baton dev`` carries out itself.
     app: AppPath | None = None
 

@@ -19,13 +19,14 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "script": ("system.inline", "system.json_jq_transform"),
     "event": ("system.event",),
     "kafka": ("system.kafka_publish",),
+    "sql": ("system.sql",),
 }
 
 #: Seconds after which a task's process is killed. Every body has shorter limits of its own; this is for the case
 #: that one of them hangs all the same (a name server that never answers, a library that waits for ever).
 _HARD_LIMIT: Final = 330
 #: Processes of a worker, by kind: calls mostly wait, scripts compute.
-_CONCURRENCY: Final[Mapping[str, int | None]] = {"http": 16, "script": None, "event": 4, "kafka": 4}
+_CONCURRENCY: Final[Mapping[str, int | None]] = {"http": 16, "script": None, "event": 4, "kafka": 4, "sql": 4}
 
 
 def system_app(broker_url: str) -> Celery:

@@ -22,7 +22,7 @@ _COMMANDS = {
     "decider": ("engine.cli.services:decider", "Run a decider: it moves workflows on."),
     "starter": ("engine.cli.services:starter", "Run a starter: it takes start messages only."),
     "timekeeper": ("engine.cli.services:timekeeper", "Run a timekeeper: it wakes what is due."),
-    "worker": ("engine.cli.services:worker", "Run system workers: http, script, event, kafka."),
+    "worker": ("engine.cli.services:worker", "Run system workers: http, script, event, kafka, sql."),
     "migrate": ("engine.cli.services:migrate", "Bring the database's tables up to date."),
     "definition": ("engine.cli.definition:definition", "Register and look at definitions."),
     "workflow": ("engine.cli.workflow:workflow", "Start, watch and steer workflows."),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Entry points of this group carry out tasks; the engine itself knows none of them.
 WORKERS = "baton.workers"
 
-_KINDS = ("http", "script", "event", "kafka")
+_KINDS = ("http", "script", "event", "kafka", "sql")
 
 
 @click.command()
@@ -122,7 +122,7 @@ def timekeeper(context: click.Context) -> None:
 @click.option("--pool", type=click.Choice(["prefork", "threads", "solo"]), default="prefork", show_default=True)
 @click.argument("celery_options", nargs=-1, type=click.UNPROCESSED)
 def worker(kind: str, concurrency: int | None, pool: str, celery_options: tuple[str, ...]) -> None:
-    """Run system workers of one kind: http, script (INLINE, LAMBDA and jq), event or kafka.
+    """Run system workers of one kind: http, script (INLINE, LAMBDA and jq), event, kafka or sql.
 
     Further options are handed to 'celery worker'.
     """
