@@ -13,7 +13,6 @@ from typing import Final, assert_never
 import msgspec
 
 from engine.clock import SECOND, Instant
-from engine.errors import BatonError
 from engine.model.command import (
     Announce,
     Cancel,
@@ -108,4 +107,5 @@ def _command(reference: Json) -> Command:
             to, reply_id, outcome = rest
             return Reply(to, reply_id, msgspec.convert(outcome, Outcome))
         case _:
-            raise BatonError(f"Unknown reference {reference!r} among the unconfirmed commands of a run")
+            # A newer version has commanded what this one does not know: no reason to end the run, only to look again.
+            return WakeSoon()
