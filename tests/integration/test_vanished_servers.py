@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import pytest
@@ -50,3 +51,15 @@ def test_a_database_that_vanishes_is_given_up_on_by_the_system(postgres_url: str
     database.dispose()
     assert used["tcp_user_timeout"] == str(WAIT_SECONDS * 1000)
     assert used["keepalives_idle"] == "15"
+
+
+def test_a_mysql_that_vanishes_is_given_up_on_by_the_system(mysql_url: str) -> None:
+    database = open_database(mysql_url, 1)
+    with database.connect() as connection:
+        line = connection.connection.driver_connection._sock
+        options = (socket.TCP_USER_TIMEOUT, socket.TCP_KEEPIDLE)
+        used = [line.getsockopt(socket.IPPROTO_TCP, option) for option in options]
+        keeps_alive = line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    database.dispose()
+    assert used == [WAIT_SECONDS * 1000, 15]
+    assert keeps_alive == 1
