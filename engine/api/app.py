@@ -22,8 +22,11 @@ from engine.model.payload import Json
 from engine.store.port import Store
 
 
-def create_app(store: Store, requester: Requester, *, clock: Clock | None = None) -> FastAPI:
-    """Return the application; it starts the requester with itself and closes it at the end, but not the store."""
+def create_app(store: Store, requester: Requester, *, clock: Clock | None = None, embedded: bool = False) -> FastAPI:
+    """Return the application; it starts the requester with itself and closes it at the end, but not the store.
+
+    ``embedded`` says that everything else runs in this process too, which ``/health`` tells those who ask.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -46,18 +49,18 @@ def create_app(store: Store, requester: Requester, *, clock: Clock | None = None
     app.include_router(task_routes(store, requester))
     app.include_router(definition_routes(store, clock or SystemClock()))
     app.include_router(dead_routes(requester))
-    _health(app, store, requester)
+    _health(app, store, requester, embedded=embedded)
     return app
 
 
-def _health(app: FastAPI, store: Store, requester: Requester) -> None:
+def _health(app: FastAPI, store: Store, requester: Requester, *, embedded: bool) -> None:
     @app.get("/health")
     @app.get("/api/health")
     def health() -> Response:
         """Say whether database and broker can be reached: 200 when both can, else 503 with the reasons."""
         results = [_database(store), _result("broker", requester.lost)]
         healthy = all(result["healthy"] for result in results)
-        body = {"healthResults": results, "suppressedHealthResults": [], "healthy": healthy}
+        body = {"healthResults": results, "suppressedHealthResults": [], "healthy": healthy, "embedded": embedded}
         return answer(body, 200 if healthy else 503)
 
     @app.get("/api/version")

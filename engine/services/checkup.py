@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -9,17 +10,27 @@ import httpx
 from celery import Celery
 from msgspec import Struct
 
+from engine import __version__
 from engine.broker import topology
+from engine.clock import SystemClock
 from engine.config import Settings, load, variable_of
-from engine.errors import BadConfiguration, BrokerUnavailable, StoreUnavailable
+from engine.errors import BadConfiguration, BrokerUnavailable, SchemaTooNew, StoreUnavailable
 from engine.masking import masked
 from engine.model.payload import JsonObject
 from engine.services.opening import new_broker, partitions_of
 from engine.store import open_store
 from engine.store.migrate import pending
+from engine.store.presence import processes
+from engine.store.revisions import Kind
 from engine.wire.message import START_QUEUE, events_queue
 
 _RABBITMQ = ("amqp://", "amqps://", "pyamqp://")
+
+#: The processes without which nothing goes on, and why.
+_NEEDED: Mapping[str, str] = {
+    "decider": "without one no workflow moves",
+    "timekeeper": "without one no date is kept and nothing is rescued",
+}
 
 #: What a Celery worker must be set to when its app is not connected by ``workers.connect``, and what else happens.
 _WORKER_SETTINGS: Mapping[str, tuple[object, str]] = {
@@ -52,8 +63,15 @@ def examine(timeout_seconds: float) -> Iterator[Finding]:
             yield Finding(subject="settings", state="fault", what=fault, remedy="Mend it in the environment or .env.")
         return
     yield Finding(subject="settings", state="ok", what="can be read")
+    server, embedded = _server(settings, timeout_seconds)
+    if embedded:
+        # Whoever has begun with 'baton dev' has no other servers, and needs none.
+        yield server
+        return
     database = _database(settings)
     yield database
+    if database.state == "ok":
+        yield from _processes(settings)
     partitions, statistics = _kept(settings) if database.state == "ok" else (settings.partitions, {})
     broker = _broker(settings, partitions)
     yield broker
@@ -61,7 +79,7 @@ def examine(timeout_seconds: float) -> Iterator[Finding]:
         waiting = _waiting(statistics)
         yield from _queues(settings, partitions, waiting)
         yield from _workers(settings, waiting, timeout_seconds)
-    yield _server(settings, timeout_seconds)
+    yield server
 
 
 def _database(settings: Settings) -> Finding:
@@ -69,12 +87,42 @@ def _database(settings: Settings) -> Finding:
     try:
         missing = pending(settings.database_url)
     except (StoreUnavailable, BadConfiguration) as error:
-        remedy = f"Start the database, or say where it is in {variable_of('database_url')} (now {where})."
+        remedy = (
+            f"Start the database, or say where it is in {variable_of('database_url')} (now {where}); "
+            "'baton dev' needs none."
+        )
+        return Finding(subject="database", state="fault", what=_sentence(error), remedy=remedy)
+    except SchemaTooNew as error:
+        remedy = f"Install the newer version; this is {__version__}."
         return Finding(subject="database", state="fault", what=_sentence(error), remedy=remedy)
     if missing:
         what = f"the tables lack {len(missing)} migration{'s' if len(missing) > 1 else ''} ({', '.join(missing)})"
         return Finding(subject="database", state="fault", what=what, remedy="Run 'baton migrate'.")
     return Finding(subject="database", state="ok", what=f"{where} answers and is up to date")
+
+
+def _processes(settings: Settings) -> Iterator[Finding]:
+    """Say who works on the database, in which versions, and whether an upgrade is still to be finished."""
+    alive = processes(settings.database_url, SystemClock().now())
+    versions = sorted({each.version for each in alive})
+    counts = Counter(each.kind for each in alive)
+    missing = [kind for kind in _NEEDED if not counts[kind]]
+    what = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(counts.items())) or "none"
+    if len(versions) > 1:
+        remedy = "Replace those of the older version; both may run until then."
+        yield Finding(
+            subject="processes", state="warning", what=f"{what} of the versions {', '.join(versions)}", remedy=remedy
+        )
+    elif missing:
+        remedy = "; ".join(f"start 'baton {kind}': {_NEEDED[kind]}" for kind in missing)
+        yield Finding(subject="processes", state="warning", what=what, remedy=f"{remedy[0].upper()}{remedy[1:]}.")
+    else:
+        yield Finding(subject="processes", state="ok", what=what)
+    left = pending(settings.database_url, Kind.AFTER)
+    if left and len(versions) < 2:
+        remedy = "Run 'baton migrate --after' once you will not go back to the version before."
+        what = f"{len(left)} migration{'s' if len(left) > 1 else ''} ({', '.join(left)}) of the last upgrade are left"
+        yield Finding(subject="upgrade", state="warning", what=what, remedy=remedy)
 
 
 def _kept(settings: Settings) -> tuple[int, JsonObject]:
@@ -98,7 +146,10 @@ def _broker(settings: Settings, partitions: int) -> Finding:
         finally:
             broker.close()
     except BrokerUnavailable as error:
-        remedy = f"Start the broker, or say where it is in {variable_of('broker_url')} (now {where})."
+        remedy = (
+            f"Start the broker, or say where it is in {variable_of('broker_url')} (now {where}); "
+            "'baton dev' needs none."
+        )
         return Finding(subject="broker", state="fault", what=_sentence(error), remedy=remedy)
     except BadConfiguration as error:
         return Finding(
@@ -184,20 +235,34 @@ def _as_wanted(setting: str, value: object, wanted: object) -> bool:
     return value == wanted
 
 
-def _server(settings: Settings, timeout_seconds: float) -> Finding:
+def _server(settings: Settings, timeout_seconds: float) -> tuple[Finding, bool]:
+    """Return how the server is, and whether it is that of ``baton dev``."""
     try:
         answer = httpx.get(f"{settings.server_url}/health", timeout=timeout_seconds)
     except httpx.HTTPError as error:
-        return Finding(
+        absent = Finding(
             subject="server",
             state="warning",
             what=f"{settings.server_url} does not answer ({error})",
             remedy=f"Start it with 'baton server', or say where it is in {variable_of('server_url')}.",
         )
-    if answer.is_success:
-        return Finding(subject="server", state="ok", what=f"{settings.server_url} is healthy")
-    what = f"{settings.server_url} answers with status {answer.status_code}: {answer.text[:200]}"
-    return Finding(subject="server", state="fault", what=what, remedy="Read its log.")
+        return absent, False
+    if not answer.is_success:
+        what = f"{settings.server_url} answers with status {answer.status_code}: {answer.text[:200]}"
+        return Finding(subject="server", state="fault", what=what, remedy="Read its log."), False
+    embedded = _says_embedded(answer)
+    what = f"{settings.server_url} is healthy"
+    if embedded:
+        what += "; it is 'baton dev', which has database, broker and workers in it"
+    return Finding(subject="server", state="ok", what=what), embedded
+
+
+def _says_embedded(answer: httpx.Response) -> bool:
+    try:
+        body = answer.json()
+    except ValueError:
+        return False
+    return isinstance(body, dict) and body.get("embedded") is True
 
 
 def _sentence(error: Exception) -> str:

@@ -95,7 +95,7 @@ def run(
     for thread in threads:
         thread.start()
     started = _started(settings, store, data, workers)
-    app = create_app(store, Requester(hub.connect, partitions_of(store, settings)))
+    app = create_app(store, Requester(hub.connect, partitions_of(store, settings)), embedded=True)
     serve(app, listener, settings, stop, lambda: greet(started))
     stop.now()
     workers.stop(settings.drain_seconds)

@@ -63,3 +63,9 @@ def test_a_new_folder_is_a_new_system(dev: Callable[[str], Dev]) -> None:
     second = dev("two")
     assert second.command("workflow", "list")["totalHits"] == 0
     assert second.command("definition", "list") == {"workflows": [], "tasks": []}
+
+
+def test_the_doctor_asks_for_no_server_beside_dev(dev: Callable[[str], Dev]) -> None:
+    findings = {each["subject"]: each for each in dev("data").command("doctor")["findings"]}
+    assert {each["state"] for each in findings.values()} == {"ok"}
+    assert "baton dev" in findings["server"]["what"]

@@ -3,17 +3,21 @@
 import json
 
 import pika
+import psycopg
 import pytest
 import structlog
+from msgspec.structs import replace
 
+from deploy.probe import conninfo
 from engine.broker.rabbitmq import connection_parameters
 from engine.cli import run
-from engine.clock import Instant
+from engine.clock import Instant, SystemClock
 from engine.model.definition import WorkflowDef
 from engine.model.execution import Task, Workflow
 from engine.store import open_store
 from engine.store.migrate import migrate
 from engine.store.port import Save
+from engine.store.presence import sign_of_life, this_process
 
 
 @pytest.fixture
@@ -101,3 +105,40 @@ def test_every_wrong_setting_is_told(doctor, monkeypatch):
 
     assert code == 1
     assert set(findings) == {"settings"}
+
+
+def test_processes_are_counted_and_missing_ones_named(doctor, postgres_url):
+    run(["migrate"])
+    assert "baton decider" in doctor()[1]["processes"]["remedy"]
+    for number, kind in enumerate(["decider", "decider", "timekeeper"]):
+        sign_of_life(postgres_url, this_process(f"box-{number}", kind), SystemClock().now(), 60)
+
+    code, findings = doctor()
+
+    assert code == 0
+    assert (findings["processes"]["state"], findings["processes"]["what"]) == ("ok", "2 deciders, 1 timekeeper")
+
+
+def test_versions_side_by_side_are_told(doctor, postgres_url):
+    run(["migrate"])
+    now = SystemClock().now()
+    sign_of_life(postgres_url, this_process("box-1", "decider"), now, 60)
+    sign_of_life(postgres_url, replace(this_process("box-2", "decider"), version="0.0.1"), now, 60)
+
+    _, findings = doctor()
+
+    assert findings["processes"]["state"] == "warning"
+    assert "0.0.1" in findings["processes"]["what"]
+
+
+def test_tables_of_a_newer_version_are_a_fault(doctor, postgres_url):
+    run(["migrate"])
+    with psycopg.connect(conninfo(postgres_url), autocommit=True) as connection:
+        connection.execute("CREATE TABLE alembic_version_after (version_num VARCHAR(32) PRIMARY KEY)")
+        connection.execute("INSERT INTO alembic_version_after VALUES ('9001')")
+
+    code, findings = doctor()
+
+    assert code == 1
+    assert "newer version" in findings["database"]["what"]
+    assert "newer version" in findings["database"]["remedy"]
