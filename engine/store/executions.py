@@ -24,16 +24,18 @@ class Executions:
         self._connection = connection
         self._batch = batch
 
-    def load(self, workflow_ids: Collection[str]) -> dict[str, Rows]:
+    def load(self, workflow_ids: Collection[str], *, payloads: bool = True) -> dict[str, Rows]:
         """See ``Transaction.load``."""
         if not workflow_ids:
             return {}
         wanted = [storable(each) for each in workflow_ids]
-        workflows = WORKFLOW.read(self._batch.load(self._connection, WORKFLOW.table, WORKFLOW.names, wanted))
+        names = WORKFLOW.names if payloads else WORKFLOW.small_names
+        workflows = WORKFLOW.read(self._batch.load(self._connection, WORKFLOW.table, names, wanted), names)
         if not workflows:
             return {}
         found = [workflow.id for workflow in workflows]
-        tasks = TASK.read(self._batch.load(self._connection, TASK.table, TASK.names, found))
+        names = TASK.names if payloads else TASK.small_names
+        tasks = TASK.read(self._batch.load(self._connection, TASK.table, names, found), names)
         by_workflow = {key: tuple(group) for key, group in groupby(tasks, attrgetter("workflow_id"))}
         return {workflow.id: Rows(workflow, by_workflow.get(workflow.id, ())) for workflow in workflows}
 

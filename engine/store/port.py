@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -67,13 +67,34 @@ class LoggedRequest(Struct, frozen=True):
     at: Instant
 
 
+#: After so long a line about a message in hand is forgotten: the message is gone with its queue.
+WEEK_SECONDS: Final = 7 * 86_400
+
+
+class InHand(Struct, frozen=True, kw_only=True):
+    """A message that came back to the road, and the process that has it in hand, or died with it.
+
+    ``message`` is its digest, ``owner`` the process, ``label`` what people know the message by.
+    """
+
+    message: str
+    owner: str
+    queue: str
+    label: str
+    at: Instant
+
+
 class Transaction(Protocol):
     """Everything that can be read or written inside one transaction; leaving the block commits it."""
 
     # runs
 
-    def load(self, workflow_ids: Collection[str]) -> dict[str, Rows]:
-        """Return the runs with these ids and all their tasks; unknown ids are left out."""
+    def load(self, workflow_ids: Collection[str], *, payloads: bool = True) -> dict[str, Rows]:
+        """Return the runs with these ids and all their tasks; unknown ids are left out.
+
+        Without ``payloads``, inputs, outputs and variables stay where they are and look empty: for a run that is too
+        much to read, and is only to be ended.
+        """
         ...
 
     def save(self, saves: Sequence[Save]) -> set[str]:
@@ -190,6 +211,26 @@ class Transaction(Protocol):
 
     def release_leases(self, owner: str) -> None:
         """Give up all of this owner's partitions (clean shutdown)."""
+        ...
+
+    def take_in_hand(self, lines: Sequence[InHand]) -> None:
+        """Write down that these messages are in hand; lines as old as a week are forgotten."""
+        ...
+
+    def deaths(self, messages: Collection[str], owner: str) -> dict[str, int]:
+        """Return how many processes other than ``owner`` have had each message in hand and never let go of it."""
+        ...
+
+    def let_go(self, messages: Collection[str]) -> None:
+        """Forget that anybody had these messages in hand: they have been carried out."""
+        ...
+
+    def let_all_go(self, owner: str) -> None:
+        """Forget what this process had in hand: it lives, or ends as it should."""
+        ...
+
+    def all_in_hand(self) -> tuple[InHand, ...]:
+        """Return every message that is in hand, or was when a process died; oldest first."""
         ...
 
     def statistics(self) -> JsonObject:

@@ -109,6 +109,8 @@ class Record(Generic[_R]):
         self._kind: Callable[..., _R] = kind
         self.table = table
         self.names: Final[tuple[str, ...]] = kind.__struct_fields__
+        #: Those that hold no data of people's.
+        self.small_names: Final = tuple(name for name in self.names if name not in _LARGE)
         self.fields: Final = tuple(Field(table, name) for name in self.names)
         self.changing: Final = tuple(field for field in self.fields if field.name not in identity)
         self.born: Final = tuple(field for field in self.fields if field.name in identity)
@@ -118,7 +120,10 @@ class Record(Generic[_R]):
         self._born = attrgetter(*(field.name for field in self.born))
         statuses: dict[str, Any] = {each.value: each for each in status}
         readers: dict[str, Callable[[Any], Any]] = {**_READERS, "status": statuses.__getitem__}
-        self._readers = [(place, readers[name]) for place, name in enumerate(self.names) if name in readers]
+        self._readers = {
+            names: [(place, readers[name]) for place, name in enumerate(names) if name in readers]
+            for names in (self.names, self.small_names)
+        }
 
     def columns(self, records: Iterable[Any]) -> list[Values]:
         """Return new records column by column, in the order of ``fields``."""
@@ -146,14 +151,14 @@ class Record(Generic[_R]):
         born = [field.values(column) for field, column in zip(self.born, rows, strict=True)]
         return born + self.changes(known, before)
 
-    def read(self, rows: Sequence[Sequence[Any]]) -> list[_R]:
-        """Return the records of rows whose columns stand in the order of ``names``."""
+    def read(self, rows: Sequence[Sequence[Any]], names: tuple[str, ...]) -> list[_R]:
+        """Return the records of rows with these columns: ``names``, or ``small_names``, which leave payloads empty."""
         if not rows:
             return []
         columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
-        for place, reader in self._readers:
+        for place, reader in self._readers[names]:
             columns[place] = map(reader, columns[place])
-        kind, names = self._kind, self.names
+        kind = self._kind
         return [kind(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
 
 

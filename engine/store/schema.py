@@ -191,6 +191,7 @@ task: Final = Table(
     _text("domain", optional=True),
     _text("worker", optional=True),
     _number("polls"),
+    _number("times_begun"),
     _number("callback_after_seconds"),
     _number("first_scheduled_at"),
     _number("scheduled_at"),
@@ -276,6 +277,17 @@ partition_lease: Final = Table(
     metadata,
     Column("partition", Integer(), primary_key=True, autoincrement=False),
     Column("owner", _NAME, ForeignKey("lease_owner.owner", ondelete="CASCADE"), nullable=False),
+)
+
+#: Messages that came back to a decider or starter, each while one has it in hand; a line outlives a process that dies.
+in_hand: Final = Table(
+    "in_hand",
+    metadata,
+    Column("message", String(64), nullable=False),
+    Column("owner", String(200), nullable=False),
+    *(Column(name, String(255), nullable=False) for name in ("queue", "label")),
+    _number("at"),
+    PrimaryKeyConstraint("message", "owner"),
 )
 
 #: Processes that work on these tables, each until when it counts as alive, and what it knows of them.

@@ -32,7 +32,7 @@ class Search:
             .limit(query.size)
             .offset(query.start)
         )
-        return total, tuple(WORKFLOW.read(self._connection.execute(page).all()))
+        return total, tuple(WORKFLOW.read(self._connection.execute(page).all(), WORKFLOW.names))
 
     def open_workflow_ids(self, after: str, limit: int) -> tuple[str, ...]:
         """See ``Transaction.open_workflow_ids``."""

@@ -13,6 +13,7 @@ from engine.store.batch import Batch
 from engine.store.database import faults_told_apart, open_database
 from engine.store.definitions import Definitions
 from engine.store.executions import Executions
+from engine.store.hands import Hands
 from engine.store.housekeeping import Housekeeping
 from engine.store.mysql import MysqlBatch
 from engine.store.port import Store
@@ -21,7 +22,7 @@ from engine.store.search import Search
 from engine.store.sqlite import SqliteBatch
 
 
-class SqlTransaction(Executions, Definitions, Housekeeping, Search):
+class SqlTransaction(Executions, Definitions, Housekeeping, Hands, Search):
     """Everything that can be read or written inside one transaction; each room of it is a class of its own."""
 
     def __init__(self, connection: Connection, batch: Batch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from engine.model.definition import TaskDef, WorkflowDef
 from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import JsonObject
 from engine.store.codec import storable
-from engine.store.port import Due, LoggedRequest, Rows, Save, WorkflowQuery
+from engine.store.port import WEEK_SECONDS, Due, InHand, LoggedRequest, Rows, Save, WorkflowQuery
 from engine.store.records import TASK, WORKFLOW
 from engine.store.share import fair_share
 
@@ -43,6 +43,7 @@ class _Tables:
         self.settings: dict[str, str] = {}
         self.living: dict[str, Instant] = {}
         self.leases: dict[int, str] = {}
+        self.in_hand: dict[tuple[str, str], InHand] = {}
 
 
 class _Journal:
@@ -95,7 +96,7 @@ class _Runs:
         self._tables = tables
         self._journal = journal
 
-    def load(self, workflow_ids: Collection[str]) -> dict[str, Rows]:
+    def load(self, workflow_ids: Collection[str], *, payloads: bool = True) -> dict[str, Rows]:
         """See ``Transaction.load``."""
         tables = self._tables
         return {
@@ -301,6 +302,36 @@ class MemoryTransaction(_Runs, _Definitions):
         """See ``Transaction.release_leases``."""
         self._journal.drop(self._tables.living, owner)
         self._give_up({number for number, holder in self._tables.leases.items() if holder == owner})
+
+    def take_in_hand(self, lines: Sequence[InHand]) -> None:
+        """See ``Transaction.take_in_hand``."""
+        if lines:
+            oldest = after(lines[0].at, -WEEK_SECONDS)
+            self._drop_in_hand(lambda line: line.at < oldest)
+        for line in lines:
+            self._journal.put(self._tables.in_hand, (line.message, line.owner), line)
+
+    def deaths(self, messages: Collection[str], owner: str) -> dict[str, int]:
+        """See ``Transaction.deaths``."""
+        return dict(
+            Counter(message for message, other in self._tables.in_hand if message in messages and other != owner)
+        )
+
+    def let_go(self, messages: Collection[str]) -> None:
+        """See ``Transaction.let_go``."""
+        self._drop_in_hand(lambda line: line.message in messages)
+
+    def let_all_go(self, owner: str) -> None:
+        """See ``Transaction.let_all_go``."""
+        self._drop_in_hand(lambda line: line.owner == owner)
+
+    def all_in_hand(self) -> tuple[InHand, ...]:
+        """See ``Transaction.all_in_hand``."""
+        return tuple(sorted(self._tables.in_hand.values(), key=lambda line: (line.at, line.message, line.owner)))
+
+    def _drop_in_hand(self, doomed: Callable[[InHand], bool]) -> None:
+        for key in [key for key, line in self._tables.in_hand.items() if doomed(line)]:
+            self._journal.drop(self._tables.in_hand, key)
 
     def _give_up(self, partitions: Collection[int]) -> None:
         for number in partitions:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from engine.model.payload import Json
 from engine.store.port import Save, Store
@@ -60,3 +61,27 @@ def test_texts_lose_only_what_no_database_can_hold(store: Store) -> None:
     assert load(store).tasks[0].ref == kept
     assert load(store).tasks[0].worker == kept
     assert load(store).tasks[0].reason == "NULL"
+
+
+def test_a_run_read_without_its_payloads_keeps_them_when_it_is_saved(store: Store) -> None:
+    payload = {"text": "much"}
+    create(store, a_run(input=payload, variables=payload), tasks=[a_task(input=payload, output=payload)])
+    with store.transaction() as transaction:
+        rows = transaction.load([a_run().id], payloads=False)[a_run().id]
+        changed = change(rows.workflow, reason="too much to read")
+        task = replace(rows.tasks[0], reason="too much to read")
+        written = transaction.save(
+            [
+                Save(
+                    workflow=changed,
+                    loaded_version=rows.workflow.version_no,
+                    updated=[task],
+                    before=rows.workflow,
+                    tasks_before={task.seq: rows.tasks[0]},
+                )
+            ]
+        )
+    assert written == {a_run().id}
+    kept = load(store)
+    assert (kept.workflow.input, kept.workflow.variables, kept.workflow.reason) == (payload, payload, changed.reason)
+    assert (kept.tasks[0].input, kept.tasks[0].output, kept.tasks[0].reason) == (payload, payload, changed.reason)
