@@ -78,7 +78,8 @@ class Executor:
         self._limits = Limits(
             # What is only a little too large is refused where it is sent, and fails the task; this ends the run.
             value_characters=2 * settings.payload_limit_bytes,
-            script_seconds=settings.script_time_limit_ms / 1_000, script_bytes=settings.script_memory_limit_bytes
+            script_seconds=settings.script_time_limit_ms / 1_000,
+            script_bytes=settings.script_memory_limit_bytes,
         )
         self.counts = Counts()
 
@@ -106,9 +107,10 @@ class Executor:
         follow_up = Batch()
         outgoing = [*batch.outgoing, *(message for each in finished for message in self._messages(each, follow_up))]
         self._publish(outgoing, follow_up)
-        self._note_confirmed(finished)
         if follow_up.groups:
+            # Until this is done too, the events must stay known: nobody delivers the news that follows from them again.
             self._carry_out(follow_up)
+        self._note_confirmed(finished)
 
     def _together(self, batch: Batch) -> list[Decided]:
         """Do a round for all runs of the batch; where one of them makes it fail, do one for each."""

@@ -48,6 +48,9 @@ _LETTER: Final[dict[type[Command], str]] = {
     kind: letter for letter, kind in (*_OF_A_TASK.items(), *_OF_THE_RUN.items())
 }
 
+#: How the ids of news end that the road itself makes: of messages that can never be sent, of runs that it gives up.
+MADE_ON_THE_ROAD = ("/unsendable", "/refused", "/given up")
+
 #: Microseconds after which an entry that nobody claimed is dropped; must exceed any broker's time to redeliver.
 KEPT = 600 * SECOND
 
@@ -58,11 +61,18 @@ def entry(event_id: str, at: Instant, commands: Sequence[Command]) -> list[Json]
 
 
 def recall(unconfirmed: Json, event_id: str) -> tuple[Command, ...] | None:
-    """Return the commands of an event that the row remembers, or None when it does not know the event."""
-    for known, _, references in unconfirmed:
-        if known == event_id:
-            return tuple(_command(reference) for reference in references)
-    return None
+    """Return the commands of an event that the row remembers, or None when it does not know the event.
+
+    What followed on the road itself, while the event was in hand, is delivered again by nobody: so it comes along.
+    """
+    if all(known != event_id for known, _, _ in unconfirmed):
+        return None
+    return tuple(
+        _command(reference)
+        for known, _, references in unconfirmed
+        if known == event_id or known.endswith(MADE_ON_THE_ROAD)
+        for reference in references
+    )
 
 
 def still_open(unconfirmed: Json, confirmed: frozenset[str], now: Instant) -> Iterator[Json]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from engine.broker.port import Unsendable
 from engine.model.event import Wake
 from engine.testing.harness import Harness, TerminalFailure
 from engine.wire.message import Message
@@ -182,3 +185,23 @@ def test_what_is_lost_again_and_again_goes_out_in_the_end(harness, line):
             harness.request(RUN, "resume")
     harness.work({"a": good, "b": good})
     assert harness.run(RUN).status == "COMPLETED"
+
+
+def test_what_follows_from_a_refused_message_goes_out_again_with_the_event_that_led_to_it(harness, line):
+    # Given a child whose first task the broker refuses, so that the child fails on the road itself
+    take = line._publish
+
+    def refuse_tasks(messages: Sequence[Message]) -> None:
+        refused = [message for message in messages if message.queue == "a"]
+        take([message for message in messages if message not in refused])
+        if refused:
+            raise Unsendable([(message, "too large") for message in refused])
+
+    line._publish = refuse_tasks
+    # When the line is lost as the parent is about to be told
+    with line.cut(after=2):
+        harness.start("parent", workflow_id=RUN)
+    # Then it is told all the same
+    child = harness.task(RUN, "c").child_id
+    assert (harness.run(child).status, harness.run(RUN).status) == ("FAILED", "FAILED")
+    assert harness.run(harness.run(child).failure_workflow_id).status == "RUNNING"
