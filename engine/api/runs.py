@@ -1,4 +1,4 @@
-"""Reads runs from the store and shows them as Conductor does."""
+"""Reads runs from the store and shows them as Conductor does, without what their definitions want masked."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from engine.errors import NotFound
 from engine.model.definition import TaskDef, WorkflowDef, WorkflowTask
 from engine.model.execution import Task, Workflow, split_task_id
 from engine.model.payload import Json
-from engine.store.port import Rows, Store
+from engine.store.port import Rows, Store, WorkflowQuery
 from engine.tasks import task_type
-from engine.wire.conductor import Describe, Described, task_json, workflow_json
+from engine.wire.conductor import Describe, Described, status_json, summary_json, task_json, workflow_json
+from engine.wire.masked_fields import masked_task, masked_workflow
 
 
 def rows_of(store: Store, workflow_id: str) -> Rows:
@@ -28,7 +29,28 @@ def run_json(store: Store, workflow_id: str, *, include_tasks: bool) -> dict[str
     rows = rows_of(store, workflow_id)
     definition = _snapshot(store, rows.workflow)
     describe = _described(restore(rows.workflow, rows.tasks, definition).configs) if include_tasks else _unasked
-    return workflow_json(rows.workflow, rows.tasks, definition, describe, include_tasks)
+    workflow = masked_workflow(rows.workflow, definition.masked_fields)
+    tasks = (masked_task(task, definition.masked_fields) for task in rows.tasks)
+    return workflow_json(workflow, tasks, definition, describe, include_tasks)
+
+
+def summaries(store: Store, query: WorkflowQuery) -> dict[str, Json]:
+    """Return Conductor's SearchResult: how many runs match, and a page of them."""
+    with store.transaction() as tx:
+        total, found = tx.find(query)
+        definitions = tx.snapshots({workflow.definition_hash for workflow in found})
+    shown = [masked_workflow(each, definitions[each.definition_hash].masked_fields) for each in found]
+    return {"totalHits": total, "results": [summary_json(workflow) for workflow in shown]}
+
+
+def run_status_json(
+    store: Store, workflow_id: str, *, include_output: bool, include_variables: bool
+) -> dict[str, Json]:
+    """Return Conductor's WorkflowStatus object of a run."""
+    workflow = rows_of(store, workflow_id).workflow
+    if include_output or include_variables:
+        workflow = masked_workflow(workflow, _snapshot(store, workflow).masked_fields)
+    return status_json(workflow, include_output=include_output, include_variables=include_variables)
 
 
 def one_task_json(store: Store, identity: str) -> dict[str, Json]:
@@ -43,7 +65,7 @@ def one_task_json(store: Store, identity: str) -> dict[str, Json]:
         raise NotFound(f"No task has the id {identity!r}: workflow {workflow_id!r} has {len(rows.tasks)} tasks.")
     definition = _snapshot(store, rows.workflow)
     configs = restore(rows.workflow, rows.tasks, definition).configs
-    return task_json(task, rows.workflow, _described(configs)(task))
+    return task_json(masked_task(task, definition.masked_fields), rows.workflow, _described(configs)(task))
 
 
 def _snapshot(store: Store, workflow: Workflow) -> WorkflowDef:

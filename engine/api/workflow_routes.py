@@ -18,7 +18,6 @@ from engine.model.event import StartWorkflow
 from engine.model.payload import Json
 from engine.model.request import Request
 from engine.store.port import Store
-from engine.wire.conductor import status_json, summary_json
 from engine.wire.start_message import read_start
 
 
@@ -67,10 +66,7 @@ def _looking(router: APIRouter, store: Store) -> None:
         start: int = 0,
         size: int = 100,
     ) -> Response:
-        wanted = read_query(query, free_text, start, size)
-        with store.transaction() as tx:
-            total, found = tx.find(wanted)
-        return answer({"totalHits": total, "results": [summary_json(workflow) for workflow in found]})
+        return answer(runs.summaries(store, read_query(query, free_text, start, size)))
 
     @router.get("/{workflow_id}")
     def show(workflow_id: str, include_tasks: Annotated[bool, Query(alias="includeTasks")] = True) -> Response:
@@ -82,8 +78,10 @@ def _looking(router: APIRouter, store: Store) -> None:
         include_output: Annotated[bool, Query(alias="includeOutput")] = False,
         include_variables: Annotated[bool, Query(alias="includeVariables")] = False,
     ) -> Response:
-        workflow = runs.rows_of(store, workflow_id).workflow
-        return answer(status_json(workflow, include_output=include_output, include_variables=include_variables))
+        shown = runs.run_status_json(
+            store, workflow_id, include_output=include_output, include_variables=include_variables
+        )
+        return answer(shown)
 
 
 def _changing(router: APIRouter, requester: Requester) -> None:

@@ -139,3 +139,52 @@ def test_health_tells_about_database_and_broker(client, hub):
 
     assert body["healthy"] is True
     assert [result["name"] for result in body["healthResults"]] == ["database", "broker"]
+
+
+@pytest.fixture
+def secretive(store):
+    """A run whose definition wants card numbers masked."""
+    definition = check_workflow(
+        {"name": "pay", "maskedFields": ["card"], "tasks": [{"name": "charge", "taskReferenceName": "charge"}]}
+    )
+    payload = {"card": "4111", "order": {"card": {"number": "4111"}, "lines": [{"card": "4111", "n": 1}]}}
+    workflow = Workflow(
+        id="p",
+        name="pay",
+        version=1,
+        definition_hash="secretive",
+        input=payload,
+        output=payload,
+        variables={"card": "4111"},
+        version_no=1,
+        last_seq=1,
+    )
+    charge = Task(workflow_id="p", seq=1, ref="charge", type="SIMPLE", name="charge", input=payload, output=payload)
+    with store.transaction() as tx:
+        tx.put_snapshot({"secretive": definition})
+        tx.save([Save(workflow=workflow, loaded_version=None, inserted=[charge])])
+    return workflow
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "workflow/p",
+        "workflow/p?includeTasks=false",
+        "workflow/p/status?includeOutput=true&includeVariables=true",
+        "workflow/search?query=workflowType=pay",
+        "tasks/p.1",
+    ],
+)
+def test_masked_fields_are_hidden_from_whoever_reads(client, secretive, path):
+    answer = client.get(f"/api/{path}")
+    assert answer.status_code == 200
+    assert "***" in answer.text
+    assert "4111" not in answer.text
+
+
+def test_what_stands_beside_a_masked_field_is_shown(client, secretive):
+    assert client.get("/api/workflow/p").json()["input"] == {
+        "card": "***",
+        "order": {"card": "***", "lines": [{"card": "***", "n": 1}]},
+    }
