@@ -11,6 +11,7 @@ BatonError
       +-- BadMessage          a message that cannot be understood: goes to the dead letters
       +-- BadExpression       a script or path that cannot be evaluated
       |    +-- ScriptLimitExceeded  it ran into its time or memory limit
+      +-- Deadly              a message that processes have died of
       +-- NotFound            no such workflow, task, definition or dead letter
       +-- Refused             the request does not fit the present state (a conflict)
 """
@@ -55,13 +56,18 @@ class SchemaTooNew(Permanent):
     """A newer version has taken away tables or columns that this one may need: it must not work on them."""
 
 
+#: Characters of a fault's path and of its text: both may quote what somebody wrote.
+_LONGEST_PART = 1_000
+
+
 class Fault(str):
     """One mistake in a definition: ``path`` is where (JSON path), the string itself is what and how to mend it."""
 
     path: str
 
     def __new__(cls, path: str, what: str) -> Fault:
-        """Build the fault so that it reads ``path: what``."""
+        """Build the fault so that it reads ``path: what``; what is quoted at length is cut."""
+        path, what = path[:_LONGEST_PART], what[:_LONGEST_PART]
         fault = super().__new__(cls, f"{path}: {what}")
         fault.path = path
         return fault
@@ -87,6 +93,10 @@ class BadExpression(Permanent):
 
 class ScriptLimitExceeded(BadExpression):
     """A script that ran into its limit of time or memory; the text says which."""
+
+
+class Deadly(Permanent):
+    """A message that made one process after the other die: it is set aside, and its run is ended with the reason."""
 
 
 class NotFound(Permanent):

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from engine.errors import BadDefinition, Fault
+from engine.expression.condition_syntax import only_reads
 from engine.expression.script import check_javascript
 from engine.expression.template import references
-from engine.model.definition import TaskDef, WorkflowDef, WorkflowTask, read, walk
+from engine.model.definition import MOST_FAULTS, TaskDef, WorkflowDef, WorkflowTask, read, walk
 from engine.model.payload import Json
 from engine.tasks import task_type
+
+#: Characters of a name. Names are keys of indexes in the database and, with a domain before it, names of queues.
+_LONGEST_NAME = 250
+
+#: Scripts of one definition that do more than read; each costs a millisecond to check.
+_MOST_SCRIPTS = 500
 
 #: Roots of expressions that are no reference names.
 _KNOWN_ROOTS = frozenset({"workflow", "CPEWF_TASK_ID"})
@@ -17,10 +25,9 @@ _KNOWN_ROOTS = frozenset({"workflow", "CPEWF_TASK_ID"})
 
 def check_workflow(document: Json) -> WorkflowDef:
     """Read a workflow definition; raises ``BadDefinition`` with every mistake in it."""
-    name = document.get("name") if isinstance(document, dict) else None
-    subject = f"Workflow definition {name!r}"
+    subject = f"Workflow definition {_name_of(document)}"
     definition, shape = read(WorkflowDef, document, subject)
-    faults = [*shape, *_unless_shown(shape, _workflow_faults(definition))]
+    faults = [*shape, *islice(_unless_shown(shape, _workflow_faults(definition)), MOST_FAULTS)]
     if faults:
         raise BadDefinition(subject, faults)
     return definition
@@ -28,13 +35,17 @@ def check_workflow(document: Json) -> WorkflowDef:
 
 def check_task(document: Json) -> TaskDef:
     """Read a task definition; raises ``BadDefinition`` with every mistake in it."""
-    name = document.get("name") if isinstance(document, dict) else None
-    subject = f"Task definition {name!r}"
+    subject = f"Task definition {_name_of(document)}"
     definition, shape = read(TaskDef, document, subject)
     faults = [*shape, *_unless_shown(shape, _task_faults(definition))]
     if faults:
         raise BadDefinition(subject, faults)
     return definition
+
+
+def _name_of(document: Json) -> str:
+    name = document.get("name") if isinstance(document, dict) else None
+    return repr(name[:_LONGEST_NAME] if isinstance(name, str) else None)
 
 
 def _unless_shown(shape: Sequence[Fault], found: Iterator[Fault]) -> Iterator[Fault]:
@@ -46,6 +57,7 @@ def _unless_shown(shape: Sequence[Fault], found: Iterator[Fault]) -> Iterator[Fa
 def _task_faults(definition: TaskDef) -> Iterator[Fault]:
     if not definition.name:
         yield Fault("name", "a task definition needs a name")
+    yield from _name_faults("name", definition.name)
     timeout, response, total = (
         definition.timeout_seconds,
         definition.response_timeout_seconds,
@@ -65,8 +77,14 @@ def _workflow_faults(definition: WorkflowDef) -> Iterator[Fault]:
     if not definition.tasks:
         yield Fault("tasks", "a workflow needs at least one task")
     yield from _names(definition)
+    yield from _name_faults("name", definition.name)
+    scripts = 0
     for path, step in walk(definition.tasks):
         yield from _step_faults(path, step)
+        scripts += sum(not only_reads(source) for _, source in task_type(step.type).scripts(step))
+        if scripts > _MOST_SCRIPTS:
+            yield Fault(path, f"this is script number {scripts}: a definition may have {_MOST_SCRIPTS}")
+            return
     yield from _places("tasks", definition.tasks)
     yield from _expressions(definition)
 
@@ -77,12 +95,23 @@ def _names(definition: WorkflowDef) -> Iterator[Fault]:
         if not step.name:
             yield Fault(f"{path}.name", "a task needs a name")
         ref = step.task_reference_name
+        yield from _name_faults(f"{path}.name", step.name)
+        yield from _name_faults(f"{path}.taskReferenceName", ref)
         if not ref:
             yield Fault(f"{path}.taskReferenceName", "a task needs a taskReferenceName")
         elif ref in seen:
             yield Fault(f"{path}.taskReferenceName", f"{ref!r} is already used at {seen[ref]}: it must be unique")
         else:
             seen[ref] = path
+
+
+def _name_faults(path: str, name: str) -> Iterator[Fault]:
+    """Refuse what neither databases nor queues can carry, and what would write to the terminals that show it."""
+    if len(name) > _LONGEST_NAME:
+        yield Fault(path, f"has {len(name):,} characters, a name may have {_LONGEST_NAME}")
+    elif not name.isprintable():
+        strange = next(character for character in name if not character.isprintable())
+        yield Fault(path, f"contains the character {strange!r}, which no name may have")
 
 
 def _step_faults(path: str, step: WorkflowTask) -> Iterator[Fault]:

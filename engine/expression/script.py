@@ -152,7 +152,7 @@ def _run(source: str, bindings: Mapping[str, Json], seconds: float, memory: int,
     if found := _BIG_INTEGER.search(source):
         raise _script_error(f"SyntaxError: big integers such as {found.group()[:20]} are not offered", None)
     given = _json(bindings)
-    shared = not only_check and bindings.keys() <= CONDITION_NAMES and only_reads(source)
+    shared = bindings.keys() <= CONDITION_NAMES and only_reads(source)
     context, run = _interpreter(shared=shared)
     context.set_memory_limit(memory)
     context.set_time_limit(seconds)

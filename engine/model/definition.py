@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
@@ -53,6 +53,23 @@ def _text(value: object) -> object:
 
 Text = Annotated[str, BeforeValidator(_text)]
 
+#: Numbers as databases keep them.
+_MOST = 2**63 - 1
+Version = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
+Long = Annotated[int, Field(ge=-_MOST, le=_MOST)]
+
+#: What one definition may be, so that whoever sends one cannot hold up or fill the process that reads it: characters as
+#: JSON, values in it, and how deep they stand in each other (steps in a case of a SWITCH take three).
+LARGEST: Final = 2_000_000
+_MOST_VALUES: Final = 100_000
+_DEEPEST: Final = 200
+
+#: Mistakes that are told at once; whoever mends these finds the others.
+MOST_FAULTS: Final = 100
+
+#: How often the faulty parts of a document are cut out to look for further ones.
+_MOST_ROUNDS: Final = 20
+
 
 class _Written(BaseModel):
     """Base of everything that people write: camelCase outside, frozen, ``null`` read as the field's zero."""
@@ -93,24 +110,24 @@ class TaskDef(_Written):
     description: Text | None = None
     owner_email: Text | None = None
     owner_app: Text | None = None
-    create_time: int = 0
-    update_time: int = 0
+    create_time: Long = 0
+    update_time: Long = 0
     created_by: Text | None = None
     updated_by: Text | None = None
-    retry_count: int = Field(3, ge=0)
+    retry_count: int = Field(3, ge=0, le=_MOST)
     retry_logic: RetryLogic = RetryLogic.FIXED
-    retry_delay_seconds: int = Field(60, ge=0)
-    backoff_scale_factor: int = Field(1, ge=1)
-    max_retry_delay_seconds: int = Field(0, ge=0)
-    backoff_jitter_ms: int = Field(0, ge=0)
-    timeout_seconds: int = Field(0, ge=0)
+    retry_delay_seconds: int = Field(60, ge=0, le=_MOST)
+    backoff_scale_factor: int = Field(1, ge=1, le=_MOST)
+    max_retry_delay_seconds: int = Field(0, ge=0, le=_MOST)
+    backoff_jitter_ms: int = Field(0, ge=0, le=_MOST)
+    timeout_seconds: int = Field(0, ge=0, le=_MOST)
     timeout_policy: TimeoutPolicy = TimeoutPolicy.TIME_OUT_WF
-    response_timeout_seconds: int = Field(3600, ge=0)
-    poll_timeout_seconds: int | None = Field(None, ge=0)
-    total_timeout_seconds: int = Field(0, ge=0)
-    concurrent_exec_limit: int | None = None
-    rate_limit_per_frequency: int | None = None
-    rate_limit_frequency_in_seconds: int | None = None
+    response_timeout_seconds: int = Field(3600, ge=0, le=_MOST)
+    poll_timeout_seconds: int | None = Field(None, ge=0, le=_MOST)
+    total_timeout_seconds: int = Field(0, ge=0, le=_MOST)
+    concurrent_exec_limit: Long | None = None
+    rate_limit_per_frequency: Long | None = None
+    rate_limit_frequency_in_seconds: Long | None = None
     isolation_group_id: Text | None = None
     execution_name_space: Text | None = None
     input_keys: tuple[str, ...] = ()
@@ -128,7 +145,7 @@ class SubWorkflowParam(_Written):
     """Which workflow a SUB_WORKFLOW task starts; ``workflow_definition`` is an object or a ``${…}`` string."""
 
     name: Text = ""
-    version: int | None = None
+    version: Version | None = None
     task_to_domain: dict[str, str] | None = None
     workflow_definition: Json | None = None
     idempotency_key: Text | None = None
@@ -146,8 +163,8 @@ class WorkflowTask(_Written):
     input_parameters: dict[str, Json] = Field(default_factory=dict)
     optional: bool = False
     permissive: bool = False
-    start_delay: int = Field(0, ge=0)
-    retry_count: int | None = None
+    start_delay: int = Field(0, ge=0, le=_MOST)
+    retry_count: Long | None = None
     task_definition: TaskDef | None = None
     async_complete: bool = False
     rate_limited: bool | None = None
@@ -190,7 +207,7 @@ class RateLimitConfig(_Written):
     """How many runs may share one key at a time."""
 
     rate_limit_key: Text = ""
-    concurrent_exec_limit: int = 0
+    concurrent_exec_limit: Long = 0
     policy: Text = "QUEUE"
 
 
@@ -198,12 +215,12 @@ class WorkflowDef(_Written):
     """A workflow: a list of steps, what goes in, what comes out and what happens when it fails."""
 
     name: Text = ""
-    version: int = 1
+    version: Version = 1
     description: Text | None = None
     owner_app: Text | None = None
     owner_email: Text | None = None
-    create_time: int = 0
-    update_time: int = 0
+    create_time: Long = 0
+    update_time: Long = 0
     created_by: Text | None = None
     updated_by: Text | None = None
     tasks: tuple[WorkflowTask, ...] = ()
@@ -212,10 +229,10 @@ class WorkflowDef(_Written):
     input_template: dict[str, Json] = Field(default_factory=dict)
     variables: dict[str, Json] = Field(default_factory=dict)
     failure_workflow: Text | None = None
-    failure_workflow_version: int | None = None
-    schema_version: int = 2
+    failure_workflow_version: Version | None = None
+    schema_version: Long = 2
     restartable: bool = True
-    timeout_seconds: int = Field(0, ge=0)
+    timeout_seconds: int = Field(0, ge=0, le=_MOST)
     timeout_policy: WorkflowTimeoutPolicy = WorkflowTimeoutPolicy.ALERT_ONLY
     workflow_status_listener_enabled: bool = False
     workflow_status_listener_sink: Text | None = None
@@ -256,24 +273,54 @@ def changed(step: WorkflowTask, change: Callable[[WorkflowTask], WorkflowTask]) 
 _T = TypeVar("_T", bound=_Written)
 
 
-def read(kind: type[_T], document: Json, subject: str) -> tuple[_T, tuple[Fault, ...]]:
+def read(kind: type[_T], document: Json, subject: str, *, bounded: bool = True) -> tuple[_T, tuple[Fault, ...]]:
     """Read ``document`` as ``kind`` and list the faults of its shape.
 
     What is returned beside faults is the document without the faulty parts, so that the rest can be checked too and
-    the author sees every mistake at once. Raises ``BadDefinition`` when the document is no object at all.
+    the author sees every mistake at once. Raises ``BadDefinition`` when the document is no object at all, is too large,
+    or has so many faults that looking for more would be no help. Without ``bounded`` it may be of any size: for steps
+    made of a run's own data, which has limits of its own.
     """
     if not isinstance(document, Mapping):
         raise BadDefinition(subject, [Fault("$", f"must be a JSON object, not {_kind_of(document)}")])
+    if bounded and (excess := _excess(document)) is not None:
+        raise BadDefinition(subject, [Fault("$", excess)])
     faults: list[Fault] = []
     rest = copy.deepcopy(dict(document))
-    while True:
+    for _ in range(_MOST_ROUNDS):
         try:
             return kind.model_validate(rest), tuple(faults)
         except ValidationError as error:
             for problem in error.errors(include_url=False):
                 place = _real_path(rest, problem["loc"])
                 faults.append(Fault(_show(place), _sentence(problem["msg"], problem.get("input"))))
+                if not place or len(faults) >= MOST_FAULTS:
+                    raise BadDefinition(subject, faults) from None
                 _cut(rest, place)
+    raise BadDefinition(subject, faults)
+
+
+def _excess(document: Json) -> str | None:
+    """Return what there is too much of in a definition, if anything."""
+    characters = values = 0
+    waiting = [(document, 1)]
+    while waiting:
+        value, depth = waiting.pop()
+        values += 1
+        if isinstance(value, str):
+            characters += len(value)
+        elif isinstance(value, Mapping):
+            characters += sum(len(str(key)) for key in value)
+            waiting.extend((item, depth + 1) for item in value.values())
+        elif isinstance(value, list | tuple):
+            waiting.extend((item, depth + 1) for item in value)
+        if characters + 2 * (values + len(waiting)) > LARGEST:
+            return f"has more than {LARGEST:,} characters: put large data into a file, and its address here"
+        if values + len(waiting) > _MOST_VALUES:
+            return f"holds more than {_MOST_VALUES:,} values: make it several workflows (SUB_WORKFLOW)"
+        if depth > _DEEPEST:
+            return f"is nested more than {_DEEPEST} deep: make the inner steps a workflow of their own (SUB_WORKFLOW)"
+    return None
 
 
 def _kind_of(value: object) -> str:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+from typing import Final
+
 from engine.decider.snapshot import hash_of, snapshot
 from engine.decider.validate import check_workflow
 from engine.errors import NotFound
-from engine.model.definition import TaskDef, WorkflowDef
+from engine.model.definition import TaskDef, WorkflowDef, walk
 from engine.model.payload import Json
 from engine.store.port import Transaction
+
+#: Steps of all snapshots that are kept, at some five kilobytes each.
+_MOST_STEPS: Final = 50_000
+
+#: Names looked for and remembered, whether found or not.
+_MOST_NAMES: Final = 10_000
 
 
 class Catalog:
@@ -21,6 +30,7 @@ class Catalog:
         self._found: dict[tuple[str, int | None], WorkflowDef | None] = {}
         #: Snapshots of running workflows by their hash.
         self.by_hash: dict[str, WorkflowDef] = {}
+        self._steps = 0
 
     def refresh(self, transaction: Transaction) -> None:
         """Forget everything that may be out of date."""
@@ -42,6 +52,8 @@ class Catalog:
         """
         key = (name, version or None)
         if key not in self._found:
+            if len(self._found) >= _MOST_NAMES:
+                self._found.clear()
             self._found[key] = transaction.workflow_def(*key)
         definition = self._found[key]
         if definition is None:
@@ -63,11 +75,28 @@ class Catalog:
         digest = hash_of(whole)
         if digest not in self.by_hash:
             transaction.put_snapshot({digest: whole})
-            self.by_hash[digest] = whole
+            self._remember(digest, whole)
         return digest, self.by_hash[digest]
 
     def snapshots(self, transaction: Transaction, hashes: set[str]) -> None:
         """Make sure that these snapshots are in ``by_hash``."""
         missing = hashes - self.by_hash.keys()
-        if missing:
-            self.by_hash |= transaction.snapshots(missing)
+        if not missing:
+            return
+        for digest, whole in transaction.snapshots(missing).items():
+            self._remember(digest, whole, wanted=hashes)
+
+    def _remember(self, digest: str, whole: WorkflowDef, wanted: Set[str] = frozenset()) -> None:
+        """Keep a snapshot, and forget the oldest where there are too many: anybody may start a run of his own make."""
+        self.by_hash[digest] = whole
+        self._steps += _weight(whole)
+        for old in tuple(self.by_hash):
+            if self._steps <= _MOST_STEPS:
+                break
+            if old != digest and old not in wanted:
+                self._steps -= _weight(self.by_hash.pop(old))
+
+
+def _weight(definition: WorkflowDef) -> int:
+    """Return how much memory a definition takes, in steps."""
+    return 1 + sum(1 for _ in walk(definition.tasks))

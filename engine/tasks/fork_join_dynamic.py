@@ -207,7 +207,7 @@ def _step(document: Json) -> WorkflowTask:
     if isinstance(document, WorkflowTask):
         return document
     try:
-        step, faults = read(WorkflowTask, document, "A forked task")
+        step, faults = read(WorkflowTask, document, "A forked task", bounded=False)
     except BadDefinition as error:
         raise ValueError(str(error)) from None
     if faults:
