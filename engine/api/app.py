@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 import engine
 from engine.api import problem
 from engine.api.body import answer, storable_address
+from engine.api.bulk_routes import bulk_routes
 from engine.api.dead_routes import dead_routes
 from engine.api.definition_routes import definition_routes
 from engine.api.requester import Requester
@@ -45,6 +46,7 @@ def create_app(store: Store, requester: Requester, *, clock: Clock | None = None
         dependencies=[Depends(storable_address)],
     )
     problem.install(app)
+    app.include_router(bulk_routes(store, requester))
     app.include_router(workflow_routes(store, requester))
     app.include_router(task_routes(store, requester))
     app.include_router(definition_routes(store, clock or SystemClock()))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotInTime
 from typing import TypeVar
@@ -104,25 +105,41 @@ class Requester:
         Raises ``NoAnswer`` after the time limit, ``BrokerUnavailable`` when the connection is lost meanwhile and
         ``TooLarge`` when the broker refuses the message.
         """
-        addressed = replace(event, reply_to=self._queue, reply_id=new_id())
-        message = self._encode(addressed)
-        ask = _Ask(message)
-        reply_id = str(addressed.reply_id)
+        (answer,) = self.ask_all([event])
+        if isinstance(answer, BatonError):
+            raise answer
+        return answer
+
+    def ask_all(self, events: Sequence[StartWorkflow | Request]) -> list[Outcome | BatonError]:
+        """Send several and wait for all their answers together, within one time limit.
+
+        Returns for each, in their order, the answer or what ``ask`` would have raised.
+        """
+        addressed = [replace(event, reply_to=self._queue, reply_id=new_id()) for event in events]
+        asks = {str(event.reply_id): _Ask(self._encode(event)) for event in addressed}
         with self._lock:
             self._check()
-            self._waiting[reply_id] = ask
-            self._outgoing.append(ask)
+            self._waiting.update(asks)
+            self._outgoing.extend(asks.values())
         self._broker.interrupt()
+        until = time.monotonic() + self._timeout_seconds
         try:
-            return ask.answer.result(self._timeout_seconds)
-        except NotInTime:
-            raise NoAnswer(
-                f"No decider answered within {self._timeout_seconds:g} s. The request stays in the queue "
-                f"{message.queue!r} and is carried out as soon as one runs: start one with 'baton decider'."
-            ) from None
+            return [self._answer(ask, until) for ask in asks.values()]
         finally:
             with self._lock:
-                self._waiting.pop(reply_id, None)
+                for reply_id in asks:
+                    self._waiting.pop(reply_id, None)
+
+    def _answer(self, ask: _Ask, until: float) -> Outcome | BatonError:
+        try:
+            return ask.answer.result(max(0.0, until - time.monotonic()))
+        except NotInTime:
+            return NoAnswer(
+                f"No decider answered within {self._timeout_seconds:g} s. The request stays in the queue "
+                f"{ask.message.queue!r} and is carried out as soon as one runs: start one with 'baton decider'."
+            )
+        except BatonError as error:
+            return error
 
     def with_broker(self, work: Callable[[Broker], _T]) -> _T:
         """Return what ``work`` returns when called with the connection, in its thread; for looking at queues."""

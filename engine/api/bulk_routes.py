@@ -1,0 +1,80 @@
+"""One operation for many runs at once (Conductor 5.3): each is granted or refused by itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from engine.api import runs
+from engine.api.body import RawBody, answer, document
+from engine.api.requester import Requester
+from engine.errors import BadMessage, BatonError, NotFound
+from engine.identifier import new_id
+from engine.model.payload import Json
+from engine.model.request import Request
+from engine.store.port import Store
+
+#: Runs that one call may name (Conductor 5.3).
+MOST_RUNS = 1_000
+
+
+def bulk_routes(store: Store, requester: Requester) -> APIRouter:
+    """Return the routes under ``/api/workflow/bulk``; they stand before those of one run, whose id is no ``bulk``."""
+    router = APIRouter(prefix="/api/workflow/bulk", tags=["bulk"])
+
+    def ask(body: bytes, verb: str, **arguments: Json) -> Response:
+        ids = _ids(body)
+        outcomes = requester.ask_all(
+            [Request(event_id=new_id(), workflow_id=each, verb=verb, arguments=arguments) for each in ids]
+        )
+        errors = {
+            each: str(outcome) if isinstance(outcome, BatonError) else outcome.message
+            for each, outcome in zip(ids, outcomes, strict=True)
+            if isinstance(outcome, BatonError) or not outcome.granted
+        }
+        return answer(_bulk(errors, [each for each in ids if each not in errors]))
+
+    @router.put("/pause")
+    def pause(body: RawBody) -> Response:
+        return ask(body, "pause")
+
+    @router.put("/resume")
+    def resume(body: RawBody) -> Response:
+        return ask(body, "resume")
+
+    @router.post("/terminate")
+    def terminate(body: RawBody, reason: str | None = None) -> Response:
+        return ask(body, "terminate", reason=reason)
+
+    @router.post("/retry")
+    def retry(body: RawBody) -> Response:
+        return ask(body, "retry", resumeSubworkflowTasks=False)
+
+    @router.post("/search")
+    def search(body: RawBody, include_tasks: Annotated[bool, Query(alias="includeTasks")] = True) -> Response:
+        found: list[Json] = []
+        errors: dict[str, Json] = {}
+        for each in _ids(body):
+            try:
+                found.append(runs.run_json(store, each, include_tasks=include_tasks))
+            except NotFound as error:
+                errors[each] = str(error)
+        return answer(_bulk(errors, found))
+
+    return router
+
+
+def _bulk(errors: Json, successes: Json) -> Json:
+    return {"bulkErrorResults": errors, "bulkSuccessfulResults": successes}
+
+
+def _ids(body: bytes) -> list[str]:
+    """Return the ids in the body, each once; raise ``BadMessage`` when it is no list of 1 to 1,000 texts."""
+    given = document(body)
+    if not isinstance(given, list) or not all(isinstance(each, str) and each for each in given):
+        raise BadMessage('The body must be a list of workflow ids: ["…", "…"].')
+    if not 1 <= len(given) <= MOST_RUNS:
+        raise BadMessage(f"The body names {len(given)} workflows: name 1 to {MOST_RUNS:,} in one call.")
+    return list(dict.fromkeys(given))
