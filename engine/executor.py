@@ -37,10 +37,12 @@ from engine.model.definition import WorkflowDef
 from engine.model.event import Event, StartWorkflow, Wake
 from engine.model.request import Request
 from engine.round import Round
+from engine.slots import see_to_slots
 from engine.store.catalog import Catalog
 from engine.store.port import LoggedRequest, Save, Store, Transaction
 from engine.tasks.step import Limits
 from engine.wire.message import Delivery, Message
+from engine.wire.request_message import encode_slot_news
 
 log = get_logger(__name__)
 
@@ -150,6 +152,7 @@ class Executor:
                 written = transaction.save([each.save for each in decided if each.save is not None])
                 stood = [each for each in decided if each.save is None or each.group.workflow_id in written]
                 self._log_requests(transaction, stood, now)
+                granted = see_to_slots(transaction, [(each.decision, each.recalled) for each in stood], now)
         except BaseException:
             self._catalog, self._catalog_until = Catalog(), 0
             raise
@@ -160,6 +163,7 @@ class Executor:
                 self._residents.drop(each.group.workflow_id)
                 # A start could not be written because its run exists: from now on it is looked at as such.
                 each.group.start_exists = each.group.start is not None
+        batch.outgoing += [encode_slot_news(news, self._partitions) for news in granted]
         for each in stood:
             self._fold(each)
             batch.done_with(each.group)

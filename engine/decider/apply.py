@@ -10,10 +10,11 @@ from engine.decider.draft import Draft
 from engine.decider.ending import cancel
 from engine.decider.place import place_of
 from engine.decider.walk import Settle, Walk
-from engine.model.event import Beginning, ChildEnded, ChildStarted, TaskResult
+from engine.model.command import Dispatch, SeeToSlot
+from engine.model.event import Beginning, ChildEnded, ChildStarted, SlotNews, TaskResult
 from engine.model.execution import NEVER, Task
 from engine.model.payload import Json
-from engine.model.status import TaskStatus, WorkflowStatus
+from engine.model.status import Slot, TaskStatus, WorkflowStatus
 from engine.tasks import task_type
 
 
@@ -22,6 +23,9 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
     draft = walk.draft
     task = _open_task(draft, result.seq)
     if task is None or task_type(draft.configs[task.seq].type).reopens:
+        return False
+    if result.status is TaskStatus.IN_PROGRESS and task.slot is Slot.WAITING:
+        # Nobody can work on what was handed out to nobody.
         return False
     if result.status is TaskStatus.IN_PROGRESS:
         begun = _times_begun(task, result.beginning)
@@ -160,6 +164,21 @@ def child_ended(walk: Walk, news: ChildEnded) -> bool:
     if place is None:
         return False
     walk.carry_out(task, task_type(place.config.type).child_ended(place, news))
+    return True
+
+
+def slot_news(walk: Walk, news: SlotNews) -> bool:
+    """A slot is the task's own: it goes out. Or there may be room under its limit: ask again."""
+    draft = walk.draft
+    task = _open_task(draft, news.seq)
+    if task is None or task.slot is not Slot.WAITING:
+        return False
+    if not news.granted:
+        draft.command(SeeToSlot(task.seq))
+        return True
+    task = draft.change(task, slot=Slot.HELD, visible_at=draft.now, dispatched=True)
+    draft.command(Dispatch(task.seq))
+    note_dates(draft, task)
     return True
 
 

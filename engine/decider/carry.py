@@ -10,12 +10,12 @@ from engine.decider.deadline import note_dates
 from engine.decider.draft import Draft
 from engine.decider.ending import abort, end
 from engine.decider.execution import ListKey, OpenList
-from engine.decider.place import place_of
+from engine.decider.place import limit_of, place_of
 from engine.expression.budget import outweighs
-from engine.model.command import Dispatch, StartChild
+from engine.model.command import Dispatch, SeeToSlot, StartChild
 from engine.model.execution import NEVER, Task
 from engine.model.payload import Json
-from engine.model.status import TaskStatus
+from engine.model.status import Slot, TaskStatus
 from engine.tasks import task_type
 from engine.tasks.step import Abort, Assign, Await, Complete, End, Fail, HandOut, Hold, Launch, Open, Step
 
@@ -103,7 +103,10 @@ def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
         input=task.input if step.input is None else step.input,
         dispatched=now_visible,
     )
-    if now_visible:
+    if now_visible and task.slot is Slot.NONE and limit_of(draft, task).is_limited:
+        task = draft.change(task, slot=Slot.WAITING, dispatched=False)
+        draft.command(SeeToSlot(task.seq))
+    elif now_visible:
         draft.command(Dispatch(task.seq))
     note_dates(draft, task)
     return task

@@ -14,7 +14,7 @@ from engine.decider.draft import Draft
 from engine.decider.place import definition_of
 from engine.model.definition import TaskDef, TimeoutPolicy, WorkflowTimeoutPolicy
 from engine.model.execution import NEVER, Task
-from engine.model.status import TaskStatus
+from engine.model.status import Slot, TaskStatus
 
 
 class Kind(StrEnum):
@@ -47,6 +47,9 @@ def deadlines(draft: Draft, task: Task) -> list[Deadline]:
         found.append(Deadline(Kind.TASK, after(task.started_at, definition.timeout_seconds)))
     if task.due_at:
         found.append(Deadline(Kind.DUE, task.due_at))
+    if task.slot is Slot.WAITING:
+        # Nobody can be late with what was not handed out; the limit brings its date, or the end of another task.
+        return found
     if task.status is TaskStatus.SCHEDULED and not task.dispatched:
         found.append(Deadline(Kind.VISIBLE, task.visible_at))
     elif task.queue:

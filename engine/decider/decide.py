@@ -27,7 +27,7 @@ from engine.errors import BadExpression
 from engine.expression.budget import outweighs
 from engine.model.command import Announce, Command, Reply, TellParent
 from engine.model.definition import WorkflowDef
-from engine.model.event import ChildEnded, ChildStarted, Event, StartWorkflow, TaskResult, Wake
+from engine.model.event import ChildEnded, ChildStarted, Event, SlotNews, StartWorkflow, TaskResult, Wake
 from engine.model.execution import Task, Workflow
 from engine.model.payload import Json
 from engine.model.request import Outcome, Request
@@ -132,6 +132,8 @@ def decide(execution: Execution, events: Sequence[Event], now: Instant, surround
                 draft.dropped += not apply.child_started(walk, event)
             case ChildEnded():
                 draft.dropped += not apply.child_ended(walk, event)
+            case SlotNews():
+                draft.dropped += not apply.slot_news(walk, event)
             case Wake():
                 draft.dropped += not wake(walk, event)
             case _:

@@ -9,11 +9,11 @@ from engine.clock import Instant
 from engine.decider.execution import Execution, ListKey, OpenList, restore
 from engine.decider.layer import Layer
 from engine.errors import BatonError
-from engine.model.command import Command
+from engine.model.command import Command, SeeToSlot
 from engine.model.definition import TaskDef, WorkflowTask
 from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import Json
-from engine.model.status import TASK_TRANSITIONS, WORKFLOW_TRANSITIONS, TaskStatus, WorkflowStatus
+from engine.model.status import TASK_TRANSITIONS, WORKFLOW_TRANSITIONS, Slot, TaskStatus, WorkflowStatus
 from engine.tasks.step import Limits
 
 
@@ -106,7 +106,10 @@ class Draft:
         return self.put(task)
 
     def put(self, task: Task) -> Task:
-        """Write a row as it is now."""
+        """Write a row as it is now; one that is closed gives back its slot, or its place in the line for one."""
+        if task.slot is not Slot.NONE and task.status.is_terminal:
+            task = msgspec.structs.replace(task, slot=Slot.NONE)
+            self.command(SeeToSlot(task.seq))
         self.tasks[task.seq] = task
         self.touched[task.seq] = None
         if task.status.is_open:

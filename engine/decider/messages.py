@@ -18,6 +18,7 @@ from engine.model.command import (
     Reply,
     RetryChild,
     ReviveParent,
+    SeeToSlot,
     StartChild,
     StartFailureWorkflow,
     TellParent,
@@ -75,6 +76,9 @@ def messages(run: Execution, command: Command, partitions: int) -> Iterator[Mess
             workflow = run.workflow
             event_id = f"{workflow.id}/soon/{workflow.version_no}"
             yield encode_wake(Wake(event_id=event_id, workflow_id=workflow.id), partitions)
+        case SeeToSlot():
+            # Done in the transaction itself; what it grants concerns other runs.
+            pass
         case Reply():
             yield encode_outcome(command.to, command.reply_id, command.outcome)
         case _:

@@ -12,6 +12,7 @@ from engine.expression.budget import Budget
 from engine.expression.script import evaluate
 from engine.model.definition import TaskDef, WorkflowTask
 from engine.model.execution import Task, Workflow
+from engine.model.limit import Terms, terms_of
 from engine.model.payload import Json, JsonObject
 from engine.tasks import task_type
 from engine.tasks.step import Limits
@@ -110,6 +111,12 @@ def definition_of(config: WorkflowTask, task: Task) -> TaskDef:
     if config.task_definition is not None:
         return config.task_definition
     return task_type(config.type).default_definition or _NO_DEFINITION
+
+
+def limit_of(draft: Draft, task: Task) -> Terms:
+    """Return what the task's name is limited to: as it is registered now, else as the run's own definition says."""
+    registered = draft.surroundings.task_defs.get(task.name)
+    return terms_of(registered or definition_of(draft.configs[task.seq], task))
 
 
 def _parsed(task: Task) -> TaskDef:

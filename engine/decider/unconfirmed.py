@@ -21,6 +21,7 @@ from engine.model.command import (
     Reply,
     RetryChild,
     ReviveParent,
+    SeeToSlot,
     StartChild,
     StartFailureWorkflow,
     TellParent,
@@ -30,11 +31,12 @@ from engine.model.payload import Json
 from engine.model.request import Outcome
 
 #: Commands that are about one task: their letter stands before its seq.
-_OF_A_TASK: Final[dict[str, type[Dispatch | StartChild | Cancel | RetryChild]]] = {
+_OF_A_TASK: Final[dict[str, type[Dispatch | StartChild | Cancel | RetryChild | SeeToSlot]]] = {
     "d": Dispatch,
     "c": StartChild,
     "x": Cancel,
     "y": RetryChild,
+    "l": SeeToSlot,
 }
 
 #: Commands of which a run has one at a time.
@@ -84,7 +86,7 @@ def still_open(unconfirmed: Json, confirmed: frozenset[str], now: Instant) -> It
 
 def _reference(command: Command) -> Json:
     match command:
-        case Dispatch() | StartChild() | Cancel() | RetryChild():
+        case Dispatch() | StartChild() | Cancel() | RetryChild() | SeeToSlot():
             return f"{_LETTER[type(command)]}{command.seq}"
         case StartFailureWorkflow() | WakeSoon() | ReviveParent():
             return _LETTER[type(command)]

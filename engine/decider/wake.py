@@ -18,11 +18,11 @@ from engine.decider.draft import Draft
 from engine.decider.ending import cancel, cancel_inside, end
 from engine.decider.place import place_of
 from engine.decider.walk import Settle, Walk
-from engine.model.command import Dispatch, StartChild
+from engine.model.command import Dispatch, SeeToSlot, StartChild
 from engine.model.definition import TimeoutPolicy, WorkflowTimeoutPolicy
 from engine.model.event import Wake
 from engine.model.execution import NEVER, Task
-from engine.model.status import TaskStatus, WorkflowStatus
+from engine.model.status import Slot, TaskStatus, WorkflowStatus
 from engine.tasks import task_type
 
 
@@ -52,6 +52,8 @@ def wake(walk: Walk, event: Wake) -> bool:
 def _send_again(draft: Draft, *, workers_lost: bool) -> None:
     for seq in draft.open:
         task = draft.tasks[seq]
+        if task.slot is Slot.WAITING:
+            draft.command(SeeToSlot(seq))
         if not task.dispatched:
             continue
         if task.queue and task.status is TaskStatus.IN_PROGRESS and workers_lost:

@@ -27,7 +27,7 @@ from engine.decider.schedule import schedule, schedule_retry
 from engine.model.command import WakeSoon
 from engine.model.definition import walk as steps_within
 from engine.model.execution import Task
-from engine.model.status import TaskStatus, WorkflowStatus
+from engine.model.status import Slot, TaskStatus, WorkflowStatus
 from engine.tasks import task_type
 from engine.tasks.step import Step
 
@@ -324,7 +324,7 @@ class Walk:
         if task.status.is_terminal:
             self.agenda.append(Settle(task.seq))
         elif task.status is TaskStatus.SCHEDULED and not task.dispatched:
-            if task.visible_at <= draft.now:
+            if task.visible_at <= draft.now and task.slot is not Slot.WAITING:
                 self._start(task)
         elif task.seq in draft.unsettled:
             if self._is_ready(task):

@@ -63,6 +63,12 @@ class WakeSoon(Struct, frozen=True):
     """Come back at once: the step budget was spent before the flow came to rest."""
 
 
+class SeeToSlot(Struct, frozen=True):
+    """See to the slot of the task with this seq: it needs one, or has ended and gives it back."""
+
+    seq: int
+
+
 class Reply(Struct, frozen=True):
     """Answer the asker."""
 
@@ -81,5 +87,6 @@ Command: TypeAlias = (
     | StartFailureWorkflow
     | Announce
     | WakeSoon
+    | SeeToSlot
     | Reply
 )

@@ -94,6 +94,15 @@ class ChildStarted(Struct, frozen=True, kw_only=True):
     child_id: str
 
 
+class SlotNews(Struct, frozen=True, kw_only=True):
+    """News of the limit of a task's name: a slot is its own now, or (not ``granted``) there may be room: ask again."""
+
+    event_id: str
+    workflow_id: str
+    seq: int
+    granted: bool
+
+
 class Wake(Struct, frozen=True, kw_only=True):
     """Something in this workflow may be due.
 
@@ -108,7 +117,7 @@ class Wake(Struct, frozen=True, kw_only=True):
 
 
 #: Everything that can happen to a workflow that exists.
-Event: TypeAlias = TaskResult | ChildEnded | ChildStarted | Wake | Request
+Event: TypeAlias = TaskResult | ChildEnded | ChildStarted | SlotNews | Wake | Request
 
 #: When each task queue was last seen without ready messages; what the silence rule goes by.
 QueuesSeenEmpty: TypeAlias = "dict[str, Instant]"

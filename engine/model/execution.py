@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from engine.clock import Instant
 from engine.model.payload import Json, JsonObject
-from engine.model.status import TaskStatus, WorkflowStatus
+from engine.model.status import Slot, TaskStatus, WorkflowStatus
 
 NEVER = Instant(0)
 
@@ -74,8 +74,10 @@ class Task(Struct, frozen=True, kw_only=True, gc=False):
     scheduled_at: Instant = NEVER
     #: When it was, or is to be, handed out; later than ``scheduled_at`` by a start or retry delay.
     visible_at: Instant = NEVER
-    #: It has been commanded to the queue; False while a delay still runs.
+    #: It has been commanded to the queue; False while a delay still runs or it waits for a slot.
     dispatched: bool = False
+    #: Whether it waits for, or holds, one of the slots that its name is limited to.
+    slot: Slot = Slot.NONE
     started_at: Instant = NEVER
     #: Last sign of life from whoever works on it; for a task that nobody was heard of, when its silence began.
     updated_at: Instant = NEVER

@@ -64,6 +64,17 @@ class WorkflowStatus(StrEnum):
         return self not in OPEN_WORKFLOW
 
 
+class Slot(StrEnum):
+    """Where a task stands with the limit of its name (``architecture/limits``)."""
+
+    #: It needs none: its name has no limit, or it has not come to be handed out.
+    NONE = ""
+    #: It stands in line and is not handed out.
+    WAITING = "WAITING"
+    #: It counts among those that are out, until this attempt has ended.
+    HELD = "HELD"
+
+
 OPEN_TASK = frozenset({TaskStatus.SCHEDULED, TaskStatus.IN_PROGRESS})
 SUCCESSFUL_TASK = frozenset({TaskStatus.COMPLETED, TaskStatus.COMPLETED_WITH_ERRORS, TaskStatus.SKIPPED})
 RETRIABLE_TASK = frozenset({TaskStatus.FAILED, TaskStatus.TIMED_OUT})

@@ -1,9 +1,12 @@
-"""The rescuer: notices when the broker has lost its data, and when task queues have run empty.
+"""The rescuer: notices when the broker has lost its data, when task queues have run empty, and slots left lying.
 
 Two kinds of evidence, and nothing else, make open tasks be published again (invariant I4): the marker, a message of
 our own in a durable queue, is gone; so the broker has lost what it held. And for the silence rule it records when
 each task queue was last seen without ready messages: from then on a task that was handed out and never heard of is
 timed. A long backlog is neither.
+
+Slots of limited tasks are exchanged with the rows of their tasks and announced by the road, so nothing should be left
+lying. What is all the same (a run was removed by hand, a message is gone) is put right here.
 """
 
 from __future__ import annotations
@@ -12,12 +15,13 @@ from collections.abc import Iterator
 
 from engine.broker.port import Broker
 from engine.broker.topology import MARKER_QUEUE
-from engine.clock import Clock, Instant
+from engine.clock import Clock, Instant, after
 from engine.log import get_logger
 from engine.model.event import Wake
+from engine.slots import news_of
 from engine.store.port import Store
 from engine.wire.message import Message
-from engine.wire.request_message import encode_wake
+from engine.wire.request_message import encode_slot_news, encode_wake
 
 log = get_logger(__name__)
 
@@ -26,6 +30,9 @@ _PLACED = "marker"
 
 #: Runs that are woken with one publication.
 _PAGE = 500
+
+#: Seconds after which a grant that its task has not taken up is announced again; the message takes milliseconds.
+_UNSENT_SECONDS = 10.0
 
 
 class Rescuer:
@@ -46,6 +53,7 @@ class Rescuer:
         """Look once; return how many runs were asked to publish their open tasks again."""
         rescued = self._rescue_if_lost()
         self._watch_queues()
+        self._mend_slots()
         return rescued
 
     def _rescue_if_lost(self) -> int:
@@ -90,6 +98,16 @@ class Rescuer:
                 return
             yield page
             after = page[-1]
+
+    def _mend_slots(self) -> None:
+        with self._store.transaction() as transaction:
+            strays = transaction.mend_slots()
+            unsent = transaction.unsent_grants(None, after(self._clock.now(), -_UNSENT_SECONDS))
+        if strays:
+            log.warning("slots.taken_back", count=strays)
+        if unsent:
+            log.warning("slots.announced_again", count=len(unsent))
+            self._broker.publish([encode_slot_news(news, self._partitions) for news in news_of(unsent)])
 
     def _watch_queues(self) -> None:
         with self._store.transaction() as transaction:

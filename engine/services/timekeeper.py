@@ -1,4 +1,4 @@
-"""The timekeeper: wakes every run whose date has come, and lets the rescuer look now and then.
+"""The timekeeper: wakes every run and limit whose date has come, and lets the rescuer look now and then.
 
 It decides nothing. A date is a column; ringing leases the row for some seconds and sends a wake-up to the run's
 partition. A wake-up that is lost rings again when the lease has passed. Several timekeepers share the work by locks.
@@ -16,8 +16,9 @@ from engine.services.opening import new_broker, partitions_of, ready_store
 from engine.services.presence import Presence
 from engine.services.rescuer import Rescuer
 from engine.services.stopping import Patience, Stop
+from engine.slots import ask_again
 from engine.store.port import Store
-from engine.wire.request_message import encode_wake
+from engine.wire.request_message import encode_slot_news, encode_wake
 
 log = get_logger(__name__)
 
@@ -89,8 +90,9 @@ class Timekeeper:
     def _ring(self, now: Instant) -> float:
         with self._store.transaction() as transaction:
             due = transaction.ring(now, self._settings.ring_lease_seconds, _MOST_AT_ONCE)
-            upcoming = None if due else transaction.next_ring()
-        if not due:
+            waiting = transaction.ring_limits(now, self._settings.ring_lease_seconds)
+            upcoming = None if due or waiting else transaction.next_ring()
+        if not due and not waiting:
             return self._pause(upcoming)
         # The lease is committed first: a crash in between costs one lease, a wake-up sent twice costs nothing.
         self._broker.publish(
@@ -101,6 +103,7 @@ class Timekeeper:
                 )
                 for each in due
             ]
+            + [encode_slot_news(news, self._partitions) for news in ask_again(waiting, now)]
         )
         return 0.0
 

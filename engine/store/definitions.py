@@ -11,6 +11,7 @@ from engine.model.definition import TaskDef, WorkflowDef
 from engine.store.batch import Batch
 from engine.store.codec import LARGEST, decode, encode, storable
 from engine.store.schema import definition, setting, task_definition, workflow_definition
+from engine.store.slots import ring_at_once
 
 #: The setting that counts changes of the registry.
 CATALOG: Final = "catalog"
@@ -84,6 +85,7 @@ class Definitions:
         rows = [{"name": name, "body": encode(each.to_json())} for name, each in sorted(last.items())]
         self._connection.execute(self._batch.put(task_definition, lambda given: {"body": given.body}), rows)
         self._count_change()
+        ring_at_once(self._connection, self._batch, last)
 
     def task_defs(self, names: Collection[str] | None = None) -> dict[str, TaskDef]:
         """See ``Transaction.task_defs``."""
@@ -95,7 +97,10 @@ class Definitions:
 
     def unregister_task(self, name: str) -> bool:
         """See ``Transaction.unregister_task``."""
-        return self._forget(delete(task_definition).where(task_definition.c.name == storable(name)))
+        known = self._forget(delete(task_definition).where(task_definition.c.name == storable(name)))
+        if known:
+            ring_at_once(self._connection, self._batch, [name])
+        return known
 
     def catalog_version(self) -> str:
         """See ``Transaction.catalog_version``."""

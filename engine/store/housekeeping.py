@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from sqlalchemy import Connection, case, delete, insert, or_, select, text, update
+from sqlalchemy import Connection, case, delete, func, insert, or_, select, text, update
 
 from engine.clock import Instant, after
 from engine.model.execution import NEVER
 from engine.store.batch import Batch
 from engine.store.codec import storable
 from engine.store.port import Due
-from engine.store.schema import OPEN_RUNS, lease_owner, partition_lease, queue, setting, workflow
+from engine.store.schema import OPEN_RUNS, lease_owner, partition_lease, queue, setting, task_limit, workflow
 from engine.store.share import fair_share
 
 #: What deciders take turns at.
@@ -51,8 +51,9 @@ class Housekeeping:
         # Not min(), for which MySQL would look at every open run.
         query = select(moment).with_hint(workflow, "FORCE INDEX (workflow_due)", "mysql")
         query = query.where(text(OPEN_RUNS), moment > NEVER).order_by(moment).limit(1)
-        earliest: Instant | None = self._connection.scalar(query)
-        return earliest
+        of_runs = self._connection.scalar(query)
+        of_limits = self._connection.scalar(select(func.min(task_limit.c.wake_at)).where(task_limit.c.wake_at > NEVER))
+        return min((date for date in (of_runs, of_limits) if date is not None), default=None)
 
     def note_queues(self, names: Collection[str]) -> None:
         """See ``Transaction.note_queues``."""

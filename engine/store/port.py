@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from engine.clock import Instant
 from engine.model.definition import TaskDef, WorkflowDef
 from engine.model.execution import Task, Workflow
+from engine.model.limit import Terms
 from engine.model.payload import JsonObject
 from engine.model.request import Outcome, Request
 
@@ -46,6 +47,22 @@ class Due(Struct, frozen=True):
 
     workflow_id: str
     wake_at: Instant
+
+
+#: A task by the id of its run and its seq.
+TaskKey: TypeAlias = tuple[str, int]
+
+
+class SlotTask(Struct, frozen=True, kw_only=True):
+    """A task under a limit, and its place in the line: the higher priority first, then whoever waits longer."""
+
+    limit: str
+    workflow_id: str
+    seq: int
+    #: The run's, 0 to 99.
+    priority: int = 0
+    #: Since when it could have been handed out.
+    since: Instant
 
 
 class WorkflowQuery(Struct, frozen=True, kw_only=True):
@@ -144,7 +161,7 @@ class Transaction(Protocol):
         ...
 
     def register_tasks(self, definitions: Sequence[TaskDef]) -> None:
-        """Store task definitions, replacing those of the same name."""
+        """Store task definitions, replacing those of the same name; limits of these names are rung at once."""
         ...
 
     def task_defs(self, names: Collection[str] | None = None) -> dict[str, TaskDef]:
@@ -152,11 +169,50 @@ class Transaction(Protocol):
         ...
 
     def unregister_task(self, name: str) -> bool:
-        """Forget a task definition; False when there was none."""
+        """Forget a task definition and have a limit of its name rung; False when there was none."""
         ...
 
     def catalog_version(self) -> str:
         """Return a mark that differs once any definition of a workflow or task was registered or forgotten."""
+        ...
+
+    # limits
+
+    def lock_limits(self, names: Collection[str]) -> None:
+        """Keep everybody else from these limits until the transaction ends.
+
+        To be called before their terms are read and their slots exchanged, and after any runs have been saved.
+        """
+        ...
+
+    def exchange_slots(
+        self, waiting: Sequence[SlotTask], ended: Sequence[SlotTask], terms: Mapping[str, Terms], now: Instant
+    ) -> tuple[TaskKey, ...]:
+        """Put tasks in line for a slot, take back the slots of others, and grant what is free then.
+
+        ``terms`` has every limit that is concerned, by name, all of them locked (``lock_limits``); those with nobody in
+        ``waiting`` or ``ended`` are looked at too. A task that stands in line already, or has no slot to give back,
+        changes nothing. Returns the tasks that were granted a slot just now.
+        """
+        ...
+
+    def unsent_grants(self, limits: Collection[str] | None, before: Instant) -> tuple[TaskKey, ...]:
+        """Return tasks that were granted a slot until ``before`` and still wait; of all limits when it is None."""
+        ...
+
+    def ring_limits(self, now: Instant, lease_seconds: float) -> tuple[TaskKey, ...]:
+        """Return the first in line of every limit whose date has come; the date moves on by the lease.
+
+        Limits locked by somebody else are skipped. A limit that nobody looks at is returned again after the lease.
+        """
+        ...
+
+    def mend_slots(self) -> int:
+        """Take back slots of tasks that have ended or are gone; return how many there were.
+
+        Their limits, and any in which somebody waits, are rung at once: whatever kept a slot from being granted, the
+        next look finds it.
+        """
         ...
 
     # housekeeping
@@ -170,7 +226,7 @@ class Transaction(Protocol):
         ...
 
     def next_ring(self) -> Instant | None:
-        """Return the earliest ``wake_at`` of any open run, or None; what the timekeeper sleeps towards."""
+        """Return the earliest ``wake_at`` of any open run or limit, or None; what the timekeeper sleeps towards."""
         ...
 
     def open_workflow_ids(self, after: str, limit: int) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Boolean, Table
 
 from engine.model.execution import Task, Workflow
 from engine.model.payload import Json
-from engine.model.status import TaskStatus, WorkflowStatus
+from engine.model.status import Slot, TaskStatus, WorkflowStatus
 from engine.store import schema
 from engine.store.codec import decode, encode, storable
 from engine.store.schema import JsonText
@@ -96,6 +96,7 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "retried": bool,
     "executed": bool,
     "dispatched": bool,
+    "slot": {each.value: each for each in Slot}.__getitem__,
 }
 
 #: Stands for a payload that was never seen before.

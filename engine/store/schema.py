@@ -197,6 +197,7 @@ task: Final = Table(
     _number("scheduled_at"),
     _number("visible_at"),
     _flag("dispatched"),
+    Column("slot", _NAME, nullable=False, server_default=text("''")),
     _number("started_at"),
     _number("updated_at"),
     _number("ended_at"),
@@ -262,6 +263,36 @@ queue: Final = Table(
     metadata,
     Column("name", _NAME, primary_key=True),
     _number("empty_at"),
+)
+
+#: One row for each limited name, locked by whoever changes anything about its slots; and when to look at it by itself.
+task_limit: Final = Table(
+    "task_limit",
+    metadata,
+    Column("name", _NAME, primary_key=True),
+    _number("wake_at"),
+)
+
+#: Tasks that wait for a slot (``granted_at`` 0), hold one, or held one that still counts for a rate (``released_at``).
+limit_slot: Final = Table(
+    "limit_slot",
+    metadata,
+    Column("workflow_id", _ID, nullable=False),
+    Column("seq", BigInteger(), nullable=False),
+    _name("limit_name"),
+    _number("priority"),
+    _number("since"),
+    _number("granted_at"),
+    _number("released_at"),
+    PrimaryKeyConstraint("workflow_id", "seq"),
+)
+Index(
+    "limit_slot_next",
+    limit_slot.c.limit_name,
+    limit_slot.c.granted_at,
+    limit_slot.c.priority.desc(),
+    limit_slot.c.since,
+    limit_slot.c.seq,
 )
 
 #: Deciders that share the partitions, each until when it counts as alive.

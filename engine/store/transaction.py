@@ -19,10 +19,11 @@ from engine.store.mysql import MysqlBatch
 from engine.store.port import Store
 from engine.store.postgres import PostgresBatch, json_as_text
 from engine.store.search import Search
+from engine.store.slots import Slots
 from engine.store.sqlite import SqliteBatch
 
 
-class SqlTransaction(Executions, Definitions, Housekeeping, Hands, Search):
+class SqlTransaction(Executions, Definitions, Slots, Housekeeping, Hands, Search):
     """Everything that can be read or written inside one transaction; each room of it is a class of its own."""
 
     def __init__(self, connection: Connection, batch: Batch) -> None:

@@ -25,11 +25,12 @@ from engine.model.event import StartWorkflow, Wake
 from engine.model.execution import Task, Workflow
 from engine.model.payload import Json, JsonObject
 from engine.model.request import Outcome, Request
+from engine.slots import ask_again
 from engine.store.port import Rows
 from engine.testing.clock import FixedClock
 from engine.testing.memory_store import MemoryStore
 from engine.wire.message import START_QUEUE, Delivery, Message, events_queue
-from engine.wire.request_message import decode_outcome, encode_request, encode_wake
+from engine.wire.request_message import decode_outcome, encode_request, encode_slot_news, encode_wake
 from engine.wire.start_message import encode_start
 
 #: A worker for tests: the task's input in, its output out; raising fails the attempt.
@@ -127,8 +128,10 @@ class Harness:
             self.clock.set(max(due, self.clock.now()))
             with self.store.transaction() as transaction:
                 rung = transaction.ring(self.clock.now(), 0.000_001, 1_000)
+                waiting = transaction.ring_limits(self.clock.now(), 0.000_001)
             wakes = [Wake(event_id=f"{each.workflow_id}/{each.wake_at}", workflow_id=each.workflow_id) for each in rung]
-            self.publish(*(encode_wake(wake, 1) for wake in wakes))
+            asks = ask_again(waiting, self.clock.now())
+            self.publish(*(encode_wake(wake, 1) for wake in wakes), *(encode_slot_news(ask, 1) for ask in asks))
         self.clock.set(goal)
 
     def restart_decider(self) -> None:

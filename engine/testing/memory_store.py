@@ -15,9 +15,10 @@ from engine.model.definition import TaskDef, WorkflowDef
 from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import JsonObject
 from engine.store.codec import storable
-from engine.store.port import WEEK_SECONDS, Due, InHand, LoggedRequest, Rows, Save, WorkflowQuery
+from engine.store.port import WEEK_SECONDS, Due, InHand, LoggedRequest, Rows, Save, TaskKey, WorkflowQuery
 from engine.store.records import TASK, WORKFLOW
 from engine.store.share import fair_share
+from engine.testing.memory_slots import MemorySlots, SlotRow
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -44,6 +45,8 @@ class _Tables:
         self.living: dict[str, Instant] = {}
         self.leases: dict[int, str] = {}
         self.in_hand: dict[tuple[str, str], InHand] = {}
+        self.limits: dict[str, Instant] = {}
+        self.slots: dict[TaskKey, SlotRow] = {}
 
 
 class _Journal:
@@ -159,8 +162,8 @@ class _Runs:
 
     def next_ring(self) -> Instant | None:
         """See ``Transaction.next_ring``."""
-        every = self._tables.workflows.values()
-        return min((each.wake_at for each in every if each.status.is_open and each.wake_at != NEVER), default=None)
+        of_runs = (each.wake_at for each in self._tables.workflows.values() if each.status.is_open)
+        return min((date for date in (*of_runs, *self._tables.limits.values()) if date != NEVER), default=None)
 
     def open_workflow_ids(self, after: str, limit: int) -> tuple[str, ...]:
         """See ``Transaction.open_workflow_ids``."""
@@ -188,7 +191,7 @@ def _matches(workflow: Workflow, query: WorkflowQuery) -> bool:
     )
 
 
-class _Definitions:
+class _Definitions(MemorySlots):
     """The part of a transaction that concerns definitions."""
 
     def __init__(self, tables: _Tables, journal: _Journal) -> None:
@@ -234,6 +237,7 @@ class _Definitions:
         for definition in definitions:
             self._journal.put(self._tables.task_defs, definition.name, definition)
         self._catalog_changed()
+        self._ring_at_once({definition.name for definition in definitions})
 
     def task_defs(self, names: Collection[str] | None = None) -> dict[str, TaskDef]:
         """See ``Transaction.task_defs``."""
@@ -243,6 +247,7 @@ class _Definitions:
     def unregister_task(self, name: str) -> bool:
         """See ``Transaction.unregister_task``."""
         self._catalog_changed()
+        self._ring_at_once({name})
         return self._journal.drop(self._tables.task_defs, name)
 
     def catalog_version(self) -> str:

@@ -1,4 +1,4 @@
-"""Our own messages to the decider: operator requests, wake-ups, the news of children, and the answers to requests."""
+"""Our own messages to the decider: requests, wake-ups, the news of children and slots, and the answers to requests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from engine.model.event import ChildEnded, ChildStarted, Wake
+from engine.model.event import ChildEnded, ChildStarted, SlotNews, Wake
 from engine.model.request import Outcome, Request
 from engine.model.status import WorkflowStatus
 from engine.wire.fields import Fields, read_object, write_json
@@ -18,6 +18,7 @@ REQUEST_KIND = "request"
 WAKE_KIND = "wake"
 CHILD_ENDED_KIND = "child_ended"
 CHILD_STARTED_KIND = "child_started"
+SLOT_KIND = "slot"
 OUTCOME_KIND = "outcome"
 
 
@@ -104,6 +105,24 @@ def decode_wake(delivery: Delivery) -> Wake:
     return wake
 
 
+def encode_slot_news(news: SlotNews, partitions: int) -> Message:
+    """Return the message that tells a waiting task of a slot."""
+    body = {"slot": "granted" if news.granted else "ask", "workflowId": news.workflow_id, "seq": news.seq}
+    return _ours(SLOT_KIND, news.workflow_id, news.event_id, body, partitions)
+
+
+def decode_slot_news(delivery: Delivery) -> SlotNews:
+    """Read the news of a slot; raise ``BadMessage`` naming what is wrong."""
+    fields = _fields(delivery, "news of a slot")
+    said = fields.one_of("slot", ("granted", "ask"))
+    if said is None:
+        fields.fault("slot", "is missing")
+    workflow_id, seq = fields.needed("workflowId"), _seq(fields)
+    event_id = _event_id(fields, delivery)
+    fields.finish()
+    return SlotNews(event_id=event_id, workflow_id=workflow_id, seq=seq, granted=said == "granted")
+
+
 def encode_child_ended(news: ChildEnded, partitions: int) -> Message:
     """Return the message that tells a parent how its child ended."""
     body = {
@@ -165,11 +184,12 @@ def decode_child_started(delivery: Delivery) -> ChildStarted:
     return ChildStarted(event_id=event_id, workflow_id=workflow_id, seq=seq, child_id=child_id)
 
 
-DECODERS: dict[str, Callable[[Delivery], Request | Wake | ChildEnded | ChildStarted]] = {
+DECODERS: dict[str, Callable[[Delivery], Request | Wake | ChildEnded | ChildStarted | SlotNews]] = {
     REQUEST_KIND: decode_request,
     WAKE_KIND: decode_wake,
     CHILD_ENDED_KIND: decode_child_ended,
     CHILD_STARTED_KIND: decode_child_started,
+    SLOT_KIND: decode_slot_news,
 }
 
 
@@ -195,7 +215,11 @@ def _event_id(fields: Fields, delivery: Delivery) -> str:
 
 def _child(fields: Fields, kind: str) -> tuple[str, int, str]:
     workflow_id, child_id = fields.needed("workflowId"), fields.needed(kind)
+    return workflow_id, _seq(fields), child_id
+
+
+def _seq(fields: Fields) -> int:
     seq = fields.integer("seq", 1)
     if seq is None:
         fields.fault("seq", "is missing")
-    return workflow_id, seq or 0, child_id
+    return seq or 0

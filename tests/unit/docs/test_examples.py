@@ -19,7 +19,14 @@ from engine.tasks import task_types
 from engine.wire.celery_message import decode_result, encode_task
 from engine.wire.inbound import decode
 from engine.wire.message import Delivery, Message, events_queue
-from engine.wire.request_message import CHILD_ENDED_KIND, CHILD_STARTED_KIND, REQUEST_KIND, WAKE_KIND, decode_outcome
+from engine.wire.request_message import (
+    CHILD_ENDED_KIND,
+    CHILD_STARTED_KIND,
+    REQUEST_KIND,
+    SLOT_KIND,
+    WAKE_KIND,
+    decode_outcome,
+)
 from engine.wire.start_message import KIND_HEADER, decode_start
 from tests.unit.docs.blocks import PAGES, ROOT, block, json_blocks
 
@@ -28,8 +35,11 @@ DEFINITIONS = GUIDES / "definitions.md"
 MESSAGES = ROOT / "docs" / "architecture" / "messages.md"
 
 #: What else may stand behind ``json``: looked at by a test of its own, or by none because it is plain JSON.
-OTHERS = {"", "context", "start", "result", "request", "outcome", "wake", "child_started", "child_ended"}
+OTHERS = {"", "context", "start", "result", "request", "outcome", "wake", "child_started", "child_ended", "slot"}
 OTHERS |= {"task-headers", "task-body"}
+
+#: Our own messages to the decider.
+OURS = (REQUEST_KIND, WAKE_KIND, CHILD_STARTED_KIND, CHILD_ENDED_KIND, SLOT_KIND)
 
 
 def named(value: object) -> str | None:
@@ -91,12 +101,12 @@ def test_the_page_on_expressions_has_examples() -> None:
 
 
 def _delivered(kind: str, queue: str = "baton.events.0") -> Delivery:
-    headers = {KIND_HEADER: kind} if kind in (REQUEST_KIND, WAKE_KIND, CHILD_STARTED_KIND, CHILD_ENDED_KIND) else {}
+    headers = {KIND_HEADER: kind} if kind in OURS else {}
     body = block(MESSAGES, f"json {kind}").encode()
     return Delivery(message=Message(queue=queue, body=body, headers=headers, message_id="an id"), queue=queue)
 
 
-@pytest.mark.parametrize("kind", [REQUEST_KIND, WAKE_KIND, CHILD_STARTED_KIND, CHILD_ENDED_KIND, "result"])
+@pytest.mark.parametrize("kind", [*OURS, "result"])
 def test_examples_of_messages_to_the_decider_can_be_read(kind: str) -> None:
     event: Any = decode(_delivered(kind), lambda: "unused")
     assert event.workflow_id.startswith("0197f3c2")

@@ -1,0 +1,102 @@
+"""Slots of limited tasks on the road: what a round's decisions need and give back, and who is next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from engine.clock import Instant
+from engine.decider.decide import Decision
+from engine.decider.place import definition_of
+from engine.model.command import Command, SeeToSlot
+from engine.model.event import SlotNews
+from engine.model.execution import task_id
+from engine.model.limit import Terms, terms_of
+from engine.model.status import Slot
+from engine.store.port import SlotTask, TaskKey, Transaction
+
+
+def see_to_slots(
+    transaction: Transaction, stored: Iterable[tuple[Decision, Sequence[Command]]], now: Instant
+) -> tuple[SlotNews, ...]:
+    """Carry out every ``SeeToSlot`` among the commands of decisions that have been stored in this transaction.
+
+    With each decision come the commands of events that had been applied before: their slots were exchanged then, but
+    nobody may have been told. Returns the grants to be announced once the transaction is committed. Without a limited
+    task among the decisions nothing is read or written.
+    """
+    errands = _Errands()
+    for decision, recalled in stored:
+        for commands in decision.commands.values():
+            for command in commands:
+                if isinstance(command, SeeToSlot):
+                    errands.add(decision, command.seq)
+        for command in recalled:
+            if isinstance(command, SeeToSlot):
+                errands.add_again(decision, command.seq)
+    return errands.do(transaction, now) if errands.terms else ()
+
+
+def news_of(keys: Iterable[TaskKey]) -> tuple[SlotNews, ...]:
+    """Return the news for tasks that have been granted a slot."""
+    return tuple(
+        SlotNews(event_id=f"{task_id(run, seq)}/slot", workflow_id=run, seq=seq, granted=True) for run, seq in keys
+    )
+
+
+def ask_again(keys: Iterable[TaskKey], now: Instant) -> tuple[SlotNews, ...]:
+    """Return the news for tasks that are the first in line of a limit under which there may be room."""
+    return tuple(
+        SlotNews(event_id=f"{task_id(run, seq)}/ask/{now}", workflow_id=run, seq=seq, granted=False)
+        for run, seq in keys
+    )
+
+
+class _Errands:
+    """What has to be done for the slots of one round."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[TaskKey, SlotTask] = {}
+        self.ended: dict[TaskKey, SlotTask] = {}
+        #: What limits allow by the runs' own definitions: counts for names that nobody has registered.
+        self.terms: dict[str, Terms] = {}
+        #: Limits of which a grant may not have been announced.
+        self.again: set[str] = set()
+
+    def add(self, decision: Decision, seq: int) -> None:
+        """Note a task that has come to need a slot, or has ended."""
+        key, task = self._note(decision, seq)
+        if decision.draft.tasks[seq].status.is_terminal:
+            self.ended[key] = task
+        elif decision.draft.tasks[seq].slot is Slot.WAITING:
+            self.waiting[key] = task
+            before = decision.draft.base.tasks.get(seq)
+            if before is not None and before.slot is Slot.WAITING:
+                self.again.add(task.limit)
+
+    def add_again(self, decision: Decision, seq: int) -> None:
+        """Note a task whose slot was seen to before the process that did it was lost."""
+        _, task = self._note(decision, seq)
+        self.again.add(task.limit)
+
+    def _note(self, decision: Decision, seq: int) -> tuple[TaskKey, SlotTask]:
+        draft = decision.draft
+        task = draft.tasks[seq]
+        self.terms[task.name] = terms_of(definition_of(draft.configs[seq], task))
+        place = SlotTask(
+            limit=task.name,
+            workflow_id=task.workflow_id,
+            seq=seq,
+            priority=draft.workflow.priority,
+            since=task.visible_at,
+        )
+        return (task.workflow_id, seq), place
+
+    def do(self, transaction: Transaction, now: Instant) -> tuple[SlotNews, ...]:
+        """Exchange the slots; return who is to be told."""
+        transaction.lock_limits(self.terms)
+        # Read under the lock: whoever registers another number meanwhile has the limit looked at once more.
+        registered = {name: terms_of(each) for name, each in transaction.task_defs(list(self.terms)).items()}
+        terms = {**self.terms, **registered}
+        granted = transaction.exchange_slots(list(self.waiting.values()), list(self.ended.values()), terms, now)
+        unsent = transaction.unsent_grants(self.again, now) if self.again else ()
+        return news_of(dict.fromkeys((*granted, *unsent)))
