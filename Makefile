@@ -8,10 +8,11 @@ RUN = .venv/bin/python
 # What changed last decides whether the environment is made again.
 INSTALLED = .venv/installed
 
-# For `make chaos`: how long faults are injected, which ones in which order, and starts each second.
+# For `make chaos`: how long faults are injected, which ones in which order, starts each second, and a file for the tables.
 SECONDS = 180
 SEED =
 RATE = 8
+MARKDOWN =
 
 # For `make simulate`: how many stories, and which is the first.
 SEEDS = 10000
@@ -46,7 +47,7 @@ bench: $(INSTALLED) ## chains of tasks on RabbitMQ and Postgres, beside bare Cel
 	@$(RUN) -m benchmarks.run
 
 chaos: $(INSTALLED) ## minutes of kills, wipes, freezes and cut lines (SECONDS, SEED, RATE)
-	@$(RUN) -m tests.chaos --seconds $(SECONDS) --rate $(RATE) $(if $(SEED),--seed $(SEED))
+	@$(RUN) -m tests.chaos --seconds $(SECONDS) --rate $(RATE) $(if $(SEED),--seed $(SEED)) $(if $(MARKDOWN),--markdown $(MARKDOWN))
 
 simulate: $(INSTALLED) ## stories of crashes, lost messages and wiped brokers on a simulated clock (SEEDS, FIRST)
 	@$(RUN) -m tests.simulation --seeds $(SEEDS) --first $(FIRST)

@@ -29,16 +29,26 @@ HASTE: Mapping[str, str] = {
 
 
 class Stack:
-    """Processes that share one database and one broker."""
+    """Processes that share one database and one broker.
 
-    def __init__(self, folder: Path, database_url: str, broker_url: str, **settings: str) -> None:
+    ``pauses`` are those settings that a test wants otherwise than production has them; ``{}`` leaves all as they are.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        broker_url: str,
+        pauses: Mapping[str, str] = HASTE,
+        **settings: str,
+    ) -> None:
         port = free_ports(1)[0]
         self.url = f"http://127.0.0.1:{port}"
         self.broker_url = broker_url
         self.database_url = database_url
         self.processes = Processes(folder)
         self.environment = {
-            **HASTE,
+            **pauses,
             "BATON_DATABASE_URL": database_url,
             "BATON_BROKER_URL": broker_url,
             "BATON_HTTP_PORT": str(port),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 from typing import Final
 
@@ -18,7 +19,8 @@ FAULTS: Final[dict[str, tuple[str, ...]]] = {
     "starter killed": ("starter",),
     "timekeeper killed": ("timekeeper",),
     "server killed": ("server",),
-    "worker killed": ("worker", "plain worker", "script worker"),
+    "worker killed": ("worker", "plain worker"),
+    "system worker killed": ("script worker", "http worker"),
     "worker out of memory": ("worker",),
     "process frozen": ROLES,
     "broker restarted": ("broker",),
@@ -34,8 +36,20 @@ FAULTS: Final[dict[str, tuple[str, ...]]] = {
     "lines slow": ("broker", "database"),
 }
 
-#: One fault in so many is followed by the next one before anybody has recovered.
-_ON_THE_HEELS: Final = 5
+#: Seconds within which new work is done and old work has moved on; a worker's are ten, and its longest task beside.
+TARGETS: Final[dict[str, float]] = {
+    "decider killed": 5.0,
+    "worker killed": 11.0,
+    "system worker killed": 11.0,
+    "broker restarted": 15.0,
+    "broker killed": 15.0,
+}
+
+#: Seconds within which a task that takes too much memory must have begun.
+PATIENCE: Final = 60.0
+
+#: One other fault in so many is followed by the next one before anybody has recovered.
+_ON_THE_HEELS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -53,55 +67,76 @@ class Fault:
     pause: float
 
 
-def schedule(seed: int) -> Iterator[Fault]:
-    """Yield faults without end: every kind once, in an order of the seed's, then again in another one."""
+def schedule(seed: int, kinds: Sequence[str]) -> Iterator[Fault]:
+    """Yield faults without end: every kind once, in an order of the seed's, then again in another one.
+
+    What has a target is measured alone: it neither hurries nor follows one that did.
+    """
     chance = Random(f"faults {seed}")
     while True:
-        kinds = list(FAULTS)
-        chance.shuffle(kinds)
-        for kind in kinds:
+        order = list(kinds)
+        chance.shuffle(order)
+        for kind, following in pairwise((*order, None)):
+            assert kind is not None
+            alone = following is None or kind in TARGETS or following in TARGETS
             yield Fault(
                 kind,
                 chance.choice(FAULTS[kind]),
                 round(chance.uniform(0.5, 6.0), 1),
                 chance.random() < 0.5,
-                chance.randrange(_ON_THE_HEELS) == 0,
+                chance.randrange(_ON_THE_HEELS) == 0 and not alone,
                 round(chance.uniform(0.3, 1.5), 1),
             )
+
+
+@dataclass(frozen=True)
+class Blow:
+    """What a fault has done."""
+
+    #: The moment (``time.monotonic``) from which recovery counts: that of a kill or a cut; of what lasts, its end.
+    since: float
+    #: Runs that the fault itself has started, and that are to end all the same.
+    started: frozenset[str] = frozenset()
 
 
 class Hand:
     """Does the faults."""
 
-    def __init__(self, servers: PrivatePair, troupe: Troupe, on_wipe: Callable[[], None]) -> None:
+    def __init__(
+        self, servers: PrivatePair, troupe: Troupe, on_wipe: Callable[[], None], start_hungry: Callable[[], str]
+    ) -> None:
         self._servers = servers
         self._troupe = troupe
         self._on_wipe = on_wipe
+        self._start_hungry = start_hungry
         self._proxies = {"broker": servers.broker, "database": servers.database}
 
-    def do(self, fault: Fault) -> float:
-        """Do a fault; return the moment (``time.monotonic``) from which recovery counts.
-
-        That is the moment of a kill, and for what lasts the moment when it is over.
-        """
+    def do(self, fault: Fault) -> Blow:
+        """Do a fault, when everybody killed before is back."""
+        self._troupe.all_back()
         verb = fault.kind.rpartition(" ")[2]
-        if fault.target in ("broker", "database") and verb in _SERVER_FAULTS:
+        if fault.target in self._proxies:
             _SERVER_FAULTS[verb](self, fault)
-            return time.monotonic()
-        if verb in _LINE_FAULTS:
-            _LINE_FAULTS[verb](self, fault)
-            return time.monotonic()
-        began = time.monotonic()
+            return Blow(time.monotonic())
         if verb == "killed":
+            began = time.monotonic()
             self._troupe.kill(fault.target, absent=fault.seconds / 3)
-        elif verb == "memory":
-            self._troupe.kill_child(fault.target)
-        else:
-            self._troupe.tell(fault.target, signal.SIGSTOP)
-            time.sleep(fault.seconds)
-            self._troupe.tell(fault.target, signal.SIGCONT)
-            return time.monotonic()
-        return began
+            return Blow(began)
+        if verb == "memory":
+            return self._starve()
+        self._troupe.tell(fault.target, signal.SIGSTOP)
+        time.sleep(fault.seconds)
+        self._troupe.tell(fault.target, signal.SIGCONT)
+        return Blow(time.monotonic())
+
+    def _starve(self) -> Blow:
+        """Have a task take more memory than its process may have, which ends the process."""
+        before = len(self._troupe.starved())
+        run = self._start_hungry()
+        deadline = time.monotonic() + PATIENCE
+        while len(self._troupe.starved()) == before and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return Blow(max(self._troupe.starved()[before:], default=time.monotonic()), frozenset({run}))
 
     def _restart(self, fault: Fault, *, kill: bool = False, wipe: bool = False) -> None:
         if fault.target == "database":
@@ -150,9 +185,6 @@ _SERVER_FAULTS: Final[dict[str, Callable[[Hand, Fault], None]]] = {
     "killed": Hand._kill,
     "wiped": Hand._wipe,
     "frozen": Hand._freeze,
-}
-
-_LINE_FAULTS: Final[dict[str, Callable[[Hand, Fault], None]]] = {
     "cut": Hand._cut,
     "half-closed": Hand._half_close,
     "silent": Hand._silence,

@@ -32,7 +32,8 @@ class Start:
 class Client:
     """A client in front of the start queue that tries until it has the confirm, always with the same message id."""
 
-    def __init__(self, broker_url: str) -> None:
+    def __init__(self, broker_url: str, service: str) -> None:
+        self._service = service
         self._parameters = pika.URLParameters(broker_url)
         self._parameters.heartbeat = 4
         self._parameters.socket_timeout = 3
@@ -44,7 +45,7 @@ class Client:
 
     def start(self, name: str, message_id: str, number: int, stop: threading.Event) -> Start | None:
         """Publish until it is confirmed; None when it was told to stop before."""
-        body = json.dumps({"name": name, "input": {"number": number}}).encode()
+        body = json.dumps({"name": name, "input": {"number": number, "service": self._service}}).encode()
         while not stop.is_set():
             try:
                 self._publish(body, message_id)
@@ -100,9 +101,9 @@ class Journal:
 class Load(threading.Thread):
     """Starts mixed workflows at a steady rate until told to stop."""
 
-    def __init__(self, broker_url: str, journal: Journal, seed: int, rate: float) -> None:
+    def __init__(self, client: Client, journal: Journal, seed: int, rate: float) -> None:
         super().__init__(name="load", daemon=True)
-        self._client = Client(broker_url)
+        self._client = client
         self._journal = journal
         self._chance = Random(f"load {seed}")
         self._seed = seed

@@ -1,20 +1,28 @@
-"""The table at the end: faults, runs, what is stuck or lost, what ran more than once, how long recovery took."""
+"""The tables at the end: faults, runs, what is stuck or lost, what ran more than once, how long recovery took."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
+from tests.chaos.faults import FAULTS, TARGETS
 from tests.chaos.recovery import Recovery
 
 #: Faults that came before the one before was overcome; their recovery is measured after the last.
-SEVERAL = "several in a row"
+SEVERAL: Final = "several in a row"
+
+_MEANING: Final = (
+    "Longest times until a new run had ended on every partition and the server was healthy, and until every run that "
+    "was open had moved on; counted from a kill or cut, or from when the server, process or line was there again."
+)
+
+_FAULT_COLUMNS: Final = ("fault", "injected", "new work, s", "all work, s", "target, s")
+_OUTCOME_COLUMNS: Final = ("outcome", "count")
 
 
 @dataclass
@@ -40,73 +48,82 @@ class Report:
     executions: int = 0
     executed_again: int = 0
 
-    @property
-    def good(self) -> bool:
-        """Whether every promise was kept."""
-        return not (self.stuck or self.lost or self.wrong)
+    def faults(self) -> list[str]:
+        """Return every promise that was not kept, in words."""
+        broken = {
+            "stuck": len(self.stuck),
+            "lost": len(self.lost),
+            "ended otherwise than they should": len(self.wrong),
+            "gone with the disk and not ended when published again": self.wiped - self.wiped_and_ended,
+            "dead letters": self.dead_letters,
+            "processes that ended unasked": self.deaths.total(),
+        }
+        longest = {kind: max((each.seconds for each in self.recoveries.get(kind, ())), default=0.0) for kind in TARGETS}
+        late = [
+            f"{kind}: work went on after {longest[kind]:.1f} s, not within {target:g} s"
+            for kind, target in TARGETS.items()
+            if longest[kind] > target
+        ]
+        return [f"{number} {what}" for what, number in broken.items() if number] + late
 
     def show(self, console: Console) -> None:
         """Print the tables."""
-        console.print(f"\n{self.command}\n{self.versions}; {self.seconds:.0f} s of faults", highlight=False)
-        console.print(self._faults())
-        console.print(self._outcome())
+        console.print(f"\n{self._heading()}", highlight=False)
+        for columns, rows in ((_FAULT_COLUMNS, self._faults()), (_OUTCOME_COLUMNS, self._outcome())):
+            table = Table(*columns)
+            for column in table.columns[1:]:
+                column.justify = "right"
+            for row in rows:
+                table.add_row(*row)
+            console.print(table)
+            if columns is _FAULT_COLUMNS:
+                console.print(_MEANING, highlight=False)
 
-    def _faults(self) -> Table:
-        table = Table("fault", "injected", "new work, s", "all work, s", caption=_CAPTION, caption_justify="left")
-        for column in table.columns[1:]:
-            column.justify = "right"
-        for kind in sorted({*self.injected, *self.recoveries}):
+    def markdown(self) -> str:
+        """Return the tables for a page."""
+        parts = [f"    {self._heading()}".replace("\n", "\n    ")]
+        for columns, rows in ((_FAULT_COLUMNS, self._faults()), (_OUTCOME_COLUMNS, self._outcome())):
+            rule = ["---", *("---:" for _ in columns[1:])]
+            parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in (columns, rule, *rows)))
+        return "\n\n".join([*parts[:2], _MEANING, *parts[2:]]) + "\n"
+
+    def _heading(self) -> str:
+        return f"{self.command}\n{self.versions}; {self.seconds:.0f} s of faults"
+
+    def _faults(self) -> Iterator[tuple[str, ...]]:
+        for kind in (*FAULTS, SEVERAL):
             measured = self.recoveries.get(kind, [])
-            new, old = ([getattr(each, name) for each in measured] for name in ("new", "old"))
-            table.add_row(kind, str(self.injected[kind] or "–"), _longest(new), _longest(old))
+            target = f"{TARGETS[kind]:g}" if kind in TARGETS else ""
+            yield (kind, str(self.injected[kind] or "–"), *_longest(measured), target)
         every = [each for measured in self.recoveries.values() for each in measured]
-        table.add_section()
-        table.add_row(
-            "all; longest recovery",
-            str(self.injected.total()),
-            _longest([each.new for each in every]),
-            _longest([each.old for each in every]),
-        )
-        return table
+        yield ("all; longest recovery", str(self.injected.total()), *_longest(every), "")
 
-    def _outcome(self) -> Table:
-        table = Table("outcome", "count")
-        table.columns[1].justify = "right"
-        rows: dict[str, Any] = {
+    def _outcome(self) -> Iterator[tuple[str, str]]:
+        rows: dict[str, int] = {
             "seconds from the last fault until everything had ended": round(self.settled),
             "starts confirmed": self.confirmed,
-            "  published more than once until confirmed": self.resent,
+            "… published more than once until confirmed": self.resent,
             "workflows, with sub-workflows and failure workflows": self.runs.total(),
-            **{f"  {status}": number for status, number in sorted(self.runs.items())},
+            **{f"… {status}": number for status, number in sorted(self.runs.items())},
             "stuck": len(self.stuck),
             "lost": len(self.lost),
             "gone with a wiped disk of the only broker": self.wiped,
-            "  of them ended well once published again": self.wiped_and_ended,
+            "… of them ended well once published again": self.wiped_and_ended,
             "ended otherwise than they should": len(self.wrong),
             "dead letters": self.dead_letters,
             "processes that ended unasked": self.deaths.total(),
-            "executions of tasks": self.executions,
-            "  tasks executed more than once": self.executed_again,
+            "executions of tasks by Celery workers": self.executions,
+            "… tasks executed more than once": self.executed_again,
         }
         for name, number in rows.items():
-            table.add_row(name, str(number))
-        return table
+            yield name, str(number)
 
 
-#: What the columns of the first table mean.
-_CAPTION = (
-    "Longest time until a new run had ended on every partition, and until every run that was open had moved on; "
-    "counted from a kill or cut, or from when the server, process or line was there again."
-)
+def _longest(measured: Sequence[Recovery]) -> tuple[str, str]:
+    return _most([each.new for each in measured]), _most([each.old for each in measured])
 
 
-def executions(file: Path) -> tuple[int, int]:
-    """Return how many executions the workers noted, and how many task ids among them came more than once."""
-    ids = Counter(line.split()[0] for line in file.read_text().splitlines() if line)
-    return ids.total(), sum(1 for number in ids.values() if number > 1)
-
-
-def _longest(seconds: Sequence[float | None]) -> str:
+def _most(seconds: Sequence[float | None]) -> str:
     if not seconds:
         return "–"
     return "never" if None in seconds else f"{max(each for each in seconds if each is not None):.1f}"

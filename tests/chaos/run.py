@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import pika
 from rich.console import Console
 
-from demo.cases import FAILURE_WORKFLOW
+from engine.config import Settings
 from engine.wire.message import DEAD_QUEUE
-from tests.acceptance.stack import HASTE
-from tests.chaos.faults import Fault, Hand, schedule
+from tests.chaos.faults import FAULTS, Fault, Hand, schedule
 from tests.chaos.journal import Client, Journal, Load, Start
 from tests.chaos.observer import Observer
 from tests.chaos.private_pair import PrivatePair
+from tests.chaos.reckoning import executions, wrong
 from tests.chaos.recovery import Recoveries
-from tests.chaos.report import SEVERAL, Report, executions
+from tests.chaos.report import SEVERAL, Report
+from tests.chaos.service import serving
 from tests.chaos.troupe import Troupe
-from tests.chaos.workload import BY_NAME, WORKFLOWS, task_definitions
+from tests.chaos.workload import STARVING, WORKFLOWS, task_definitions
+
+#: Seconds from which on a run is long enough for faults of every kind; it goes on until each has come.
+WHOLE = 180.0
 
 #: Seconds after the last fault within which everything must have ended.
 SETTLE = 120.0
@@ -32,13 +37,23 @@ AT_RISK = 30.0
 class Chaos:
     """Everything that one run needs."""
 
-    def __init__(self, folder: Path, seed: int, seconds: float, rate: float, console: Console) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        seconds: float,
+        rate: float,
+        console: Console,
+        kinds: Sequence[str] = tuple(FAULTS),
+    ) -> None:
         self._folder = folder
+        self._kinds = kinds
         self._seed = seed
         self._seconds = seconds
         self._rate = rate
         self._console = console
         self._journal = Journal(folder / "journal")
+        self._numbers = count(1)
         #: Starts that were confirmed, were no run yet, and were on the disk when it was wiped.
         self._wiped: dict[str, Start] = {}
         command = f"make chaos SECONDS={seconds:g} SEED={seed} RATE={rate:g}"
@@ -46,7 +61,7 @@ class Chaos:
 
     def run(self) -> Report:
         """Run it all; what was started is gone afterwards."""
-        with PrivatePair.running() as servers:
+        with serving() as self._service, PrivatePair.running() as servers:
             self._servers = servers
             self._observer = Observer(servers)
             self._report.versions = servers.versions
@@ -62,32 +77,47 @@ class Chaos:
         return self._report
 
     def _disturb(self) -> None:
-        partitions = int(HASTE["BATON_PARTITIONS"])
-        recoveries = Recoveries(self._observer, self._journal, partitions, lambda: self._servers.broker_url)
-        hand = Hand(self._servers, self._troupe, self._note_wipe)
-        load = Load(self._servers.broker.url, self._journal, self._seed, self._rate)
+        stack = self._troupe.stack
+        recoveries = Recoveries(
+            self._observer, self._journal, Settings().partitions, self._past_proxies, stack.is_healthy
+        )
+        hand = Hand(self._servers, self._troupe, self._note_wipe, self._start_hungry)
+        load = Load(Client(self._servers.broker.url, self._service), self._journal, self._seed, self._rate)
         load.start()
         began = time.monotonic()
         time.sleep(2)
         alone = True
-        for fault in schedule(self._seed):
-            if time.monotonic() > began + self._seconds:
+        for number, fault in enumerate(schedule(self._seed, self._kinds)):
+            whole = self._seconds < WHOLE or number >= len(self._kinds)
+            if whole and time.monotonic() > began + self._seconds:
                 break
             time.sleep(fault.pause)
-            since = hand.do(fault)
+            blow = hand.do(fault)
             self._report.injected[fault.kind] += 1
-            if not fault.hurried:
-                recovery = recoveries.measure(since)
+            if fault.hurried:
+                self._tell(began, fault, "the next one follows at once")
+            else:
+                recovery = recoveries.measure(blow)
                 cause = fault.kind if alone else SEVERAL
                 self._report.recoveries.setdefault(cause, []).append(recovery)
                 self._tell(began, fault, f"new work {_seconds(recovery.new)}, all moved on {_seconds(recovery.old)}")
-            else:
-                self._tell(began, fault, "the next one follows at once")
             alone = not fault.hurried
             self._report.deaths.update(self._troupe.ended())
         self._report.seconds = time.monotonic() - began
         load.end()
         self._report.resent = load.attempts - load.started
+
+    def _past_proxies(self) -> Client:
+        return Client(self._servers.broker_url, self._service)
+
+    def _start_hungry(self) -> str:
+        """Start a run whose task takes more memory than there is; return its id."""
+        client, number = self._past_proxies(), next(self._numbers)
+        start = client.start(STARVING, f"hungry-{self._seed}-{number}", number, threading.Event())
+        client.close()
+        assert start is not None
+        self._journal.note(start)
+        return start.workflow_id
 
     def _note_wipe(self) -> None:
         """Note which confirmed starts are on the disk alone: the broker is down, its disk not yet gone."""
@@ -106,7 +136,7 @@ class Chaos:
         gone = [start for identity, start in self._wiped.items() if identity in missing]
         self._report.lost = [f"{starts[each]}" for each in sorted(missing - set(self._wiped))]
         self._report.wiped = len(gone)
-        client = Client(self._servers.broker_url)
+        client = self._past_proxies()
         for start in gone:
             client.start(start.name, start.message_id, start.number, threading.Event())
         client.close()
@@ -131,31 +161,12 @@ class Chaos:
             self._console.print(f"stuck: {self._observer.row(identity)}", markup=False)
             for line in self._observer.tasks(identity):
                 self._console.print(f"    {line}", markup=False)
-        for line in report.lost:
-            self._console.print(f"lost: {line}", markup=False)
-        report.wrong = self._wrong(runs)
-        for line in report.wrong:
-            self._console.print(f"wrong: {line}", markup=False)
+        report.wrong = wrong(runs, self._journal.starts())
+        for what, lines in (("lost", report.lost), ("wrong", report.wrong)):
+            for line in lines:
+                self._console.print(f"{what}: {line}", markup=False)
         report.executions, report.executed_again = executions(self._troupe.executions)
         report.dead_letters = self._dead_letters()
-
-    def _wrong(self, runs: list[dict[str, object]]) -> list[str]:
-        """Return the runs that have ended in another way than their input says."""
-        numbers = {each.workflow_id: each.number for each in self._journal.starts()}
-        names = {each["id"]: each["name"] for each in runs}
-        found = []
-        for each in runs:
-            kind, number = BY_NAME.get(str(each["name"])), numbers.get(str(each["id"]))
-            if kind is None or each["status"] in ("RUNNING", "PAUSED"):
-                continue
-            output = _object(each["output"])
-            if each["status"] != kind.status:
-                found.append(f"{each}, expected {kind.status}")
-            elif number is not None and kind.sum(number) != output.get("sum"):
-                found.append(f"{each}, expected {kind.sum(number)}")
-            elif kind.status == "FAILED" and names.get(output.get(FAILURE_WORKFLOW)) != "chaos_sorry":
-                found.append(f"{each}, and its failure workflow never ran")
-        return found
 
     def _dead_letters(self) -> int:
         with pika.BlockingConnection(pika.URLParameters(self._servers.broker_url)) as connection:
@@ -173,10 +184,3 @@ class Chaos:
 
 def _seconds(seconds: float | None) -> str:
     return "never" if seconds is None else f"{seconds:.1f} s"
-
-
-def _object(payload: object) -> dict[str, object]:
-    """Return an output: psycopg decodes JSON columns, and an empty one is NULL."""
-    if isinstance(payload, str):
-        payload = json.loads(payload)
-    return payload if isinstance(payload, dict) else {}

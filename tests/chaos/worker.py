@@ -6,34 +6,41 @@ With ``CHAOS_CONNECTED`` set it is connected to the engine; else it is a plain C
 from __future__ import annotations
 
 import os
+import resource
 import time
 import zlib
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
 
 import workers
 
+#: Bytes that a hungry process may have beyond what it has, and how many it takes at a time.
+ALLOWED, PORTION = 64 * 2**20, 4 * 2**20
+
 app = Celery("chaos", broker=os.environ["BATON_BROKER_URL"], backend="rpc://")
-app.conf.update(
-    task_acks_late=True,
-    task_queue_max_priority=10,
-    worker_prefetch_multiplier=1,
-    broker_connection_retry_on_startup=True,
-    broker_heartbeat=4,
-    broker_connection_timeout=4,
-    broker_connection_max_retries=None,
-    result_persistent=True,
-)
 if os.environ.get("CHAOS_CONNECTED"):
     workers.connect(app)
+else:
+    app.conf.update(
+        task_acks_late=True,
+        task_queue_max_priority=10,
+        worker_prefetch_multiplier=1,
+        worker_enable_prefetch_count_reduction=False,
+    )
 
 
 def note(task: Any) -> None:
+    """Write an execution down."""
+    write_line(os.environ["CHAOS_EXECUTIONS"], f"{task.request.id} {task.name}")
+
+
+def write_line(file: str, line: str) -> None:
     """Write one line; O_APPEND keeps the lines of many processes whole."""
-    handle = os.open(os.environ["CHAOS_EXECUTIONS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(handle, f"{task.request.id} {task.name}\n".encode())
+        os.write(handle, f"{line}\n".encode())
     finally:
         os.close(handle)
 
@@ -85,3 +92,20 @@ def hopeless(self: Any) -> None:
     """Fail for good."""
     note(self)
     raise workers.TerminalError("no retry can help")
+
+
+@app.task(name="hungry", bind=True)
+def hungry(self: Any, left: int) -> dict[str, int]:
+    """Take more memory than the process may have, in the first attempt, and die of it as programs in C do."""
+    note(self)
+    if not self.request.attempt:
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + ALLOWED, resource.RLIM_INFINITY))
+        hoard = []
+        try:
+            while True:
+                hoard.append(bytearray(PORTION))
+        except MemoryError:
+            write_line(os.environ["CHAOS_STARVED"], str(time.monotonic()))
+            os.abort()
+    return {"sum": left}

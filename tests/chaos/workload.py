@@ -12,6 +12,9 @@ from tests.acceptance.stack import simple, task_def, workflow
 #: One task, nothing else: tells whether work is done again.
 CANARY = "chaos_canary"
 
+#: The task of which a worker's process dies, and the workflow that it belongs to.
+HUNGRY, STARVING = "hungry", "chaos_starving"
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -154,6 +157,27 @@ SORRY = _flow("sorry", simple("add", "a", left=1, right=1), last="a.output.sum")
 
 HOPELESS = _flow("hopeless", simple("hopeless"), last=None, failureWorkflow="chaos_sorry")
 
+#: The service answers every third call with 503.
+ASKING = _flow(
+    "asking",
+    _step(
+        "HTTP",
+        "asked",
+        inputParameters={"http_request": {"uri": f"${{workflow.input.service}}/add?to={GIVEN}", "method": "GET"}},
+    ),
+    _adding("b", "${asked.output.response.body.sum}"),
+    last="b.output.sum",
+)
+
+OPTIONAL = _flow(
+    "optional",
+    {**simple("hopeless", "left_out"), "optional": True},
+    _adding("a", GIVEN),
+    last="a.output.sum",
+)
+
+STARVED = _flow("starving", simple(HUNGRY, "a", left=GIVEN), last="a.output.sum")
+
 KINDS: tuple[Kind, ...] = (
     Kind(CHAIN, 6, "COMPLETED", lambda number: number + 4),
     Kind(FORK, 4, "COMPLETED", lambda number: 3 * number + 7),
@@ -164,14 +188,21 @@ KINDS: tuple[Kind, ...] = (
     Kind(SCRIPTED, 3, "COMPLETED", lambda number: 2 * number + (1 if number % 2 else 10)),
     Kind(MOODY, 3, "COMPLETED", lambda number: number + 1),
     Kind(NAPPING, 2, "COMPLETED", lambda number: number),
+    Kind(ASKING, 3, "COMPLETED", lambda number: number + 2),
+    Kind(OPTIONAL, 2, "COMPLETED", lambda number: number + 1),
     Kind(HOPELESS, 1, "FAILED", lambda _: None),
+    # Started by faults alone.
+    Kind(STARVED, 0, "COMPLETED", lambda number: number),
 )
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 WORKFLOWS = [*(kind.definition for kind in KINDS), SORRY, _flow("canary", _adding("a", GIVEN), last="a.output.sum")]
 
-#: The tasks that the Celery workers of the chaos serve.
+#: How many sub-workflows each run of a workflow has.
+CHILDREN = {"chaos_nested": 2}
+
+#: The tasks that every Celery worker of the chaos serves.
 QUEUES = ("add", "nap", "plan", "total", "moody", "hopeless")
 
 #: Seconds without a sign of life after which an attempt ends: short, so that nothing waits for an hour.
@@ -183,7 +214,7 @@ RETRIES = 50
 
 def task_definitions() -> list[dict[str, Any]]:
     """Return the definitions of the tasks, system tasks included: what gets lost is tried again, soon and often."""
-    names = (*QUEUES, "doubled", "chosen")
+    names = (*QUEUES, HUNGRY, "doubled", "chosen", "asked")
     fields = {"retryCount": RETRIES, "retryDelaySeconds": 1, "responseTimeoutSeconds": SILENCE}
     return [task_def(name, **fields) for name in names]
 
