@@ -5,6 +5,8 @@ Times are ``Instant`` (microseconds since the epoch, UTC); 0 means "never". Dura
 
 from __future__ import annotations
 
+import re
+
 from msgspec import Struct
 
 from engine.clock import Instant
@@ -12,6 +14,12 @@ from engine.model.payload import Json, JsonObject
 from engine.model.status import Slot, TaskStatus, WorkflowStatus
 
 NEVER = Instant(0)
+
+#: What a workflow's id may look like, also one that its starter chose: it stands in URLs, headers and task ids.
+WORKFLOW_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~@+=-]{0,127}")
+
+#: Not more than ten digits: the database keeps 32 bits.
+_SEQ = re.compile(r"[0-9]{1,10}")
 
 
 def task_id(workflow_id: str, seq: int) -> str:
@@ -25,8 +33,8 @@ def task_id(workflow_id: str, seq: int) -> str:
 
 def split_task_id(identity: str) -> tuple[str, int] | None:
     """Return the workflow id and seq that make up a task id, or None when it is not one of ours."""
-    workflow_id, dot, seq = identity.rpartition(".")
-    return (workflow_id, int(seq)) if dot and workflow_id and seq.isascii() and seq.isdigit() else None
+    workflow_id, _, seq = identity.rpartition(".")
+    return (workflow_id, int(seq)) if WORKFLOW_ID.fullmatch(workflow_id) and _SEQ.fullmatch(seq) else None
 
 
 class Task(Struct, frozen=True, kw_only=True, gc=False):

@@ -24,7 +24,8 @@ from engine.model.payload import Json, JsonObject
 from engine.model.status import TaskStatus
 from engine.wire.celery_failure import Failure, read_failure
 from engine.wire.celery_values import plain, storable_text
-from engine.wire.message import Delivery, Message
+from engine.wire.fields import TEXT_LIMIT
+from engine.wire.message import Delivery, Message, expect_json
 
 #: Bytes; a larger result fails its task. Conductor's hard limit for a task's output. What the database, the cache and
 #: every reader of the run would have to carry is bounded by it.
@@ -40,6 +41,9 @@ _BARE_SIGNS_OF_LIFE: Final = frozenset({"STARTED", "RETRY", "PENDING", "RECEIVED
 
 #: What Celery says by itself about the beginning of a task (STARTED only with ``track_started``).
 _BEGINNINGS: Final = {"STARTED": Beginning.FIRST, "RETRY": Beginning.WISHED}
+
+#: Characters of a status that tell one report from another.
+_LONGEST_STATUS: Final = 50
 
 _encode = msgspec.json.Encoder().encode
 
@@ -137,7 +141,7 @@ def decode_result(delivery: Delivery, max_result_bytes: int = MAX_RESULT_BYTES) 
         reply.result = plain(reply.result)
     workflow_id, seq = identity
     # Two reports of progress have different bodies; the same message delivered twice keeps its name.
-    event_id = f"{seq}/{reply.status}/{zlib.crc32(body):08x}"
+    event_id = f"{seq}/{reply.status[:_LONGEST_STATUS]}/{zlib.crc32(body):08x}"
     worker = _worker(reply)
     match reply.status:
         case "SUCCESS" if fault is None:
@@ -189,10 +193,10 @@ def _failure(reply: _Reply, fault: str | None) -> Failure:
 
 def _read(message: Message) -> tuple[_Reply, str | None]:
     """Return the answer, and what is wrong with it when only Python's lenient JSON reader can read it."""
-    if message.content_type != "application/json":
-        raise BadMessage(
-            f"A result came as {message.content_type!r}: set result_serializer to 'json' in the worker that sent it"
-        )
+    try:
+        expect_json(message, "A result")
+    except BadMessage as error:
+        raise BadMessage(f"{error}; set result_serializer to 'json' in the worker that sent it") from None
     try:
         return _decode(message.body), None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -221,7 +225,7 @@ def _cause(reply: Json, otherwise: str) -> str:
 
 def _worker(reply: _Reply) -> str | None:
     """Return the worker's name where the answer gives one."""
-    if reply.worker is None and reply.status == "STARTED" and isinstance(reply.result, dict):
+    name: Json = reply.worker
+    if name is None and reply.status == "STARTED" and isinstance(reply.result, dict):
         name = reply.result.get("hostname")
-        return name if isinstance(name, str) else None
-    return reply.worker
+    return storable_text(name[:TEXT_LIMIT]) if isinstance(name, str) else None

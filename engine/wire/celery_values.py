@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 import uuid
 
@@ -53,7 +52,7 @@ def _untagged(tagged: Json) -> Json:
         case "base64", str(text):
             try:
                 return base64.b64encode(base64.b64decode(text)).decode()
-            except binascii.Error:
+            except ValueError:
                 return text
         case "datetime" | "date" | "time" | "decimal", str(text):
             return text

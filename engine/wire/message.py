@@ -6,12 +6,17 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from engine.errors import BadMessage
 from engine.model.payload import Json
 
 #: Kinds of queue: they differ in how they are declared (``broker.topology``).
 START_QUEUE = "baton.start"
 DEAD_QUEUE = "baton.dead"
 STATUS_EXCHANGE = "baton.status"
+
+
+#: Bytes of a message id; other transports than AMQP carry longer ones.
+LONGEST_ID = 255
 
 
 def events_queue(partition: int) -> str:
@@ -37,6 +42,24 @@ class Message(Struct, frozen=True, kw_only=True):
     reply_to: str | None = None
     priority: int = 0
     transient: bool = False
+
+
+#: How texts may be said to be written; what is said of JSON is of no consequence, as it is always UTF-8.
+_ENCODINGS = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii", "binary"})
+
+
+def expect_json(message: Message, subject: str) -> None:
+    """Raise ``BadMessage``, without a look at the body, when a message says that it is something else than JSON.
+
+    Nothing else is ever deserialised: pickle and YAML can run code, and a few compressed bytes can become gigabytes.
+    A message that says nothing is taken for JSON.
+    """
+    kind = message.content_type.partition(";")[0].strip().lower()
+    if kind and kind != "application/json" and not kind.endswith("+json"):
+        raise BadMessage(f"{subject} came as {message.content_type[:100]!r}: only 'application/json' is read")
+    if message.headers.get("compression") or message.content_encoding.strip().lower() not in _ENCODINGS:
+        how = message.headers.get("compression") or message.content_encoding
+        raise BadMessage(f"{subject} came encoded as {str(how)[:100]!r}: only plain UTF-8 is read")
 
 
 class Delivery(Struct, frozen=True, kw_only=True):

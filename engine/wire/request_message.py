@@ -10,7 +10,7 @@ from engine.model.event import ChildEnded, ChildStarted, SlotNews, Wake
 from engine.model.request import Outcome, Request
 from engine.model.status import WorkflowStatus
 from engine.wire.fields import Fields, read_object, write_json
-from engine.wire.message import Delivery, Message
+from engine.wire.message import LONGEST_ID, Delivery, Message, expect_json
 from engine.wire.partition import queue_of
 from engine.wire.start_message import KIND_HEADER
 
@@ -142,6 +142,7 @@ def decode_child_ended(delivery: Delivery, limit: int | None = None) -> ChildEnd
     News of more than ``limit`` bytes is that of a failure: were it refused, the parent would wait for ever.
     """
     body, subject = delivery.message.body, "news of a child's end"
+    expect_json(delivery.message, subject)
     fields = Fields(read_object(body, subject, None), subject)
     status = fields.one_of("status", tuple(status.value for status in WorkflowStatus))
     if status is None:
@@ -203,14 +204,18 @@ def _ours(kind: str, workflow_id: str, event_id: str, body: object, partitions: 
 
 
 def _fields(delivery: Delivery, subject: str) -> Fields:
+    expect_json(delivery.message, subject)
     return Fields(read_object(delivery.message.body, subject), subject)
 
 
 def _event_id(fields: Fields, delivery: Delivery) -> str:
     """Return what makes a redelivery recognisable: ours always carry a message id."""
-    if not delivery.message.message_id:
+    message_id = delivery.message.message_id or ""
+    if not message_id:
         fields.fault("message_id", "is missing among the message's properties")
-    return delivery.message.message_id or ""
+    elif len(message_id) > LONGEST_ID:
+        fields.fault("message_id", f"has {len(message_id):,} characters, AMQP allows {LONGEST_ID}")
+    return message_id
 
 
 def _child(fields: Fields, kind: str) -> tuple[str, int, str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Callable
 
 from engine.model.event import StartWorkflow
+from engine.model.execution import WORKFLOW_ID
 from engine.model.payload import Json, JsonObject
 from engine.wire.fields import MESSAGE_LIMIT, Fields, read_object, write_json
-from engine.wire.message import START_QUEUE, Delivery, Message
+from engine.wire.message import LONGEST_ID, START_QUEUE, Delivery, Message, expect_json
 
 #: The header by which we know our own messages; its value is the message's kind.
 KIND_HEADER = "baton"
@@ -22,9 +22,6 @@ STRATEGIES = ("FAIL", "RETURN_EXISTING", "FAIL_ON_RUNNING")
 
 #: Ids derived from what the sender gave live in a namespace of their own, so that no other uuid5 meets them.
 _DERIVED = uuid.UUID("b2f0a1de-6f0c-5d1b-9a3e-2a7c7d5f4b10")
-
-#: What an id chosen by the sender may look like: it stands in URLs, headers and task ids.
-_WORKFLOW_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:~@+=-]{0,127}")
 
 
 def derived_id(*parts: str) -> str:
@@ -43,6 +40,7 @@ def decode_start(delivery: Delivery, fresh_id: Callable[[], str], limit: int = M
     a child to its parent count only in our own messages.
     """
     message = delivery.message
+    expect_json(message, "A start message")
     ours = message.headers.get(KIND_HEADER) == START_KIND
     document = read_object(message.body, "start message", None if ours else limit)
     return read_start(
@@ -69,6 +67,8 @@ def read_start(
     fields = Fields(document, subject)
     inline = fields.mapping("workflowDef") if fields.raw("workflowDef") is not None else None
     name = _name(fields, inline)
+    if message_id is not None and len(message_id) > LONGEST_ID:
+        fields.fault("message_id", f"has {len(message_id):,} characters, AMQP allows {LONGEST_ID}")
     key = fields.text("idempotencyKey")
     chosen = _chosen_id(fields)
     if fields.raw("externalInputPayloadStoragePath"):
@@ -137,7 +137,7 @@ def _name(fields: Fields, inline: JsonObject | None) -> str:
 
 def _chosen_id(fields: Fields) -> str | None:
     chosen = fields.text("workflowId")
-    if chosen is not None and not _WORKFLOW_ID.fullmatch(chosen):
+    if chosen is not None and not WORKFLOW_ID.fullmatch(chosen):
         fields.fault(
             "workflowId", "may have 1 to 128 letters, digits and . _ : ~ @ + = -, beginning with a letter or digit"
         )
