@@ -78,6 +78,8 @@ end
 
 _MAKE_KNOWN: Final = f"""
 local function make_known(queue)
+  -- A full Redis allows this, and therefore what follows.
+  redis.call('SREM', '{QUEUES}', '')
   if redis.call('SADD', '{QUEUES}', queue) == 0 then return end
   for _, step in ipairs({{{_STEPS}}}) do redis.call('PERSIST', queue .. step) end
 end
