@@ -27,8 +27,9 @@ _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TC
 DatabaseUrl = Annotated[
     str,
     Meta(
-        pattern=r"^(postgresql\+psycopg|sqlite)://",
-        description="a URL like postgresql+psycopg://user:password@host:5432/name or sqlite:///file",
+        pattern=r"^(postgresql\+psycopg|(mysql|mariadb)(\+pymysql)?|sqlite)://",
+        description="a URL like postgresql+psycopg://user:password@host:5432/name, mysql://user:password@host:3306/name "
+        "or sqlite:///file",
     ),
 ]
 BrokerUrl = Annotated[
@@ -59,7 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Units stand in the names. What is shown of a setting (``repr``, ``shown``) has its passwords masked.
     """
 
-    #: SQLAlchemy's URL of the database that holds the truth; Postgres through psycopg, or SQLite.
+    #: SQLAlchemy's URL of the database that holds the truth; Postgres through psycopg, MariaDB or MySQL, or SQLite.
     database_url: DatabaseUrl = "postgresql+psycopg://baton:baton@localhost:5432/baton"
     #: kombu's URL of the broker; ``//`` at the end is RabbitMQ's default virtual host.
     broker_url: BrokerUrl = "amqp://guest:guest@localhost:5672//"

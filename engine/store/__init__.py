@@ -1,4 +1,4 @@
-"""The only room that speaks SQL: runs, definitions and housekeeping in Postgres or SQLite."""
+"""The only room that speaks SQL: runs, definitions and housekeeping in a database."""
 
 from engine.store.transaction import open_store
 

@@ -6,11 +6,10 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from deploy.endpoint import Servers
-from tests.acceptance.conftest import own_servers
 from tests.acceptance.gated import Gated, chains_end_well, start_chains, under_way
 from tests.acceptance.processes import Process
 
@@ -21,10 +20,9 @@ SEED = 20
 FROZEN = 4.0
 
 
-@pytest.fixture
-def gated(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gated]:
-    folder = tmp_path_factory.mktemp("disturbed")
-    with own_servers(servers) as (database_url, broker_url), Gated.running(folder, database_url, broker_url) as gated:
+@pytest.fixture(params=["postgres_url", pytest.param("mysql_url", marks=pytest.mark.servers("mysql"))])
+def gated(request: pytest.FixtureRequest, rabbitmq_url: str, tmp_path: Path) -> Iterator[Gated]:
+    with Gated.running(tmp_path, request.getfixturevalue(request.param), rabbitmq_url) as gated:
         yield gated
 
 

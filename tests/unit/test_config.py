@@ -38,7 +38,7 @@ def test_every_fault_is_told_at_once_with_its_source(tmp_path: Path) -> None:
     given = {
         "BATON_PREFETCH": "many",
         "BATON_LOG_LEVEL": "loud",
-        "BATON_DATABASE_URL": "mysql://shop:secret@db/shop",
+        "BATON_DATABASE_URL": "oracle://shop:secret@db/shop",
         "BATON_BATCH_SIZE": "2000",
     }
     # When the settings are read.
@@ -48,7 +48,7 @@ def test_every_fault_is_told_at_once_with_its_source(tmp_path: Path) -> None:
     database, port, level, prefetch, batch = raised.value.faults
     assert port == f"BATON_HTTP_PORT ({tmp_path / '.env'}) is '70000': must be a port from 1 to 65535."
     assert level == "BATON_LOG_LEVEL (environment) is 'loud': must be one of debug, info, warning, error."
-    assert database.startswith("BATON_DATABASE_URL (environment) is 'mysql://shop:***@db/shop': must be a URL like")
+    assert database.startswith("BATON_DATABASE_URL (environment) is 'oracle://shop:***@db/shop': must be a URL like")
     assert "BATON_PREFETCH (environment) is 'many'" in prefetch
     assert "larger than BATON_PREFETCH" in batch
 
