@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct, field
 
 from engine.clock import Instant
-from engine.errors import BadDefinition, BadMessage, NotFound, Permanent
+from engine.errors import BadDefinition, BadMessage, Deadly, NotFound, Permanent
 from engine.identifier import new_id
 from engine.log import get_logger
 from engine.model.command import Command, Reply, TellParent
@@ -56,6 +56,8 @@ class Group(Struct):
     redelivered: set[str] = field(default_factory=set)
     #: Why the run cannot go on: its decision could not be stored, or its commands could not be written.
     fault: Exception | None = None
+    #: Processes have died of it: the run is read as far as it must be to be ended, and nothing is evaluated.
+    deadly: bool = False
 
     def expect_size(self, payload_limit: int) -> None:
         """Raise ``BadMessage`` when the start is larger than a workflow's input may be, in bytes."""
@@ -98,6 +100,24 @@ class Batch:
                 batch._add_start(said, delivery)
             else:
                 batch._add(said, delivery)
+        return batch
+
+    @classmethod
+    def condemned(cls, delivery: Delivery, reason: str, now: Instant, payload_limit: int, partitions: int) -> Self:
+        """Return the batch that sets a delivery aside: its run ends for this reason, and it becomes a dead letter.
+
+        A request is refused instead, and its run is left alone.
+        """
+        batch = cls.read([delivery], now, payload_limit)
+        if not batch.outgoing:
+            batch.outgoing.append(bury(delivery, reason, now))
+        for group in tuple(batch.groups.values()):
+            group.fault, group.deadly = Deadly(reason), True
+            requests = [event for event in group.events if isinstance(event, Request)]
+            for request in requests:
+                batch._refuse(request, Outcome(granted=False, code=409, message=reason), reason, partitions)
+            if requests:
+                batch.done_with(group)
         return batch
 
     def _add_start(self, start: StartWorkflow, delivery: Delivery) -> None:
@@ -151,12 +171,17 @@ class Batch:
     def answer_for_missing(self, request: Request, partitions: int) -> None:
         """Reply to a request about a run that does not exist; a task that waits for that run has waited long enough."""
         missing = Outcome(granted=False, code=404, message=f"No such workflow found by id: {request.workflow_id}")
+        hint = "there is no such run that could go on: a retry without resumeSubworkflowTasks starts another one"
+        self._refuse(request, missing, hint, partitions)
+
+    def _refuse(self, request: Request, outcome: Outcome, news: str, partitions: int) -> None:
+        """Reply with a refusal; a task that has asked for its child to go on fails with the news."""
         self.outgoing += [
-            encode_outcome(command.to, command.reply_id, command.outcome) for command in self.reply(request, missing)
+            encode_outcome(command.to, command.reply_id, command.outcome) for command in self.reply(request, outcome)
         ]
         parent = split_task_id(str(request.arguments.get(ASKED_BY, "")))
         if parent is not None:
-            self.outgoing.append(encode_child_ended(_missing_child(request, parent), partitions))
+            self.outgoing.append(encode_child_ended(_failed_child(request, parent, news), partitions))
 
     @staticmethod
     def reply(request: Request | StartWorkflow, outcome: Outcome) -> tuple[Reply, ...]:
@@ -221,14 +246,14 @@ def _refused_child(start: StartWorkflow, parent: tuple[str, int], reason: str) -
     )
 
 
-def _missing_child(request: Request, parent: tuple[str, int]) -> ChildEnded:
+def _failed_child(request: Request, parent: tuple[str, int], reason: str) -> ChildEnded:
     return ChildEnded(
-        event_id=f"{request.event_id}/missing",
+        event_id=f"{request.event_id}/refused",
         workflow_id=parent[0],
         seq=parent[1],
         child_id=request.workflow_id,
         status=WorkflowStatus.FAILED,
-        reason="there is no such run that could go on: a retry without resumeSubworkflowTasks starts another one",
+        reason=reason,
     )
 
 

@@ -95,6 +95,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     unheard_timeout_seconds: Seconds = 3_600.0
     #: How often a worker may begin a task anew within one attempt, because the worker before was lost with it.
     redelivery_limit: Count = 3
+    #: Processes that may die with one and the same message in hand before it is set aside.
+    crash_limit: Count = 3
     #: Largest input or output of a task or workflow, as JSON.
     payload_limit_bytes: Annotated[int, Meta(ge=1_024)] = 10 * MEGABYTE
     #: Limits of one script in the decider (conditions of SWITCH and DO_WHILE).

@@ -30,7 +30,7 @@ from engine.decider.draft import Surroundings
 from engine.decider.messages import messages
 from engine.decider.residents import Resident, Residents
 from engine.decider.unconfirmed import entry, recall, still_open
-from engine.errors import BadExpression, Permanent, Refused, StoreUnavailable, Transient
+from engine.errors import BadExpression, Deadly, Permanent, Refused, StoreUnavailable, Transient
 from engine.log import get_logger
 from engine.model.command import Command
 from engine.model.definition import WorkflowDef
@@ -87,8 +87,14 @@ class Executor:
 
     def handle(self, deliveries: Sequence[Delivery]) -> None:
         """Take a batch from its delivery to its ack. Raises ``Transient`` when it has to be tried again."""
-        now = self._clock.now()
-        batch = Batch.read(deliveries, now, self._settings.payload_limit_bytes)
+        self._carry(deliveries, Batch.read(deliveries, self._clock.now(), self._settings.payload_limit_bytes))
+
+    def set_aside(self, delivery: Delivery, reason: str) -> None:
+        """End the run that a deadly message is about, for this reason, and keep the message as a dead letter."""
+        now, limit = self._clock.now(), self._settings.payload_limit_bytes
+        self._carry([delivery], Batch.condemned(delivery, reason, now, limit, self._partitions))
+
+    def _carry(self, deliveries: Sequence[Delivery], batch: Batch) -> None:
         self.counts.batches += 1
         self.counts.buried += len(batch.outgoing)
         self._carry_out(batch)
@@ -199,10 +205,10 @@ class Executor:
                 return self._begin(work, group)
             self._unknown(work.batch, group)
             return None
-        recalled = list(self._start_again(resident, work.batch, group))
+        recalled = [] if group.deadly else list(self._start_again(resident, work.batch, group))
         events: list[Event] = []
         for event in group.events:
-            known = recall(resident.run.workflow.unconfirmed, event.event_id)
+            known = None if group.deadly else recall(resident.run.workflow.unconfirmed, event.event_id)
             if known is None:
                 known = self._answered_before(work.transaction, group, event)
             if known is None:
@@ -240,7 +246,7 @@ class Executor:
     ) -> Decision:
         workflow = resident.run.workflow
         self.counts.given_up += 1
-        if isinstance(error, BadExpression):
+        if isinstance(error, BadExpression | Deadly):
             log.warning("workflow.undecidable", workflow_id=workflow.id, name=workflow.name, reason=str(error))
             return give_up(resident.run, facts, now, str(error))
         log.error("workflow.undecidable", workflow_id=workflow.id, name=workflow.name, exc_info=error)

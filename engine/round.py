@@ -34,6 +34,9 @@ class Round:
         """Bring the runs of these groups to hand; what is not stored stays unknown."""
         missing = []
         for group in groups:
+            if group.deadly and (group.start is None or group.start_exists):
+                self._read_bare(group.workflow_id)
+                continue
             resident = self._residents.get(group.workflow_id)
             if resident is not None:
                 self._runs[group.workflow_id] = resident
@@ -47,6 +50,13 @@ class Round:
         for workflow_id, rows in found.items():
             self._runs[workflow_id] = self._restored(rows)
             self._residents.keep(self._runs[workflow_id])
+
+    def _read_bare(self, workflow_id: str) -> None:
+        """Read a run that may kill whoever loads it: no payloads, no definition, just enough to be ended."""
+        self._residents.drop(workflow_id)
+        self._read.add(workflow_id)
+        for rows in self.transaction.load([workflow_id], payloads=False).values():
+            self._runs[workflow_id] = Resident(salvage(rows.workflow, rows.tasks, WorkflowDef(name=rows.workflow.name)))
 
     def run_of(self, group: Group) -> Resident | None:
         """Return the run that a group is about, None when there is none."""

@@ -20,6 +20,7 @@ from engine.log import get_logger
 from engine.services.opening import new_broker, partitions_of, ready_store
 from engine.services.orphans import Orphans
 from engine.services.presence import Presence
+from engine.services.quarantine import Portion, Quarantine
 from engine.services.stopping import Patience, Stop
 from engine.store.port import Store
 from engine.wire.dead_letter import bury
@@ -45,6 +46,7 @@ class RoadService:
         self._clock = clock
         self._starter = starter
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
+        self._quarantine = Quarantine(store, clock, self._owner)
         self._owned: tuple[int, ...] = ()
         self._orphans = Orphans(broker, settings.lease_seconds)
         #: False while what is consumed may be other than what is owned.
@@ -70,6 +72,7 @@ class RoadService:
             except BrokerUnavailable as error:
                 # Unacked deliveries come again by themselves, to whoever is connected then.
                 held = []
+                self._quarantine.let_all_go()
                 patience.lost(error)
                 self._reconnect()
             except Transient as error:
@@ -88,25 +91,48 @@ class RoadService:
         return self.executor
 
     def _handle(self, executor: Executor, held: list[Delivery]) -> None:
-        """Carry what is held, which is taken off as it is done.
+        """Carry what is held, which is taken off as it is done; what has killed processes goes alone, or is set aside.
 
         The road answers for runs that it cannot decide or store. Should it fail in a way that it does not know, it is
         given one delivery after the other, and the one that makes it fail is buried: it must not stop all others (I5).
         """
-        if not held:
-            return
+        for portion in self._quarantine.portions(held):
+            self._quarantine.take(portion)
+            left = len(held) - len(portion.deliveries)
+            if portion.deaths >= self._settings.crash_limit:
+                self._set_aside(executor, portion)
+            else:
+                self._carry(executor, held, left)
+            del held[: len(held) - left]
+            self._quarantine.let_go(portion)
+
+    def _carry(self, executor: Executor, held: list[Delivery], left: int) -> None:
+        """Carry what is held but for the last ``left`` deliveries."""
         try:
-            executor.handle(held)
+            executor.handle(held[: len(held) - left])
         except Transient:
             raise
         except Exception:
-            log.exception("batch.failed", deliveries=len(held))
+            log.exception("batch.failed", deliveries=len(held) - left)
             executor.forget()
         else:
-            held.clear()
-        while held:
+            return
+        while len(held) > left:
             self._handle_alone(executor, held[0])
             del held[0]
+
+    def _set_aside(self, executor: Executor, portion: Portion) -> None:
+        """End what a deadly message is about; when even that has killed a process, only bury the message."""
+        (delivery,) = portion.deliveries
+        reason = (
+            f"{portion.deaths} processes died with this message in hand, one after the other: it makes them crash, "
+            "hang or run out of memory. Their last words are in their logs; mend the cause before it is sent again"
+        )
+        log.error("message.deadly", queue=delivery.queue, deaths=portion.deaths, message=portion.digests[0])
+        if portion.deaths > self._settings.crash_limit:
+            self._bury(delivery, f"{reason}. Its workflow could not be ended either")
+        else:
+            executor.set_aside(delivery, reason)
 
     def _handle_alone(self, executor: Executor, delivery: Delivery) -> None:
         try:
@@ -115,9 +141,11 @@ class RoadService:
             raise
         except Exception as error:
             log.exception("message.buried", queue=delivery.queue)
-            reason = f"The decider failed on it: {type(error).__name__}: {error}"
-            self._broker.publish([bury(delivery, reason, self._clock.now())])
-            self._broker.ack([delivery])
+            self._bury(delivery, f"The decider failed on it: {type(error).__name__}: {error}")
+
+    def _bury(self, delivery: Delivery, reason: str) -> None:
+        self._broker.publish([bury(delivery, reason, self._clock.now())])
+        self._broker.ack([delivery])
 
     def _share_now_and_then(self, executor: Executor) -> None:
         if not self._starter and self._clock.now() >= self._look_again:
@@ -168,6 +196,7 @@ class RoadService:
             self._broker.close()
         except Transient as error:
             log.debug("broker.left_unclosed", reason=str(error))
+        self._quarantine.let_all_go()
         if self._owned:
             try:
                 with self._store.transaction() as transaction:

@@ -60,7 +60,12 @@ class World:
         self._idle = 0
         self._generation = 0
         self._settings = Settings(
-            partitions=PARTITIONS, script_time_limit_ms=10_000, prefetch=1_000, **scenario.settings
+            partitions=PARTITIONS,
+            script_time_limit_ms=10_000,
+            prefetch=1_000,
+            # Processes die by chance here, again and again: no message is to blame for it.
+            crash_limit=1_000_000,
+            **scenario.settings,
         )
         self._register()
         self.processes: dict[str, Process] = {}
