@@ -8,9 +8,9 @@ from engine.broker.port import Broker
 from engine.clock import Instant, after
 from engine.wire.message import events_queue
 
-#: Seconds for which a partition has to be seen without a consumer. A decider that has just got a partition, or has just
-#: lost its line, is back sooner than that; together with a look each second it makes fail-over a matter of three.
-_UNATTENDED_SECONDS = 1.5
+#: Seconds for which a partition has to be seen without a consumer. A decider that has just got a partition is there
+#: sooner than that; together with a look each second it makes fail-over a matter of two to three.
+_UNATTENDED_SECONDS = 1.0
 
 #: Partitions that one look asks the broker about, one question each; of more, each look takes others in turn.
 _MOST_AT_ONCE = 64

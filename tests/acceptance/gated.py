@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from tests.acceptance.processes import until
-from tests.acceptance.stack import Stack, simple, task_def, vanilla, workflow
+from tests.acceptance.stack import HASTE, Stack, simple, task_def, vanilla, workflow
 from tests.tcp_proxy import TcpProxy
 
 #: Steps of a chain: enough that it is not over before it is disturbed.
@@ -32,10 +32,12 @@ class Gated:
 
     @classmethod
     @contextmanager
-    def running(cls, folder: Path, database_url: str, broker_url: str) -> Iterator[Gated]:
-        """Give the stack while it runs."""
+    def running(
+        cls, folder: Path, database_url: str, broker_url: str, pauses: Mapping[str, str] = HASTE
+    ) -> Iterator[Gated]:
+        """Give the stack while it runs; ``pauses`` as for a ``Stack``."""
         broker, database = TcpProxy(broker_url, 5672), TcpProxy(database_url, 5432)
-        stack = Stack(folder, database.url, broker.url)
+        stack = Stack(folder, database.url, broker.url, pauses)
         try:
             yield cls(stack, broker, database)
         finally:

@@ -1,13 +1,15 @@
-"""RabbitMQ and Postgres are restarted in the middle of work, each for real, and everything goes on afterwards."""
+"""RabbitMQ and Postgres are restarted in the middle of work, each for real, and everything soon goes on afterwards."""
 
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from demo.cases import ENDED
 from deploy import servers
 from deploy.private_postgres import PrivatePostgres
 from deploy.private_rabbitmq import PrivateRabbitmq
@@ -15,6 +17,9 @@ from deploy.vhosts import Vhosts
 from tests.acceptance.gated import Gated
 from tests.acceptance.processes import until
 from tests.acceptance.stack import Stack
+
+#: Seconds after which all work has gone on once the server was back, with the settings of production.
+RECOVERED = 15.0
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +37,8 @@ def gated(directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     found = servers.provide(directory, private=True)
     try:
         broker_url = Vhosts(found.broker_url, found.management_url).create("restarts")
-        with Gated.running(tmp_path_factory.mktemp("restarts"), found.database_url, broker_url) as gated:
+        folder = tmp_path_factory.mktemp("restarts")
+        with Gated.running(folder, found.database_url, broker_url, pauses={}) as gated:
             yield gated
     finally:
         servers.stop(directory)
@@ -59,7 +65,18 @@ def test_work_goes_on_after_a_restart(gated: Gated, directory: Path, restart: Ca
     stack.healthy()
     runs = gated.chains(15)
     gated.are_under_way(runs)
+    before = {each: _tasks(stack, each) for each in runs}
     restart(gated, directory)
+    back = time.monotonic()
+    for each in runs:
+        stack.when(
+            each, "has gone on", lambda run: run["status"] in ENDED or len(run["tasks"]) > before[run["workflowId"]]
+        )
+    assert time.monotonic() - back < RECOVERED
     stack.healthy()
     gated.all_end_well(runs)
     assert gated.all_alive()
+
+
+def _tasks(stack: Stack, run: str) -> int:
+    return len((stack.run(run) or {}).get("tasks", ()))
