@@ -260,11 +260,12 @@ class Executor:
         try:
             group.expect_size(self._settings.payload_limit_bytes)
             digest, definition = self._definition(work.transaction, start)
+            run = new_run(start, definition, digest, work.now)
         except Permanent as error:
             work.batch.refuse_start(group, error, self._partitions, work.now)
             return None
         self.counts.starts += 1
-        resident = Resident(new_run(start, definition, digest, work.now), group.fault)
+        resident = Resident(run, group.fault)
         decision = self._safely(
             resident, [start], work.now, lambda: begin(resident.run, start, work.now, work.surroundings)
         )

@@ -21,9 +21,10 @@ from engine.decider.draft import Draft, Surroundings
 from engine.decider.ending import end
 from engine.decider.execution import ROOT, Execution, OpenList
 from engine.decider.open_desk import OpenDesk
+from engine.decider.schema import input_mismatch
 from engine.decider.wake import wake
 from engine.decider.walk import Enter, Walk
-from engine.errors import BadExpression
+from engine.errors import BadExpression, BadMessage
 from engine.expression.budget import outweighs
 from engine.model.command import Announce, Command, Reply, TellParent
 from engine.model.definition import WorkflowDef
@@ -58,13 +59,17 @@ class Decision(Struct, frozen=True):
 
 
 def new_run(start: StartWorkflow, definition: WorkflowDef, definition_hash: str, now: Instant) -> Execution:
-    """Return the run that a start asks for, before its first step."""
+    """Return the run that a start asks for, before its first step; raise ``BadMessage`` for a wrong input."""
+    given = _with_template(start.input, definition.input_template)
+    wrong = input_mismatch(definition, given)
+    if wrong is not None:
+        raise BadMessage(f"Workflow {definition.name} cannot be started: {wrong}")
     workflow = Workflow(
         id=start.workflow_id,
         name=definition.name,
         version=definition.version,
         definition_hash=definition_hash,
-        input=_with_template(start.input, definition.input_template),
+        input=given,
         variables=dict(definition.variables),
         task_to_domain=start.task_to_domain,
         correlation_id=start.correlation_id,

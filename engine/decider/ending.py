@@ -6,6 +6,7 @@ from uuid import NAMESPACE_OID, uuid5
 
 from engine.decider.context import evaluated
 from engine.decider.draft import Draft
+from engine.decider.schema import output_mismatch
 from engine.errors import BatonError
 from engine.model.command import Announce, Cancel, StartFailureWorkflow, TellParent
 from engine.model.execution import NEVER, Task
@@ -65,6 +66,8 @@ def end(
 ) -> None:
     """End the run: output, reason, open tasks cancelled, parent told, failure workflow started."""
     result = dict(output) if output is not None else _output(draft)
+    if status is WorkflowStatus.COMPLETED and (wrong := output_mismatch(draft.definition, result)) is not None:
+        status, reason = WorkflowStatus.FAILED, wrong
     _cancel_open(draft)
     listed = [task for seq in draft.tasks if (task := draft.tasks[seq]).status in _LISTED]
     draft.change_workflow(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from engine.decider.schema import schema_faults
 from engine.errors import BadDefinition, Fault
 from engine.expression.condition_syntax import only_reads
 from engine.expression.script import check_javascript
@@ -78,6 +79,7 @@ def _workflow_faults(definition: WorkflowDef) -> Iterator[Fault]:
         yield Fault("tasks", "a workflow needs at least one task")
     yield from _names(definition)
     yield from _name_faults("name", definition.name)
+    yield from schema_faults(definition)
     scripts = 0
     for path, step in walk(definition.tasks):
         yield from _step_faults(path, step)
