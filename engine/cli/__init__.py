@@ -26,6 +26,7 @@ _COMMANDS = {
     "migrate": ("engine.cli.services:migrate", "Bring the database's tables up to date."),
     "definition": ("engine.cli.definition:definition", "Register and look at definitions."),
     "workflow": ("engine.cli.workflow:workflow", "Start, watch and steer workflows."),
+    "rescue": ("engine.cli.rescue:rescue", "Let every open workflow go on after a loss of data."),
     "dead": ("engine.cli.dead:dead", "Look at messages that could not be understood."),
     "doctor": ("engine.cli.doctor:doctor", "Check database, broker and workers, and say what to do."),
 }

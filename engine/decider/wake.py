@@ -18,7 +18,7 @@ from engine.decider.draft import Draft
 from engine.decider.ending import cancel, cancel_inside, end
 from engine.decider.place import place_of
 from engine.decider.walk import Settle, Walk
-from engine.model.command import Dispatch, SeeToSlot, StartChild
+from engine.model.command import Dispatch, SeeToSlot, StartChild, StartFailureWorkflow, TellParent
 from engine.model.definition import TimeoutPolicy, WorkflowTimeoutPolicy
 from engine.model.event import Wake
 from engine.model.execution import NEVER, Task
@@ -27,9 +27,11 @@ from engine.tasks import task_type
 
 
 def wake(walk: Walk, event: Wake) -> bool:
-    """Do what is due; with ``resend``, publish open work again because the broker has lost it."""
+    """Do what is due; with ``resend``, publish again what may have been lost: open work, or a failure workflow."""
     draft = walk.draft
     if draft.has_ended():
+        if event.resend and draft.workflow.failure_workflow_id is not None:
+            draft.command(StartFailureWorkflow())
         return False
     if event.resend:
         _send_again(draft, workers_lost=event.workers_lost)
@@ -50,6 +52,11 @@ def wake(walk: Walk, event: Wake) -> bool:
 
 
 def _send_again(draft: Draft, *, workers_lost: bool) -> None:
+    workflow = draft.workflow
+    if workflow.parent_task_id is not None and workflow.last_retried_at == NEVER:
+        # That its parent has ended meanwhile, and this run with it, may have been lost. One that was retried by itself
+        # goes on without a parent.
+        draft.command(TellParent(workflow.parent_task_id, started=True))
     for seq in draft.open:
         task = draft.tasks[seq]
         if task.slot is Slot.WAITING:

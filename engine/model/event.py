@@ -67,10 +67,10 @@ class TaskResult(Struct, frozen=True, kw_only=True):
     callback_after_seconds: int | None = None
     #: For IN_PROGRESS: a sign of life only; status and output stay as they are.
     heartbeat: bool = False
-    #: For IN_PROGRESS: what it says about the beginning of the task, if anything.
-    beginning: Beginning | None = None
     #: It came as a request, from a client or a worker that polls, and not as the answer of a Celery worker.
     reported: bool = False
+    #: For IN_PROGRESS: what it says about the beginning of the task, if anything.
+    beginning: Beginning | None = None
 
 
 class ChildEnded(Struct, frozen=True, kw_only=True):
@@ -106,8 +106,9 @@ class SlotNews(Struct, frozen=True, kw_only=True):
 class Wake(Struct, frozen=True, kw_only=True):
     """Something in this workflow may be due.
 
-    ``resend`` asks for open tasks to be published again, because the broker has lost its data; with ``workers_lost``
-    also those that somebody was working on, because the workers went with it.
+    ``resend`` asks for all that the broker may have lost to be published again: open tasks, and the failure workflow of
+    a run that has ended; with ``workers_lost`` also tasks that somebody was working on, because the workers went with
+    it.
     """
 
     event_id: str

@@ -11,15 +11,19 @@ lying. What is all the same (a run was removed by hand, a message is gone) is pu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from engine.broker.port import Broker
 from engine.broker.topology import MARKER_QUEUE
-from engine.clock import Clock, Instant, after
+from engine.clock import Clock, Instant, SystemClock, after
+from engine.config import Settings
 from engine.log import get_logger
 from engine.model.event import Wake
+from engine.services.opening import new_broker, partitions_of
 from engine.slots import news_of
-from engine.store.port import Store
+from engine.store import open_store
+from engine.store.migrate import migrate
+from engine.store.port import Store, Transaction
 from engine.wire.message import Message
 from engine.wire.request_message import encode_slot_news, encode_wake
 
@@ -56,48 +60,57 @@ class Rescuer:
         self._mend_slots()
         return rescued
 
-    def _rescue_if_lost(self) -> int:
-        if self._broker.ready(MARKER_QUEUE):
-            return 0
-        with self._store.transaction() as transaction:
-            placed = transaction.setting(_PLACED)
-        rescued = 0
-        if placed is not None:
-            log.error("broker.lost_its_data", evidence=f"the marker in {MARKER_QUEUE} is gone")
-            rescued = self._send_everything_again()
-        # Only now, so that a crash before makes the next look find the evidence again. The database first: a crash in
-        # between costs a rescue too many, while the loss of a marker that the database does not know goes unnoticed.
-        with self._store.transaction() as transaction:
-            transaction.put_setting(_PLACED, "placed")
-        self._broker.publish([Message(queue=MARKER_QUEUE, body=b'{"marker": true}')])
-        return rescued
+    def rescue(self, *, workers_lost: bool) -> int:
+        """Ask every run that may have lost something to publish it again; return how many were asked.
 
-    def _send_everything_again(self) -> int:
+        With ``workers_lost`` they also publish the tasks that somebody was working on: nobody will answer for those.
+        """
         now, count = self._clock.now(), 0
-        for page in self._open_runs():
+        for page in self._runs_to_rescue():
             wakes = [
-                Wake(
-                    event_id=f"{identity}/resend/{now}",
-                    workflow_id=identity,
-                    resend=True,
-                    workers_lost=self._workers_die_with_us,
-                )
+                Wake(event_id=f"{identity}/resend/{now}", workflow_id=identity, resend=True, workers_lost=workers_lost)
                 for identity in page
             ]
             self._broker.publish([encode_wake(wake, self._partitions) for wake in wakes])
             count += len(page)
         log.warning("workflows.rescued", count=count)
+        # Only now, so that a crash before makes the next look find the evidence again.
+        self._place_marker()
         return count
 
-    def _open_runs(self) -> Iterator[tuple[str, ...]]:
-        after = ""
+    def _rescue_if_lost(self) -> int:
+        if self._broker.ready(MARKER_QUEUE):
+            return 0
+        with self._store.transaction() as transaction:
+            placed = transaction.setting(_PLACED)
+        if placed is None:
+            self._place_marker()
+            return 0
+        log.error("broker.lost_its_data", evidence=f"the marker in {MARKER_QUEUE} is gone")
+        return self.rescue(workers_lost=self._workers_die_with_us)
+
+    def _place_marker(self) -> None:
+        # The database first: a crash in between costs a rescue too many, while the loss of a marker that the database
+        # does not know goes unnoticed.
+        with self._store.transaction() as transaction:
+            transaction.put_setting(_PLACED, "placed")
+        if not self._broker.ready(MARKER_QUEUE):
+            self._broker.publish([Message(queue=MARKER_QUEUE, body=b'{"marker": true}')])
+
+    def _runs_to_rescue(self) -> Iterator[tuple[str, ...]]:
+        """Yield page by page the open runs, then failed ones whose failure workflow has not begun."""
+        yield from self._pages(lambda transaction, after: transaction.open_workflow_ids(after, _PAGE))
+        yield from self._pages(lambda transaction, after: transaction.unstarted_failure_workflows(after, _PAGE))
+
+    def _pages(self, read: Callable[[Transaction, str], tuple[str, ...]]) -> Iterator[tuple[str, ...]]:
+        last = ""
         while True:
             with self._store.transaction() as transaction:
-                page = transaction.open_workflow_ids(after, _PAGE)
+                page = read(transaction, last)
             if not page:
                 return
             yield page
-            after = page[-1]
+            last = page[-1]
 
     def _mend_slots(self) -> None:
         with self._store.transaction() as transaction:
@@ -124,3 +137,19 @@ class Rescuer:
         if moments:
             with self._store.transaction() as transaction:
                 transaction.saw_empty(moments)
+
+
+def rescue_all(settings: Settings, *, workers_lost: bool) -> int:
+    """Rescue on database and broker of these settings, the tables brought up to date first; return how many runs.
+
+    Raises ``StoreUnavailable`` or ``BrokerUnavailable`` when one of them is away.
+    """
+    migrate(settings.database_url)
+    store, broker = open_store(settings.database_url, pool_size=1), new_broker(settings)
+    try:
+        partitions = partitions_of(store, settings)
+        broker.declare_partitions(partitions)
+        return Rescuer(store, broker, SystemClock(), partitions).rescue(workers_lost=workers_lost)
+    finally:
+        broker.close()
+        store.close()

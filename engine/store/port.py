@@ -233,6 +233,10 @@ class Transaction(Protocol):
         """Return a page of the ids of open runs greater than ``after``, in order; what the rescuer walks through."""
         ...
 
+    def unstarted_failure_workflows(self, after: str, limit: int) -> tuple[str, ...]:
+        """Return a page of the ids, after ``after``, of failed runs whose failure workflow has not begun; in order."""
+        ...
+
     def note_queues(self, names: Collection[str]) -> None:
         """Remember that tasks are published to these queues."""
         ...

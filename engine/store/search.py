@@ -8,11 +8,14 @@ from sqlalchemy import ColumnElement, Connection, func, select, text
 
 from engine.model.execution import Workflow
 from engine.model.payload import JsonObject
-from engine.model.status import OPEN_TASK
+from engine.model.status import OPEN_TASK, OPEN_WORKFLOW, WorkflowStatus
 from engine.store.codec import storable
 from engine.store.port import WorkflowQuery
 from engine.store.records import WORKFLOW
 from engine.store.schema import OPEN_RUNS, task, workflow
+
+#: How runs end that may have a failure workflow.
+_FAILED = frozenset(WorkflowStatus) - OPEN_WORKFLOW - {WorkflowStatus.COMPLETED}
 
 
 class Search:
@@ -41,6 +44,14 @@ class Search:
         # Its guess would be the primary key, in which runs that ended long ago stand between the open ones.
         query = query.with_hint(workflow, "FORCE INDEX (workflow_open)", "mysql")
         return tuple(self._connection.scalars(query))
+
+    def unstarted_failure_workflows(self, after: str, limit: int) -> tuple[str, ...]:
+        """See ``Transaction.unstarted_failure_workflows``."""
+        runs, started = workflow.c, workflow.alias("started").c
+        absent = ~select(started.id).where(started.id == runs.failure_workflow_id).exists()
+        failed = runs.status.in_(sorted(_FAILED))
+        query = select(runs.id).where(failed, runs.failure_workflow_id.is_not(None), absent, runs.id > after)
+        return tuple(self._connection.scalars(query.order_by(runs.id).limit(limit)))
 
     def statistics(self) -> JsonObject:
         """See ``Transaction.statistics``; tasks are those of open runs, as ``{queue: {status: count}}``."""

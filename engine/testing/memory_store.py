@@ -170,6 +170,13 @@ class _Runs:
         every = self._tables.workflows.values()
         return tuple(sorted(each.id for each in every if each.status.is_open and each.id > after)[:limit])
 
+    def unstarted_failure_workflows(self, after: str, limit: int) -> tuple[str, ...]:
+        """See ``Transaction.unstarted_failure_workflows``."""
+        runs = self._tables.workflows
+        failed = (each for each in runs.values() if each.status.is_terminal and each.status != "COMPLETED")
+        lacking = (each.id for each in failed if each.failure_workflow_id and each.failure_workflow_id not in runs)
+        return tuple(sorted(identity for identity in lacking if identity > after)[:limit])
+
     def statistics(self) -> JsonObject:
         """See ``Transaction.statistics``."""
         runs: Counter[str] = Counter()

@@ -68,6 +68,22 @@ def test_open_runs_are_walked_through_page_by_page(shop: Store) -> None:
         assert transaction.open_workflow_ids("b", 1) == ()
 
 
+def test_failed_runs_whose_failure_workflow_has_not_begun_are_found_page_by_page(store: Store) -> None:
+    failed = {"status": WorkflowStatus.FAILED, "failure_workflow_id": "nowhere"}
+    create(
+        store,
+        a_run("a", **failed),
+        a_run("b", **failed),
+        a_run("c", status=WorkflowStatus.TIMED_OUT, failure_workflow_id="d"),
+        a_run("d"),
+        a_run("e", status=WorkflowStatus.FAILED),
+        a_run("f", status=WorkflowStatus.COMPLETED, failure_workflow_id="nowhere"),
+    )
+    with store.transaction() as transaction:
+        assert transaction.unstarted_failure_workflows("", 1) == ("a",)
+        assert transaction.unstarted_failure_workflows("a", 5) == ("b",)
+
+
 def test_statistics_count_runs_by_status_and_open_tasks_of_open_runs_by_queue(shop: Store) -> None:
     with shop.transaction() as transaction:
         assert transaction.statistics() == {

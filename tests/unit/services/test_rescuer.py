@@ -3,11 +3,16 @@
 import pytest
 
 from engine.errors import BrokerUnavailable
+from engine.model.event import Wake
+from engine.model.request import Request
 from engine.services.rescuer import Rescuer
-from engine.testing.harness import Harness
+from engine.testing.harness import Harness, result_message
 from engine.wire.message import Message
+from engine.wire.request_message import encode_request, encode_wake
 
 QUEUE = "resize"
+WAIT = {"name": "wait", "taskReferenceName": "wait", "type": "WAIT"}
+CHILD = {"name": "c", "taskReferenceName": "child", "type": "SUB_WORKFLOW", "subWorkflowParam": {"name": "one"}}
 
 
 @pytest.fixture
@@ -94,3 +99,106 @@ def test_a_first_look_that_was_broken_off_leaves_no_marker_whose_loss_goes_unnot
     harness.carry()
 
     assert harness.take(QUEUE)[0].message.headers["id"] == f"{run}.1"
+
+
+def lose_everything(harness: Harness) -> None:
+    """Wipe the broker: every queue that the engine or a task has is empty."""
+    for queue in list(harness.broker.queues):
+        if not queue.startswith("baton.repl"):
+            harness.broker.delete_queue(queue)
+
+
+def request_whose_consequences_are_lost(harness: Harness, workflow_id: str, verb: str) -> None:
+    """Let the road carry out a request, and lose whatever that led to."""
+    request = Request(event_id=f"lost {verb}", workflow_id=workflow_id, verb=verb)
+    harness.broker.connect().publish([encode_request(request, 1)])
+    harness.executor.handle(harness.road.receive(10, 0))
+    lose_everything(harness)
+
+
+def test_a_failure_workflow_whose_start_was_lost_is_started_once(harness, rescuer):
+    harness.register(
+        {
+            "name": "risky",
+            "failureWorkflow": "one",
+            "timeoutSeconds": 60,
+            "timeoutPolicy": "TIME_OUT_WF",
+            "tasks": [WAIT],
+        }
+    )
+    run = harness.start("risky")
+    rescuer.look()
+    # Given a run that has failed, and its failure workflow's start stood in a broker that has lost its data
+    harness.clock.advance(61)
+    wake = Wake(event_id="late", workflow_id=run)
+    harness.broker.connect().publish([encode_wake(wake, 1)])
+    harness.executor.handle(harness.road.receive(10, 0))
+    lose_everything(harness)
+    repair = harness.run(run).failure_workflow_id
+    # When the loss is noticed
+    assert rescuer.look() == 1
+    harness.carry()
+    # Then it runs
+    assert harness.run(repair).status == "RUNNING"
+    # And is not asked for again
+    harness.broker.delete_queue("baton.marker")
+    assert rescuer.look() == 1
+    harness.carry()
+    assert len(harness.rows(repair).tasks) == 1
+
+
+@pytest.fixture
+def child(harness: Harness) -> tuple[str, str]:
+    """Return a run and the child that it waits for."""
+    harness.register({"name": "parent", "tasks": [CHILD]})
+    run = harness.start("parent")
+    return run, harness.task(run, "child").child_id
+
+
+def test_a_child_ends_with_its_parent_also_when_the_word_of_it_was_lost(harness, rescuer, child):
+    rescuer.look()
+    request_whose_consequences_are_lost(harness, child[0], "terminate")
+    assert harness.run(child[1]).status == "RUNNING"
+
+    rescuer.look()
+    harness.carry()
+
+    assert harness.run(child[1]).status == "TERMINATED"
+
+
+def test_a_child_that_was_retried_without_its_parent_goes_on(harness, rescuer, child):
+    rescuer.look()
+    harness.request(child[0], "terminate")
+    harness.request(child[1], "retry", askedBy="nobody")
+    assert (harness.run(child[0]).status, harness.run(child[1]).status) == ("TERMINATED", "RUNNING")
+    lose_everything(harness)
+
+    rescuer.look()
+    harness.carry()
+
+    assert harness.run(child[1]).status == "RUNNING"
+    assert harness.take(QUEUE)
+
+
+def test_tasks_that_somebody_was_working_on_go_out_again_only_if_the_workers_are_lost(harness, rescuer):
+    run = harness.start("one")
+    (delivery,) = harness.take(QUEUE)
+    harness.publish(result_message(delivery, {"task_id": f"{run}.1", "status": "STARTED", "result": {}}))
+    assert harness.task(run, "resize").status == "IN_PROGRESS"
+
+    assert rescuer.rescue(workers_lost=False) == 1
+    harness.carry()
+    assert not harness.take(QUEUE)
+
+    assert rescuer.rescue(workers_lost=True) == 1
+    harness.carry()
+    assert [each.message.headers["id"] for each in harness.take(QUEUE)] == [f"{run}.1"]
+
+
+def test_a_rescue_by_hand_is_not_repeated_by_the_timekeeper(harness, rescuer):
+    harness.start("one")
+    rescuer.look()
+    lose_everything(harness)
+
+    assert rescuer.rescue(workers_lost=True) == 1
+    assert rescuer.look() == 0
