@@ -13,4 +13,4 @@ app = Celery(
     broker=os.environ.get("BATON_BROKER_URL"),
     include=["demo.media", "demo.orders", "demo.pipeline", "demo.etl", "demo.onboarding", "demo.migration"],
 )
-connect(app)
+connect(app, task_queues=os.environ.get("BATON_TASK_QUEUE_TYPE", "classic"))

@@ -17,9 +17,7 @@ from workers.task_names import queue_name, served_tasks
 _CONNECTED: Final = "baton_connected"
 
 
-def connect(
-    app: Celery, domain: str | None = None, task_queues: topology.TaskQueueType = topology.TaskQueueType.CLASSIC
-) -> None:
+def connect(app: Celery, domain: str | None = None, task_queues: str = topology.TaskQueueType.CLASSIC) -> None:
     """Let the workers of ``app`` carry out the tasks of workflows.
 
     A task ``shop.tasks.resize`` is called ``resize`` in workflows, and is served on the queue ``resize`` (with a
@@ -30,9 +28,10 @@ def connect(
     task has ended (a killed worker loses nothing), the prefetch multiplier is 1 (urgent tasks go first), and it stays
     so after a lost connection. On Redis, what a worker has taken is leased (``workers.redis_lease``).
 
-    ``task_queues`` must be what the engine is set to. A worker whose tasks include two of one short name does not
-    start and names them.
+    ``task_queues`` is ``classic`` or ``quorum`` and must be what the engine is set to (``BATON_TASK_QUEUE_TYPE``). A
+    worker whose tasks include two of one short name does not start and names them.
     """
+    kind = topology.TaskQueueType(task_queues)
     if getattr(app, _CONNECTED, False):
         return
     setattr(app, _CONNECTED, True)
@@ -46,7 +45,7 @@ def connect(
             app.conf.worker_enable_prefetch_count_reduction = False
             lease_messages(app)
             try:
-                _serve(app, domain, task_queues)
+                _serve(app, domain, kind)
             except Exception as error:
                 # Celery logs what a signal's receiver raises and goes on; the worker would then serve nothing of ours.
                 raise SystemExit(f"This worker cannot work for Baton. {error}") from error

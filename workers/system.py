@@ -9,6 +9,7 @@ from typing import Final
 
 from celery import Celery
 
+from engine.broker.topology import TaskQueueType
 from workers import tasks
 from workers.app import connect
 from workers.task_log import leave_out_payloads
@@ -29,8 +30,11 @@ _HARD_LIMIT: Final = 330
 _CONCURRENCY: Final[Mapping[str, int | None]] = {"http": 16, "script": None, "event": 4, "kafka": 4, "sql": 4}
 
 
-def system_app(broker_url: str) -> Celery:
-    """Return the Celery app with every system task, ready for ``worker_main`` or for ``EmbeddedWorkers``."""
+def system_app(broker_url: str, task_queues: str = TaskQueueType.CLASSIC) -> Celery:
+    """Return the Celery app with every system task, ready for ``worker_main`` or for ``EmbeddedWorkers``.
+
+    ``task_queues`` must be what the engine is set to.
+    """
     app = Celery("baton", broker=broker_url, backend="rpc://", set_as_current=False)
     app.conf.update(
         task_time_limit=_HARD_LIMIT,
@@ -48,12 +52,17 @@ def system_app(broker_url: str) -> Celery:
         # Celery copies the tasks of every other app in the process into this one.
         if not name.startswith(("system.", "celery.")):
             app.tasks.unregister(name)
-    connect(app)
+    connect(app, task_queues=task_queues)
     return app
 
 
 def run_worker(
-    kind: str, broker_url: str, concurrency: int | None = None, pool: str = "prefork", options: Sequence[str] = ()
+    kind: str,
+    broker_url: str,
+    concurrency: int | None = None,
+    pool: str = "prefork",
+    options: Sequence[str] = (),
+    task_queues: str = TaskQueueType.CLASSIC,
 ) -> None:
     """Serve the queues of one kind of system task until told to stop; ``kind`` is one of ``KINDS``.
 
@@ -64,4 +73,4 @@ def run_worker(
     arguments = ["worker", "-Q", ",".join(KINDS[kind]), "-P", pool, "-n", f"baton-{kind}@%h", "-E", *options]
     if processes:
         arguments += ["-c", str(processes)]
-    system_app(broker_url).worker_main(arguments)
+    system_app(broker_url, task_queues).worker_main(arguments)

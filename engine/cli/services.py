@@ -133,6 +133,7 @@ def worker(kind: str, concurrency: int | None, pool: str, celery_options: tuple[
         concurrency=concurrency,
         pool=pool,
         options=("-l", settings.log_level, *celery_options),
+        task_queues=settings.task_queue_type,
     )
 
 

@@ -14,10 +14,13 @@ from celery.exceptions import Ignore
 app = Celery("vanilla", broker=os.environ["VANILLA_BROKER"], backend=os.environ.get("VANILLA_BACKEND", "rpc://"))
 app.conf.update(
     task_acks_late=os.environ.get("VANILLA_ACK") != "early",
-    task_queue_max_priority=10,
     worker_prefetch_multiplier=1,
     broker_connection_retry_on_startup=True,
 )
+if os.environ.get("VANILLA_QUEUES") == "quorum":
+    app.conf.task_create_missing_queue_type = "quorum"
+else:
+    app.conf.task_queue_max_priority = 10
 
 
 @app.task(name="add")

@@ -44,7 +44,12 @@ def test_other_queues_do_not(queue: str) -> None:
 
 
 def test_dead_letters_go_to_the_queue_that_baton_reads_them_from() -> None:
-    assert POLICY["definition"] == {"dead-letter-exchange": "", "dead-letter-routing-key": DEAD_QUEUE}
+    definition = POLICY["definition"]
+    assert (definition["dead-letter-exchange"], definition["dead-letter-routing-key"]) == ("", DEAD_QUEUE)
+
+
+def test_a_quorum_queue_gives_a_task_that_comes_back_again_and_again_up_in_every_version_of_rabbitmq() -> None:
+    assert POLICY["definition"]["delivery-limit"] == 20
 
 
 @pytest.mark.parametrize("kind", topology.TaskQueueType)
