@@ -37,6 +37,16 @@ def note(file: str, line: str) -> None:
         lines.write(line + "\n")
 
 
+@app.task(name="visit", bind=True)
+def visit(self: Any, journal: str, seconds: float) -> None:
+    """Write down when it began and ended, to tell how many of its kind were at work at the same time."""
+    for moment in ("begin", "end"):
+        with Path(journal).open("a") as lines:
+            lines.write(f"{moment} {self.request.id} {time.time()}\n")
+        if moment == "begin":
+            time.sleep(seconds)
+
+
 @app.task(name="hold")
 def hold(gate: str) -> None:
     """Last until a file is there."""

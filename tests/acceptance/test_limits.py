@@ -1,0 +1,134 @@
+"""Limited tasks on real servers, with two deciders: the workers themselves count how many are at work."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from deploy.endpoint import Servers
+from tests.acceptance.conftest import own_servers
+from tests.acceptance.processes import Process, until
+from tests.acceptance.stack import Stack, simple, task_def, vanilla, workflow
+
+LIMIT = 3
+RUNS = 30
+
+#: Seconds within which a freed slot has its next task at work, message to the worker included.
+HAND_OVER = 0.1
+
+
+class Limited:
+    """Two deciders, a worker with more threads than a limit allows, and its journal of visits."""
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self.stack = stack
+        self.journal = folder / "journal"
+        self.deciders = [stack.baton("decider") for _ in range(2)]
+        options = ("-c", "8", "-P", "threads", "-Q", "visit,hold,add")
+        worker = stack.celery("vanilla", "worker-vanilla", *options, **vanilla(stack))
+        stack.serve()
+        stack.ready(*self.deciders, stack.baton("timekeeper"), worker)
+        stack.define(
+            workflow("visitors", simple("visit", journal="${workflow.input.journal}", seconds=0.05)),
+            workflow("holders", simple("hold", gate="${workflow.input.gate}")),
+            workflow("adders", simple("add", left=1, right=2)),
+        )
+
+    def limit(self, name: str, **fields: int) -> None:
+        """Register a definition with these limits; nothing that gets lost is mended by a timeout."""
+        self.stack.define(tasks=[task_def(name, responseTimeoutSeconds=600, **fields)])
+
+    def visitors(self, count: int) -> list[str]:
+        """Start that many visits, of any priority."""
+        self.journal.unlink(missing_ok=True)
+        chance = random.Random(count)
+        given = {"journal": str(self.journal)}
+        return [self.stack.start("visitors", input=given, priority=chance.randrange(100)) for _ in range(count)]
+
+    def visits(self) -> list[tuple[float, float]]:
+        """Return when each visit began and ended; one that a broker delivered twice counts the first time."""
+        moments: dict[tuple[str, str], float] = {}
+        for line in self.journal.read_text().splitlines() if self.journal.exists() else ():
+            moment, task, at = line.split()
+            moments.setdefault((moment, task), float(at))
+        begun = [task for moment, task in moments if moment == "begin"]
+        return sorted((moments["begin", task], moments.get(("end", task), float("inf"))) for task in begun)
+
+    def all_end_well(self, runs: list[str]) -> None:
+        for run in runs:
+            assert self.stack.ended(run)["status"] == "COMPLETED"
+
+
+def most_at_once(visits: list[tuple[float, float]]) -> int:
+    """Return how many were at work at the busiest moment."""
+    return max(sum(begin <= moment < end for begin, end in visits) for moment, _ in visits)
+
+
+@pytest.fixture(scope="module")
+def limited(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
+    folder = tmp_path_factory.mktemp("limited")
+    with own_servers(servers) as (database_url, broker_url):
+        stack = Stack(folder, database_url, broker_url)
+        try:
+            yield Limited(stack, folder)
+        finally:
+            stack.close()
+
+
+def test_never_more_than_the_limit_are_at_work_and_a_freed_slot_is_taken_at_once(limited: Limited) -> None:
+    limited.limit("visit", concurrentExecLimit=LIMIT)
+    # Until the deciders have shared the partitions out.
+    limited.all_end_well(limited.visitors(LIMIT))
+    runs = limited.visitors(RUNS)
+    adder = limited.stack.start("adders")
+    assert limited.stack.ended(adder)["status"] == "COMPLETED"
+    limited.all_end_well(runs)
+    visits = limited.visits()
+    assert len(visits) == RUNS
+    assert most_at_once(visits) == LIMIT
+    ends = sorted(end for _, end in visits)
+    gaps = [begin - freed for (begin, _), freed in zip(visits[LIMIT:], ends, strict=False)]
+    assert median(gaps) < HAND_OVER, [f"{1000 * gap:.0f} ms" for gap in gaps]
+
+
+def test_a_decider_that_is_killed_takes_no_slot_along(limited: Limited) -> None:
+    limited.limit("visit", concurrentExecLimit=LIMIT)
+    runs = limited.visitors(2 * RUNS)
+    for place in range(2):
+        seen = len(limited.visits())
+        until("some more were at work", lambda seen=seen: len(limited.visits()) >= seen + 10)
+        killed: Process = limited.deciders[place]
+        killed.kill()
+        limited.deciders[place] = limited.stack.baton("decider")
+    limited.all_end_well(runs)
+    visits = limited.visits()
+    assert len(visits) == 2 * RUNS
+    assert most_at_once(visits) <= LIMIT
+
+
+def test_a_raised_limit_counts_at_once(limited: Limited, tmp_path: Path) -> None:
+    limited.limit("hold", concurrentExecLimit=1)
+    stack, gates = limited.stack, [tmp_path / "first", tmp_path / "second"]
+    first = stack.start("holders", input={"gate": str(gates[0])})
+    stack.when(first, "is handed out", lambda run: run["tasks"])
+    second = stack.start("holders", input={"gate": str(gates[1])})
+    stack.when(second, "waits", lambda run: run["tasks"])
+    gates[1].touch()
+    limited.limit("hold", concurrentExecLimit=2)
+    assert stack.ended(second, seconds=5)["status"] == "COMPLETED"
+    gates[0].touch()
+    assert stack.ended(first)["status"] == "COMPLETED"
+
+
+def test_a_rate_lets_the_next_ones_go_when_its_window_has_moved_on(limited: Limited) -> None:
+    limited.limit("visit", rateLimitPerFrequency=2, rateLimitFrequencyInSeconds=2)
+    limited.all_end_well(limited.visitors(5))
+    begins = [begin for begin, _ in limited.visits()]
+    assert len(begins) == 5
+    # The window is that of the grants; from there to the worker it takes some milliseconds more or less.
+    assert all(third - first > 1.5 for first, third in zip(begins, begins[2:], strict=False)), begins
+    assert begins[-1] - begins[0] < 10
