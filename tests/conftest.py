@@ -7,7 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import psycopg
@@ -24,7 +24,13 @@ from deploy.vhosts import Vhosts
 ROOT = Path(__file__).parent.parent
 
 #: Fixtures whose use means that a test needs servers, and which.
-NEEDS = {"servers": PAIR, "postgres_url": PAIR, "rabbitmq_url": PAIR, "mysql_url": ("mysql",), "redis_url": ("redis",)}
+NEEDS = {
+    "servers": PAIR,
+    "postgres_url": PAIR,
+    "rabbitmq_url": PAIR,
+    "mysql_server": ("mysql",),
+    "redis_url": ("redis",),
+}
 
 #: What is started together: nearly every test with servers needs both of the pair.
 GROUPS = (PAIR, ("mysql",), ("redis",))
@@ -168,16 +174,30 @@ def rabbitmq_url(servers: Servers) -> Iterator[str]:
     vhosts.delete(name)
 
 
+@pytest.fixture(scope="session")
+def mysql_server(pytestconfig: pytest.Config) -> str:
+    """Return the URL of the MariaDB (or MySQL) of this run; fail with what to install when there is none."""
+    return _servers(pytestconfig, ("mysql",))["mysql"].url.rstrip("/")
+
+
 @pytest.fixture
-def mysql_url(pytestconfig: pytest.Config) -> Iterator[str]:
-    """Return SQLAlchemy's URL of an empty MariaDB (or MySQL) database of this test's own."""
-    url = _servers(pytestconfig, ("mysql",))["mysql"].url.rstrip("/")
+def mysql_url(mysql_server: str) -> Iterator[str]:
+    """Return the URL of an empty MariaDB (or MySQL) database of this test's own."""
+    with own_mysql(mysql_server) as url:
+        yield url
+
+
+@contextmanager
+def own_mysql(server: str) -> Iterator[str]:
+    """Give an empty database for as long as it is needed."""
     name = f"test_{uuid.uuid4().hex}"
-    with mysql_connection(url) as connection, connection.cursor() as cursor:
+    with mysql_connection(server) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name}")
-    yield f"{url}/{name}"
-    with mysql_connection(url) as connection, connection.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE {name}")
+    try:
+        yield f"{server}/{name}"
+    finally:
+        with mysql_connection(server) as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {name}")
 
 
 #: Seconds after which a number of a Redis database is free again, should its test have died; no test takes as long.
