@@ -10,6 +10,7 @@ from kombu.entity import Exchange, Queue
 
 from engine.broker import topology
 from workers.guard import guarded, guarded_class
+from workers.reconnecting import reconnect_soon
 from workers.redis_lease import lease_messages
 from workers.reply import AnswerBackend, EngineReplies
 from workers.task_names import queue_name, served_tasks
@@ -24,9 +25,10 @@ def connect(app: Celery, domain: str | None = None, task_queues: str = topology.
     ``domain``, on ``<domain>:resize``) by a plain ``celery -A shop worker``; ``-Q`` narrows that down as usual. Answers
     to the engine go to the engine; results of all other tasks go to the app's own backend, as before.
 
-    Three settings hold for all tasks of the workers, because a worker has them only once: messages are acked when the
-    task has ended (a killed worker loses nothing), the prefetch multiplier is 1 (urgent tasks go first), and it stays
-    so after a lost connection. On Redis, what a worker has taken is leased (``workers.redis_lease``).
+    Some things hold for all tasks of the workers, because a worker has them only once: messages are acked when the task
+    has ended (a killed worker loses nothing), the prefetch multiplier is 1 (urgent tasks go first), it stays so after a
+    lost connection, and a broker that is away is tried again every three seconds. On Redis, what a worker has taken is
+    leased (``workers.redis_lease``).
 
     ``task_queues`` is ``classic`` or ``quorum`` and must be what the engine is set to (``BATON_TASK_QUEUE_TYPE``). A
     worker whose tasks include two of one short name does not start and names them.
@@ -43,6 +45,7 @@ def connect(app: Celery, domain: str | None = None, task_queues: str = topology.
             # threads pool from the task's own thread, which reads the broker's answer off the connection that the
             # worker's thread is reading. Either may then wait for ever for what the other has got.
             app.conf.worker_enable_prefetch_count_reduction = False
+            reconnect_soon(app)
             lease_messages(app)
             try:
                 _serve(app, domain, kind)

@@ -60,6 +60,23 @@ def test_a_worker_fetches_as_much_after_a_lost_connection_as_before() -> None:
     assert not app.conf.worker_enable_prefetch_count_reduction
 
 
+def test_a_worker_tries_a_broker_that_is_away_again_after_short_pauses_and_without_end() -> None:
+    app = make()
+    connect(app)
+    begin(app)
+    pauses: list[float] = []
+
+    def note(_: Exception, pause: float) -> None:
+        pauses.append(pause)
+        if len(pauses) == 3:
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        app.connection_for_read("amqp://127.0.0.1:1//").ensure_connection(note)
+    assert pauses == [0.5, 1.0, 1.5]
+    assert app.conf.broker_connection_max_retries is None
+
+
 def test_a_choice_of_queues_is_kept_and_declared_as_the_engine_declares_it() -> None:
     app = make()
     connect(app)
