@@ -27,7 +27,7 @@ def open_broker(url: str, *, task_queues: TaskQueueType = TaskQueueType.CLASSIC)
         from engine.broker.memory import memory_broker
 
         return memory_broker(url.partition("://")[2].strip("/")).connect()
-    if scheme in _RABBITMQ:
+    if is_rabbitmq(url):
         from engine.broker.rabbitmq import RabbitBroker
 
         return RabbitBroker(url, task_queues=task_queues)
@@ -36,6 +36,11 @@ def open_broker(url: str, *, task_queues: TaskQueueType = TaskQueueType.CLASSIC)
     from engine.broker.transports import KombuBroker
 
     return KombuBroker(url)
+
+
+def is_rabbitmq(url: str) -> bool:
+    """Return whether the URL names a RabbitMQ."""
+    return urlsplit(url).scheme in _RABBITMQ
 
 
 def _redis(url: str) -> Broker:

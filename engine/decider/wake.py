@@ -35,6 +35,8 @@ def wake(walk: Walk, event: Wake) -> bool:
         return False
     if event.resend:
         _send_again(draft, workers_lost=event.workers_lost)
+    if event.lost_queue is not None:
+        _send_again_to(draft, event.lost_queue)
     if _run_timed_out(draft):
         return True
     for seq in draft.open:
@@ -71,6 +73,15 @@ def _send_again(draft: Draft, *, workers_lost: bool) -> None:
             draft.command(Dispatch(seq))
         elif task.child_id:
             draft.command(StartChild(seq))
+
+
+def _send_again_to(draft: Draft, queue: str) -> None:
+    """Publish what stands in one queue again: some of its messages were lost, and nobody knows which."""
+    for seq in draft.open:
+        task = draft.tasks[seq]
+        if task.queue == queue and task.status is TaskStatus.SCHEDULED and task.dispatched:
+            draft.change(task, visible_at=draft.now, updated_at=NEVER)
+            draft.command(Dispatch(seq))
 
 
 def _run_timed_out(draft: Draft) -> bool:

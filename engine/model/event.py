@@ -115,6 +115,8 @@ class Wake(Struct, frozen=True, kw_only=True):
     workflow_id: str
     resend: bool = False
     workers_lost: bool = False
+    #: A task queue that has lost messages: tasks that stand SCHEDULED in it are published again.
+    lost_queue: str | None = None
 
 
 #: Everything that can happen to a workflow that exists.

@@ -6,12 +6,14 @@ partition. A wake-up that is lost rings again when the lease has passed. Several
 
 from __future__ import annotations
 
+from engine.broker.opening import is_rabbitmq
 from engine.broker.port import Broker
 from engine.clock import SECOND, Clock, Instant, SystemClock, after
 from engine.config import Settings
 from engine.errors import BrokerUnavailable, Transient
 from engine.log import get_logger
 from engine.model.event import Wake
+from engine.services.lost_tasks import LostTasks
 from engine.services.opening import new_broker, partitions_of, ready_store
 from engine.services.presence import Presence
 from engine.services.rescuer import Rescuer
@@ -46,6 +48,7 @@ class Timekeeper:
         self._clock = clock
         self._workers_die_with_us = workers_die_with_us
         self._rescuer: Rescuer | None = None
+        self._lost_tasks: LostTasks | None = None
         self._next_rescue = Instant(0)
         self._partitions = 0
 
@@ -80,12 +83,26 @@ class Timekeeper:
                 self._partitions,
                 workers_die_with_us=self._workers_die_with_us,
             )
+            self._lost_tasks = self._look_for_lost_tasks()
             log.info("service.ready", partitions=self._partitions)
         now = self._clock.now()
         if now >= self._next_rescue:
             self._rescuer.look()
+            if self._lost_tasks is not None:
+                self._lost_tasks.look()
             self._next_rescue = after(now, self._settings.rescuer_interval_seconds)
         return self._ring(now)
+
+    def _look_for_lost_tasks(self) -> LostTasks | None:
+        """Return who looks for tasks that their queues have lost: only RabbitMQ's HTTP API tells what queues hold."""
+        settings = self._settings
+        if settings.management_url is None or not is_rabbitmq(settings.broker_url):
+            return None
+        from engine.broker.management import Management  # only where there is a RabbitMQ
+
+        management = Management(settings.management_url, settings.broker_url)
+        interval = settings.rescuer_interval_seconds
+        return LostTasks(self._store, self._broker, management, self._clock, self._partitions, interval)
 
     def _ring(self, now: Instant) -> float:
         with self._store.transaction() as transaction:

@@ -237,6 +237,17 @@ class Transaction(Protocol):
         """Return a page of the ids, after ``after``, of failed runs whose failure workflow has not begun; in order."""
         ...
 
+    def scheduled_tasks(self, before: Instant) -> dict[str, int]:
+        """Return how many tasks of open runs stand in each queue, published before then and not heard of since.
+
+        One that was published again counts only when it has waited twice as long again as it had before.
+        """
+        ...
+
+    def runs_scheduled_in(self, queue: str, before: Instant, after: str, limit: int) -> tuple[str, ...]:
+        """Return a page of the ids, after ``after``, of runs with such tasks in this queue; in order."""
+        ...
+
     def note_queues(self, names: Collection[str]) -> None:
         """Remember that tasks are published to these queues."""
         ...

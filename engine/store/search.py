@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select, text
 
+from engine.clock import Instant
 from engine.model.execution import Workflow
 from engine.model.payload import JsonObject
-from engine.model.status import OPEN_TASK, OPEN_WORKFLOW, WorkflowStatus
+from engine.model.status import OPEN_TASK, OPEN_WORKFLOW, TaskStatus, WorkflowStatus
 from engine.store.codec import storable
 from engine.store.port import WorkflowQuery
 from engine.store.records import WORKFLOW
@@ -53,6 +54,18 @@ class Search:
         query = select(runs.id).where(failed, runs.failure_workflow_id.is_not(None), absent, runs.id > after)
         return tuple(self._connection.scalars(query.order_by(runs.id).limit(limit)))
 
+    def scheduled_tasks(self, before: Instant) -> dict[str, int]:
+        """See ``Transaction.scheduled_tasks``."""
+        waiting = select(task.c.queue, func.count()).join(workflow, workflow.c.id == task.c.workflow_id)
+        waiting = waiting.where(text(f"workflow.{OPEN_RUNS}"), *_scheduled(before)).group_by(task.c.queue)
+        return dict(self._connection.execute(waiting).all())
+
+    def runs_scheduled_in(self, queue: str, before: Instant, after: str, limit: int) -> tuple[str, ...]:
+        """See ``Transaction.runs_scheduled_in``."""
+        runs = select(workflow.c.id).join(task, workflow.c.id == task.c.workflow_id).distinct()
+        runs = runs.where(text(f"workflow.{OPEN_RUNS}"), *_scheduled(before), task.c.queue == storable(queue))
+        return tuple(self._connection.scalars(runs.where(workflow.c.id > after).order_by(workflow.c.id).limit(limit)))
+
     def statistics(self) -> JsonObject:
         """See ``Transaction.statistics``; tasks are those of open runs, as ``{queue: {status: count}}``."""
         counted = select(workflow.c.status, func.count()).group_by(workflow.c.status)
@@ -68,6 +81,18 @@ class Search:
         for queue, status, count in self._connection.execute(waiting):
             tasks.setdefault(queue, {})[status] = count
         return {"workflows": runs, "tasks": tasks}
+
+
+def _scheduled(before: Instant) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions on tasks that were published before then and not heard of since."""
+    columns = task.c
+    waited_again = columns.visible_at + 2 * (columns.visible_at - columns.scheduled_at)
+    return (
+        columns.status == TaskStatus.SCHEDULED,
+        columns.dispatched,
+        columns.queue != "",
+        waited_again <= before,
+    )
 
 
 def _conditions(query: WorkflowQuery) -> list[ColumnElement[bool]]:

@@ -14,6 +14,7 @@ from engine.clock import Instant, after
 from engine.model.definition import TaskDef, WorkflowDef
 from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import JsonObject
+from engine.model.status import TaskStatus
 from engine.store.codec import storable
 from engine.store.port import WEEK_SECONDS, Due, InHand, LoggedRequest, Rows, Save, TaskKey, WorkflowQuery
 from engine.store.records import TASK, WORKFLOW
@@ -176,6 +177,22 @@ class _Runs:
         failed = (each for each in runs.values() if each.status.is_terminal and each.status != "COMPLETED")
         lacking = (each.id for each in failed if each.failure_workflow_id and each.failure_workflow_id not in runs)
         return tuple(sorted(identity for identity in lacking if identity > after)[:limit])
+
+    def scheduled_tasks(self, before: Instant) -> dict[str, int]:
+        """See ``Transaction.scheduled_tasks``."""
+        return dict(Counter(task.queue for task in self._scheduled(before)))
+
+    def runs_scheduled_in(self, queue: str, before: Instant, after: str, limit: int) -> tuple[str, ...]:
+        """See ``Transaction.runs_scheduled_in``."""
+        runs = {task.workflow_id for task in self._scheduled(before) if task.queue == queue}
+        return tuple(sorted(each for each in runs if each > after)[:limit])
+
+    def _scheduled(self, before: Instant) -> Iterator[Task]:
+        for workflow in self._tables.workflows.values():
+            for task in self._tables.tasks[workflow.id].values() if workflow.status.is_open else ():
+                published = task.status is TaskStatus.SCHEDULED and task.dispatched and task.queue
+                if published and 3 * task.visible_at - 2 * task.scheduled_at <= before:
+                    yield task
 
     def statistics(self) -> JsonObject:
         """See ``Transaction.statistics``."""

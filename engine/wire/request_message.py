@@ -89,6 +89,8 @@ def decode_outcome(delivery: Delivery) -> Outcome:
 def encode_wake(wake: Wake, partitions: int) -> Message:
     """Return the message that wakes a workflow."""
     body = {"wake": wake.workflow_id, "resend": wake.resend, "workersLost": wake.workers_lost}
+    if wake.lost_queue is not None:
+        body["lostQueue"] = wake.lost_queue
     return _ours(WAKE_KIND, wake.workflow_id, wake.event_id, body, partitions)
 
 
@@ -100,6 +102,7 @@ def decode_wake(delivery: Delivery) -> Wake:
         workflow_id=fields.needed("wake"),
         resend=fields.flag("resend"),
         workers_lost=fields.flag("workersLost"),
+        lost_queue=fields.text("lostQueue"),
     )
     fields.finish()
     return wake
