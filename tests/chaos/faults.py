@@ -49,7 +49,7 @@ TARGETS: Final[dict[str, float]] = {
 PATIENCE: Final = 60.0
 
 #: One other fault in so many is followed by the next one before anybody has recovered.
-_ON_THE_HEELS: Final = 3
+_ON_THE_HEELS: Final = 5
 
 
 @dataclass(frozen=True)
