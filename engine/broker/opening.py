@@ -12,6 +12,11 @@ _RABBITMQ = frozenset({"amqp", "amqps", "pyamqp"})
 _REDIS = frozenset({"redis", "rediss", "redis+socket"})
 
 
+def is_redis(url: str) -> bool:
+    """Return whether a broker URL names a Redis."""
+    return urlsplit(url).scheme in _REDIS
+
+
 def open_broker(url: str, *, task_queues: TaskQueueType = TaskQueueType.CLASSIC) -> Broker:
     """Return a connection to the broker at ``url``; it is opened by its first call.
 
@@ -31,7 +36,7 @@ def open_broker(url: str, *, task_queues: TaskQueueType = TaskQueueType.CLASSIC)
         from engine.broker.rabbitmq import RabbitBroker
 
         return RabbitBroker(url, task_queues=task_queues)
-    if scheme in _REDIS:
+    if is_redis(url):
         return _redis(url)
     from engine.broker.transports import KombuBroker
 

@@ -11,7 +11,7 @@ from engine.cli.options import output_option
 from engine.cli.output import print_json
 
 if TYPE_CHECKING:
-    from engine.services.checkup import Finding
+    from engine.services.finding import Finding
 
 _MARKS = {"ok": ("✔", "green"), "warning": ("!", "yellow"), "fault": ("✘", "red")}
 

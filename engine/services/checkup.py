@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
 
 import httpx
-from celery import Celery
-from msgspec import Struct
 
 from engine import __version__
 from engine.broker import topology
+from engine.broker.opening import is_redis
 from engine.clock import SystemClock
 from engine.config import Settings, load, variable_of
 from engine.errors import BadConfiguration, BrokerUnavailable, SchemaTooNew, StoreUnavailable
 from engine.masking import masked
+from engine.model.definition import TaskDef
 from engine.model.payload import JsonObject
+from engine.services.finding import Finding, sentence
 from engine.services.opening import new_broker, partitions_of
+from engine.services.worker_checkup import examine_workers
 from engine.store import open_store
 from engine.store.migrate import pending
 from engine.store.presence import processes
@@ -26,32 +27,17 @@ from engine.wire.message import START_QUEUE, events_queue
 
 _RABBITMQ = ("amqp://", "amqps://", "pyamqp://")
 
+#: What makes workers declare a task queue as the engine does, by its type.
+_WORKERS_SIDE: Mapping[topology.TaskQueueType, str] = {
+    topology.TaskQueueType.CLASSIC: f"Set the workers' task_queue_max_priority to {topology.MAX_PRIORITY}",
+    topology.TaskQueueType.QUORUM: "Have the workers declare quorum queues: workers.connect(app, task_queues='quorum')",
+}
+
 #: The processes without which nothing goes on, and why.
 _NEEDED: Mapping[str, str] = {
     "decider": "without one no workflow moves",
     "timekeeper": "without one no date is kept and nothing is rescued",
 }
-
-#: What a Celery worker must be set to when its app is not connected by ``workers.connect``, and what else happens.
-_WORKER_SETTINGS: Mapping[str, tuple[object, str]] = {
-    "result_backend": ("rpc://", "the engine never hears of its results"),
-    "task_acks_late": (True, "a killed worker loses its tasks until they time out"),
-    "task_queue_max_priority": (topology.MAX_PRIORITY, "it is refused the engine's task queues"),
-    "worker_prefetch_multiplier": (1, "urgent tasks wait behind those it has fetched"),
-}
-
-
-class Finding(Struct, frozen=True, kw_only=True):
-    """What was looked at, how it is, and what to do about it."""
-
-    subject: str
-    state: Literal["ok", "warning", "fault"]
-    what: str
-    remedy: str | None = None
-
-    def shown(self) -> dict[str, object]:
-        """Return the finding as JSON."""
-        return {"subject": self.subject, "state": self.state, "what": self.what, "remedy": self.remedy}
 
 
 def examine(timeout_seconds: float) -> Iterator[Finding]:
@@ -72,13 +58,13 @@ def examine(timeout_seconds: float) -> Iterator[Finding]:
     yield database
     if database.state == "ok":
         yield from _processes(settings)
-    partitions, statistics = _kept(settings) if database.state == "ok" else (settings.partitions, {})
+    partitions, statistics, definitions = _kept(settings) if database.state == "ok" else (settings.partitions, {}, {})
     broker = _broker(settings, partitions)
     yield broker
     if broker.state == "ok":
         waiting = _waiting(statistics)
         yield from _queues(settings, partitions, waiting)
-        yield from _workers(settings, waiting, timeout_seconds)
+        yield from examine_workers(settings, waiting, definitions, timeout_seconds)
     yield server
 
 
@@ -91,10 +77,10 @@ def _database(settings: Settings) -> Finding:
             f"Start the database, or say where it is in {variable_of('database_url')} (now {where}); "
             "'baton dev' needs none."
         )
-        return Finding(subject="database", state="fault", what=_sentence(error), remedy=remedy)
+        return Finding(subject="database", state="fault", what=sentence(error), remedy=remedy)
     except SchemaTooNew as error:
         remedy = f"Install the newer version; this is {__version__}."
-        return Finding(subject="database", state="fault", what=_sentence(error), remedy=remedy)
+        return Finding(subject="database", state="fault", what=sentence(error), remedy=remedy)
     if missing:
         what = f"the tables lack {len(missing)} migration{'s' if len(missing) > 1 else ''} ({', '.join(missing)})"
         return Finding(subject="database", state="fault", what=what, remedy="Run 'baton migrate'.")
@@ -125,12 +111,12 @@ def _processes(settings: Settings) -> Iterator[Finding]:
         yield Finding(subject="upgrade", state="warning", what=what, remedy=remedy)
 
 
-def _kept(settings: Settings) -> tuple[int, JsonObject]:
+def _kept(settings: Settings) -> tuple[int, JsonObject, Mapping[str, TaskDef]]:
     store = open_store(settings.database_url, pool_size=1)
     try:
         with store.transaction() as tx:
-            statistics = tx.statistics()
-        return partitions_of(store, settings), statistics
+            statistics, definitions = tx.statistics(), tx.task_defs()
+        return partitions_of(store, settings), statistics, definitions
     finally:
         store.close()
 
@@ -150,7 +136,7 @@ def _broker(settings: Settings, partitions: int) -> Finding:
             f"Start the broker, or say where it is in {variable_of('broker_url')} (now {where}); "
             "'baton dev' needs none."
         )
-        return Finding(subject="broker", state="fault", what=_sentence(error), remedy=remedy)
+        return Finding(subject="broker", state="fault", what=sentence(error), remedy=remedy)
     except BadConfiguration as error:
         return Finding(
             subject="broker", state="fault", what=error.faults[0], remedy="Do that, then start the doctor again."
@@ -165,74 +151,26 @@ def _waiting(statistics: JsonObject) -> dict[str, int]:
 
 
 def _queues(settings: Settings, partitions: int, waiting: Mapping[str, int]) -> Iterator[Finding]:
+    if is_redis(settings.broker_url):
+        from engine.services.redis_checkup import examine_redis  # its client is not installed everywhere
+
+        yield from examine_redis(settings)
     if not settings.broker_url.startswith(_RABBITMQ):
         return
     from engine.broker.comparison import differing
 
+    kind = topology.TaskQueueType(settings.task_queue_type)
     names = [START_QUEUE, *(events_queue(number) for number in range(partitions)), *waiting]
     try:
-        different = differing(settings.broker_url, names, topology.TaskQueueType(settings.task_queue_type))
+        different = differing(settings.broker_url, names, kind)
     except BrokerUnavailable as error:
-        yield Finding(subject="queues", state="fault", what=_sentence(error), remedy="Start the doctor again.")
+        yield Finding(subject="queues", state="fault", what=sentence(error), remedy="Start the doctor again.")
         return
     for name, words in different.items():
-        remedy = (
-            f"Set the workers' task_queue_max_priority to {topology.MAX_PRIORITY}, let the queue run empty and delete "
-            "it; it is declared again as it should be."
-        )
+        remedy = f"{_WORKERS_SIDE[kind]}, let the queue run empty and delete it; it is declared again as it should be."
         yield Finding(subject=f"queue {name}", state="fault", what=f"has other arguments: {words}", remedy=remedy)
     if not different:
         yield Finding(subject="queues", state="ok", what=f"{len(names)} looked at, all as they should be")
-
-
-def _workers(settings: Settings, waiting: Mapping[str, int], timeout_seconds: float) -> Iterator[Finding]:
-    """Ask the running Celery workers for their settings and queues; the silent ones cannot be told from none."""
-    with Celery("baton-doctor", broker=settings.broker_url, set_as_current=False) as app:
-        try:
-            inspect = app.control.inspect(timeout=timeout_seconds)
-            conf, queues = inspect.conf() or {}, inspect.active_queues() or {}
-        except OSError as error:
-            yield Finding(subject="workers", state="fault", what=_sentence(error), remedy="Start the doctor again.")
-            return
-    if not conf:
-        remedy = "Start yours with 'celery -A <your app> worker', and 'baton worker http' for HTTP tasks."
-        yield Finding(subject="workers", state="warning", what="no Celery worker answered", remedy=remedy)
-    for name in sorted(conf):
-        yield _worker(name, conf[name] or {}, queues.get(name) or [])
-    served = {queue["name"] for several in queues.values() for queue in several or ()}
-    for queue, count in sorted(waiting.items()):
-        if count and conf and queue not in served:
-            what = f"{count:,} tasks wait and no worker serves it"
-            yield Finding(
-                subject=f"queue {queue}", state="warning", what=what, remedy=f"Start a worker with -Q {queue}."
-            )
-
-
-def _worker(name: str, conf: Mapping[str, Any], queues: list[Mapping[str, Any]]) -> Finding:
-    if _connected(conf, queues):
-        return Finding(subject=f"worker {name}", state="ok", what="is connected to the engine")
-    missing = [
-        f"{setting} is {conf.get(setting)!r}, not {wanted!r} ({otherwise})"
-        for setting, (wanted, otherwise) in _WORKER_SETTINGS.items()
-        if not _as_wanted(setting, conf.get(setting), wanted)
-    ]
-    if not missing:
-        return Finding(subject=f"worker {name}", state="ok", what="is set as the engine needs it")
-    remedy = "Mend these settings, or call workers.connect(app) where the app is made, which does it all."
-    return Finding(subject=f"worker {name}", state="warning", what="; ".join(missing), remedy=remedy)
-
-
-def _connected(conf: Mapping[str, Any], queues: list[Mapping[str, Any]]) -> bool:
-    """Return whether the app is connected by ``workers.connect``: its queues have priorities that no setting gave."""
-    wanted = topology.MAX_PRIORITY
-    given = any((queue.get("queue_arguments") or {}).get("x-max-priority") == wanted for queue in queues)
-    return given and conf.get("task_queue_max_priority") is None
-
-
-def _as_wanted(setting: str, value: object, wanted: object) -> bool:
-    if setting == "result_backend":
-        return str(value or "").startswith("rpc")
-    return value == wanted
 
 
 def _server(settings: Settings, timeout_seconds: float) -> tuple[Finding, bool]:
@@ -263,7 +201,3 @@ def _says_embedded(answer: httpx.Response) -> bool:
     except ValueError:
         return False
     return isinstance(body, dict) and body.get("embedded") is True
-
-
-def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
