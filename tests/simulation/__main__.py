@@ -12,14 +12,14 @@ import os
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import msgspec
 
-from tests.simulation.scenario import Scenario, scenario
+from tests.simulation.account import Account, Kind
+from tests.simulation.scenario import POINTS, Scenario, scenario
 from tests.simulation.shrink import shrink
 from tests.simulation.story import Verdict, tell
 
@@ -45,7 +45,7 @@ def explain(seed: int) -> str:
     file.write_bytes(msgspec.json.format(msgspec.json.encode(small)))
     return "\n".join(
         [
-            f"seed {seed}: {verdict.fault}",
+            f"seed {seed}: {verdict.rule}: {verdict.fault}",
             *(f"  started at step {root.start}: {root.name} {root.shapes} {root.end}" for root in small.roots),
             *(f"  {happening}" for happening in sorted(small.happenings, key=lambda each: each[1])),
             f"  settings {small.settings}, {'with' if small.starter else 'without'} a starter",
@@ -56,28 +56,40 @@ def explain(seed: int) -> str:
 
 
 def _summary(verdicts: list[Verdict], seconds: float) -> str:
-    crashes: Counter[str] = Counter()
+    account = Account()
     for verdict in verdicts:
-        crashes.update(verdict.crashes)
+        account.add(verdict.account)
+    types = sorted(set().union(*(verdict.types for verdict in verdicts)))
     lines = [
-        f"{len(verdicts)} seeds in {seconds:.0f} s: {sum(each.runs for each in verdicts)} runs, "
-        f"{sum(each.steps for each in verdicts)} steps, {sum(crashes.values())} crashes, "
-        f"{sum(each.recalled for each in verdicts)} events recalled, "
-        f"{sum(each.conflicts for each in verdicts)} saves refused, "
-        f"{sum(each.compared for each in verdicts)} outcomes compared with those of a run without faults",
-        "crashes by the point on the road, and by what was kept from being sent:",
-        *(f"  {key:28} {count}" for key, count in sorted(crashes.items())),
+        f"{len(verdicts):,} seeds in {seconds:.0f} s: {sum(each.runs for each in verdicts):,} runs, "
+        f"{sum(each.steps for each in verdicts):,} steps, {sum(account.points.values()):,} crashes, "
+        f"{sum(each.recalled for each in verdicts):,} events recalled, "
+        f"{sum(each.conflicts for each in verdicts):,} saves refused, "
+        f"{sum(each.compared for each in verdicts):,} outcomes compared; "
+        f"{sum(each.fault is not None for each in verdicts)} failed",
+        f"task types: {', '.join(types)}",
+        "",
+        "| crashed at | times |",
+        "|---|---:|",
+        *(f"| {point} | {account.points.get(point, 0):,} |" for point in POINTS),
+        "",
+        "| crashed after the commit of an event that commanded | times | came again after newer news |",
+        "|---|---:|---:|",
+        *(f"| {kind} | {account.after_commit.get(kind, 0):,} | {account.overtaken.get(kind, 0):,} |" for kind in Kind),
     ]
     return "\n".join(lines)
 
 
-def _many(first: int, count: int, processes: int) -> int:
+def _many(first: int, count: int, processes: int, markdown: Path | None) -> int:
     begun = time.monotonic()
     verdicts = tell_many(range(first, first + count), processes)
-    print(_summary(verdicts, time.monotonic() - begun))
+    summary = _summary(verdicts, time.monotonic() - begun)
+    print(summary)
+    if markdown is not None:
+        markdown.write_text(summary + "\n")
     failed = [verdict for verdict in verdicts if verdict.fault is not None]
     for verdict in failed:
-        print(f"FAILED seed {verdict.seed}: {verdict.fault}")
+        print(f"FAILED seed {verdict.seed}: {verdict.rule}: {verdict.fault}")
     if failed:
         print(explain(failed[0].seed))
     return 1 if failed else 0
@@ -86,7 +98,7 @@ def _many(first: int, count: int, processes: int) -> int:
 def _one(told: Scenario) -> int:
     verdict = tell(told, trace=True)
     print("\n".join(verdict.trace))
-    print(verdict.fault or "nothing is wrong with this story")
+    print(f"{verdict.rule}: {verdict.fault}" if verdict.fault else "nothing is wrong with this story")
     return 1 if verdict.fault else 0
 
 
@@ -95,6 +107,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=10_000, help="how many stories")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--markdown", type=Path, help="write the summary into this file too")
     parser.add_argument("--seed", type=int, help="tell this one again")
     parser.add_argument("--replay", type=Path, help="tell a story from a file again")
     given = parser.parse_args()
@@ -102,7 +115,7 @@ def main() -> int:
         return _one(msgspec.json.decode(given.replay.read_bytes(), type=Scenario))
     if given.seed is not None:
         return _one(scenario(given.seed))
-    return _many(given.first, given.seeds, given.processes)
+    return _many(given.first, given.seeds, given.processes, given.markdown)
 
 
 if __name__ == "__main__":

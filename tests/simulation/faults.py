@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.clock import after
 from engine.store.port import Rows
 from engine.wire.message import START_QUEUE, Message, events_queue
 from tests.simulation.scenario import PARTITIONS, STORE_POINTS, Happening, Scenario
+from tests.simulation.workflows import QUEUES
 
 if TYPE_CHECKING:
+    from tests.simulation.processes import Process
     from tests.simulation.world import World
 
 #: Messages that nobody can read; each must end among the dead letters with its reason.
@@ -29,6 +31,8 @@ class Faults:
         self._world = world
         self._due: dict[int, list[Happening]] = {}
         self._armed: dict[tuple[str, str], tuple[str, bool]] = {}
+        #: Crashes that wait for a process that has stored something of a kind: kind, point, whether it is held back.
+        self._wanted: list[tuple[str, str, bool]] = []
         for happening in scenario.happenings:
             if happening[0] != "worker":
                 self._due.setdefault(happening[1], []).append(happening)
@@ -36,15 +40,27 @@ class Faults:
         self.requeue_late = False
         self.garbage: list[str] = []
 
-    def at(self, process: str, point: str) -> str | None:
+    def at(self, process: Process, point: str) -> str | None:
         """Return what happens to a process at this point, once."""
-        kind, late = self._armed.pop((process, point), (None, False))
+        kind, late = self._armed.pop((process.name, point), (None, False))
         self.requeue_late = late
+        if kind is None and any(point == where for _, where, _ in self._wanted):
+            return self._crash_wanted(process, point)
         return kind
+
+    def _crash_wanted(self, process: Process, point: str) -> str | None:
+        in_hand = self._world.accountant.kinds_in_hand(process)
+        for wanted in self._wanted:
+            if wanted[1] == point and wanted[0] in in_hand:
+                self._wanted.remove(wanted)
+                self.requeue_late = wanted[2]
+                return "crash"
+        return None
 
     def calm(self) -> None:
         """Let nothing happen any more."""
         self._armed.clear()
+        self._wanted.clear()
         self._due.clear()
 
     def happen(self, step: int) -> None:
@@ -59,6 +75,9 @@ class Faults:
     def _crash(self, process: str, point: str, late: bool) -> None:
         self._armed[process, point] = ("crash", late)
 
+    def _crash_after(self, kind: str, point: str, late: bool) -> None:
+        self._wanted.append((kind, point, late))
+
     def _cut(self, process: str, point: str) -> None:
         self._armed[process, point] = ("cut", False)
 
@@ -68,7 +87,7 @@ class Faults:
 
     def _zombie(self, process: str) -> None:
         """The broker gives a process up that goes on: what it holds is given to somebody else."""
-        self._world.break_connection(self._world.processes.get(process))
+        self._world.trouble.break_connection(self._world.processes.get(process))
 
     def _stall(self, process: str, seconds: int) -> None:
         if process in self._world.processes:
@@ -83,20 +102,26 @@ class Faults:
     # to the broker
 
     def _cut_all(self, _: int) -> None:
-        self._world.disconnect()
+        self._world.trouble.disconnect()
 
     def _wipe(self, _: int) -> None:
-        self._world.wipe()
+        self._world.trouble.wipe()
 
     def _duplicate(self, number: int) -> None:
-        self._world.duplicate(number)
+        self._world.trouble.duplicate(number)
+
+    def _lose_wakes(self, _: int) -> None:
+        self._world.trouble.lose_wakes()
+
+    def _purge(self, number: int) -> None:
+        self._world.trouble.purge(QUEUES[number % len(QUEUES)])
 
     def _reorder(self, number: int) -> None:
-        self._world.reorder(number)
+        self._world.trouble.reorder(number)
 
     def _both_own(self, partition: int) -> None:
         """The broker hands one partition's messages to both deciders in turn."""
-        self._world.share(partition)
+        self._world.trouble.share(partition)
 
     def _garbage(self, number: int) -> None:
         body, headers = _GARBAGE[number % len(_GARBAGE)]
@@ -111,8 +136,26 @@ class Faults:
         self._world.clock.advance(seconds)
 
     def _leap(self, seconds: int) -> None:
+        """The clock leaps, by more than the ten minutes for which the road remembers what a dead process has left."""
+        if self._world.accountant.something_is_under_way():
+            self._due.setdefault(self._world.step + 1, []).append(["leap", self._world.step + 1, seconds])
+            return
         self._world.everything_changed()
         self._world.clock.advance(seconds)
+
+    def _back(self, seconds: int) -> None:
+        """The clock was ahead and is set right."""
+        self._world.clock.advance(-seconds)
+
+    # to the engine itself
+
+    def _bug(self, number: int) -> None:
+        """From now on, deciding upon this run raises an error."""
+        runs = self._world.every_run()
+        if runs:
+            chosen = runs[number % len(runs)].workflow.id
+            self._world.changed_by_chance(chosen)
+            self._world.poisoned.add(chosen)
 
     # by people
 
@@ -132,12 +175,26 @@ class Faults:
 
     def _retry(self, number: int) -> None:
         ended = [rows for rows in self._world.every_run() if rows.workflow.status.is_terminal]
-        self._ask(number, "retry", changes=True, among=ended)
+        self._ask(number, "retry", changes=True, among=ended, resumeSubworkflowTasks=bool(number % 2))
+
+    def _retry_child(self, number: int) -> None:
+        """Somebody lets a child that has failed go on, and so all that waited for it."""
+        ended = [rows for rows in self._world.every_run() if rows.workflow.status.is_terminal]
+        self._ask(number, "retry", changes=True, among=[rows for rows in ended if rows.workflow.parent_id])
 
     def _signal(self, number: int) -> None:
         self._ask(number, "signal", changes=True)
 
-    def _ask(self, number: int, verb: str, *, changes: bool, among: list[Rows] | None = None, **arguments: str) -> None:
+    def _update(self, number: int) -> None:
+        """Somebody says something about a task that is open, or about one that has ended."""
+        tasks = [task for rows in self._world.every_run() for task in rows.tasks if task.queue]
+        if tasks:
+            task = tasks[number % len(tasks)]
+            self._world.changed_by_chance(task.workflow_id)
+            status = ("COMPLETED", "FAILED", "IN_PROGRESS")[number % 3]
+            self._world.client.report(task, status, output={"n": number}, callbackAfterSeconds=number % 2 * 7)
+
+    def _ask(self, number: int, verb: str, *, changes: bool, among: list[Rows] | None = None, **arguments: Any) -> None:
         runs = self._world.every_run() if among is None else among
         if not runs:
             return

@@ -19,8 +19,10 @@ from engine.testing.harness import result_message
 from engine.wire.message import Delivery, Message
 from engine.wire.request_message import encode_request
 from engine.wire.start_message import encode_start
+from tests.simulation.answers import PERSON, answer, plain_ref
 from tests.simulation.scenario import PARTITIONS, Root
-from tests.simulation.workflows import QUEUES
+from tests.simulation.shapes import TIMED
+from tests.simulation.workflows import QUEUES, RESPONSE_SECONDS
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -38,21 +40,19 @@ class Job(Struct):
     behaviour: str
 
 
-def worker_answer(workflow_name: str, task: Task, given: dict[str, Any]) -> dict[str, Any]:
-    """Return what a worker says: it follows from the step, the attempt and the input alone."""
-    facts = [workflow_name, task.ref, task.attempt, sorted((key, str(value)) for key, value in given.items())]
-    number = crc32(msgspec.json.encode(facts))
-    # What an attempt comes to hangs on the step, so that the same input may fail first and succeed then.
-    chance = crc32(f"{workflow_name}/{task.ref}/{task.attempt}".encode()) % 100
-    if chance < 4:
-        return _failure("TerminalError")
-    if chance < 20:
-        return _failure("ValueError")
-    return {"status": "SUCCESS", "result": {"n": number, "way": "ab"[number % 2], "from": task.ref}}
-
-
-def _failure(kind: str) -> dict[str, Any]:
-    return {"status": "FAILURE", "result": {"exc_type": kind, "exc_message": ["it broke"], "exc_module": "tests"}}
+#: The slowest worker of a task with a timeout, seconds.
+_SLOWEST_SECONDS = 90
+_STARTED = {"status": "STARTED", "result": {"pid": 1, "hostname": "w"}}
+#: What is said before the end, by behaviour.
+_SIGNS = {
+    "alive": _STARTED,
+    "slow": _STARTED,
+    "hangs alive": _STARTED,
+    "progress": {"status": "PROGRESS", "result": {"percent": 50}},
+    "retries": {"status": "RETRY", "result": {"exc_type": "ValueError", "exc_message": ["later"]}},
+}
+#: What changes the outcome.
+_CHANGING = frozenset({"hangs", "hangs alive", "too late", "contradicts"})
 
 
 class Workers:
@@ -101,29 +101,39 @@ class Workers:
         behaviour = world.worker_behaviours.get(self.taken, "")
         self.taken += 1
         world.note(f"worker takes {task_id}{' and ' + behaviour if behaviour else ''}")
-        seconds = 30 + world.choose(70) if behaviour == "slow" else world.choose(40) / 10
         if behaviour == "dies":
             self.connection.reject([delivery])
             return
-        if behaviour == "hangs":
+        if behaviour in _CHANGING:
             world.changed_by_chance(task_id.rpartition(".")[0])
+        sign = _SIGNS.get(behaviour)
+        if sign is not None:
+            self._say(delivery, task_id, sign)
+        if behaviour.startswith("hangs"):
             self.hung.add(task_id)
             self.connection.ack([delivery])
             return
+        seconds = self._seconds(behaviour, str(delivery.message.queue))
         self.jobs.append(Job(delivery, task_id, after(world.clock.now(), seconds), behaviour))
-        if behaviour in ("alive", "slow"):
-            self._say(delivery, task_id, {"status": "STARTED", "result": {"pid": 1, "hostname": "w"}})
-        elif behaviour == "progress":
-            self._say(delivery, task_id, {"status": "PROGRESS", "result": {"percent": 50}})
+
+    def _seconds(self, behaviour: str, queue: str) -> float:
+        """Return how long an attempt takes."""
+        if behaviour == "slow":
+            return 30 + self._world.choose(70)
+        if behaviour == "too late":
+            return RESPONSE_SECONDS + 100 + self._world.choose(100)
+        return self._world.choose(_SLOWEST_SECONDS if queue in TIMED else 40) / (1 if queue in TIMED else 10)
 
     def _finish(self, job: Job) -> None:
         world = self._world
         self.jobs.remove(job)
-        answer = self._answer(job)
-        if answer is not None:
-            self._say(job.delivery, job.task_id, answer)
+        body = self._answer(job)
+        if body is not None:
+            self._say(job.delivery, job.task_id, body)
             if job.behaviour == "twice":
-                self._say(job.delivery, job.task_id, answer)
+                self._say(job.delivery, job.task_id, body)
+            elif job.behaviour == "contradicts":
+                self._say(job.delivery, job.task_id, _contrary(body))
             elif job.behaviour == "late twice":
                 again = Job(job.delivery, job.task_id, after(world.clock.now(), 100), "again")
                 self.jobs.append(again)
@@ -137,7 +147,7 @@ class Workers:
             return None
         task = rows.tasks[parts[1] - 1]
         _, given, _ = msgspec.json.decode(job.delivery.message.body)
-        return worker_answer(rows.workflow.name, task, given)
+        return answer(rows.workflow.name, plain_ref(task), task.attempt, given)
 
     def _say(self, delivery: Delivery, task_id: str, body: dict[str, Any]) -> None:
         self.said.setdefault(task_id, set()).add(body["status"])
@@ -148,6 +158,13 @@ class Workers:
             # A worker tries again until the broker is back.
             self.connection.reconnect()
             self.connection.publish([result_message(delivery, whole)])
+
+
+def _contrary(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer of a second worker to whom it has gone quite differently."""
+    if body["status"] == "SUCCESS":
+        return {"status": "FAILURE", "result": {"exc_type": "OSError", "exc_message": ["no"], "exc_module": "tests"}}
+    return {"status": "SUCCESS", "result": {"n": -1, "way": "b", "from": "another"}}
 
 
 class Client:
@@ -162,6 +179,7 @@ class Client:
         #: Requests that were asked, and those that were answered.
         self.asked: set[str] = set()
         self.answered: set[str] = set()
+        self.every_request: set[str] = set()
 
     def _listen(self) -> None:
         self.connection.declare_replies(_REPLIES)
@@ -182,7 +200,8 @@ class Client:
             reply_to=_REPLIES,
             reply_id=event_id,
         )
-        self._world.note(f"client asks {verb} of {workflow_id}")
+        self._world.note(f"client asks {verb} of {workflow_id} as {event_id}")
+        self.every_request.add(event_id)
         self.publish(encode_request(request, PARTITIONS))
         self.asked.add(event_id)
 
@@ -221,13 +240,25 @@ class Client:
 
     def _answer_for_people(self, rows: Rows) -> None:
         for task in rows.tasks:
-            waits = task.type == "HUMAN" or (task.type == "WAIT" and not task.due_at)
-            if not waits or task.status is not TaskStatus.IN_PROGRESS:
+            if task.status is not TaskStatus.IN_PROGRESS:
                 continue
+            waits = task.type == "HUMAN" or (task.type == "WAIT" and not task.due_at)
+            handed_over = task.dispatched and not task.queue and not task.child_id
             patience = crc32(task.ref.encode()) % 30
-            if self._world.clock.now() >= after(task.started_at, patience):
-                ref = {"ref": task.ref, "output": {"by": "a person"}}
-                self._once_in_a_while(f"signal {task.id}", rows.workflow.id, "signal", 60, **ref)
+            if self._world.clock.now() < after(task.updated_at or task.started_at, patience):
+                continue
+            if waits:
+                given = {"ref": task.ref, "output": PERSON}
+                self._once_in_a_while(f"signal {task.id}", rows.workflow.id, "signal", 60, **given)
+            elif handed_over:
+                given = {"taskId": task.id, "status": "COMPLETED", "output": PERSON}
+                self._once_in_a_while(f"complete {task.id}", rows.workflow.id, "update_task", 60, **given)
+
+    def report(self, task: Task, status: str, **arguments: Any) -> None:
+        """Say something about a task in a worker's place."""
+        said = {"COMPLETED": "SUCCESS", "FAILED": "FAILURE"}.get(status, status)
+        self._world.workers.said.setdefault(task.id, set()).add(said)
+        self.ask(task.workflow_id, "update_task", taskId=task.id, status=status, **arguments)
 
     def _once_in_a_while(self, key: str, workflow_id: str, verb: str, seconds: float, **arguments: Any) -> None:
         now = self._world.clock.now()

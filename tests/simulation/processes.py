@@ -43,8 +43,6 @@ class Process:
         self.world = world
         self.connection: MemoryConnection = world.hub.connect()
         self.stalled_until = Instant(0)
-        #: What is being done to the broker right now, for the account of what a crash has interrupted.
-        self.publishing: tuple[str, ...] = ()
         self._until = Instant(0)
         self._ready: Callable[[], bool] | None = None
         self._greenlet = greenlet(lambda: main(self))
@@ -86,7 +84,7 @@ class Process:
 
     def point(self, name: str, *, halt: bool = True) -> None:
         """Pass a point of the road: others may go on here, and what is to happen here happens."""
-        fault = self.world.faults.at(self.name, name)
+        fault = self.world.faults.at(self, name)
         if fault is not None:
             self.world.note(f"{self.name} {fault} at {name}")
         match fault:
@@ -94,7 +92,7 @@ class Process:
                 self.world.crashed_at(self, name)
                 raise Crashed
             case "cut":
-                self.world.break_connection(self)
+                self.world.trouble.break_connection(self)
                 raise BrokerUnavailable("the story has cut the line")
             case "store":
                 raise StoreUnavailable("the story has taken the database away")

@@ -7,7 +7,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from tests.simulation.workflows import Shape, Shapes
+from tests.simulation.account import Kind
+from tests.simulation.shapes import TIMED, Shape, Shapes, kinds
 
 #: What happens, when, and to whom: ``[kind, step or count, …]``.
 Happening = list[Any]
@@ -19,10 +20,23 @@ PARTITIONS = 3
 STORE_POINTS = ("begin", "loaded", "saving", "committing", "committed")
 BROKER_POINTS = ("received", "publishing", "half", "published", "acking", "acked")
 POINTS = (*STORE_POINTS, *BROKER_POINTS)
+#: Those between the commit and the ack.
+AFTER_COMMIT = ("committed", "publishing", "half", "published", "acking")
 
 #: What a worker may do that changes nothing about the outcome, and what may change it.
-HARMLESS = ("twice", "twice", "late twice", "slow", "alive", "progress", "dies")
-HARMFUL = ("hangs",)
+HARMLESS = ("twice", "twice", "late twice", "slow", "alive", "progress", "retries", "dies")
+HARMFUL = ("hangs", "hangs alive", "too late", "contradicts")
+
+#: What may happen in any story; in a hard one also what may change the outcome.
+_EASY_KINDS = (
+    *("crash",) * 5, *("crash_after",) * 4, *("cut",) * 3, *("store",) * 3, "cut_all", "zombie", "duplicate",
+    "duplicate", "reorder", "both_own", "lease_lost", "stall", "garbage", "start_again", "pause", "pause", "jump",
+    "back", "lose_wakes",
+)  # fmt: skip
+_HARD_KINDS = (
+    *_EASY_KINDS, *("wipe",) * 2, "leap", "leap", "terminate", "terminate", "retry", "retry", "retry_child", "signal",
+    "resume", "update", "update", "purge", "bug",
+)  # fmt: skip
 
 #: Steps of a story during which things happen; it ends when everything has come to rest.
 _BUSY_STEPS = 500
@@ -36,6 +50,12 @@ class Root(Struct):
     start: int
     end: str = ""
     failure: bool = False
+    #: Seconds after which the whole run times out; 0 means never.
+    timeout: int = 0
+
+    def is_timed(self) -> bool:
+        """True when what comes of it is a matter of time."""
+        return bool(self.timeout) or not kinds(self.shapes).isdisjoint(TIMED)
 
 
 class Scenario(Struct):
@@ -55,12 +75,14 @@ class Scenario(Struct):
 def scenario(seed: int) -> Scenario:
     """Return the story of a seed."""
     random = Random(seed)
-    roots = [_root(random, number) for number in range(random.choice((1, 1, 2, 2, 3)))]
     hard = random.random() < 0.4
+    roots = [_root(random, number, hard) for number in range(random.choice((1, 1, 2, 2, 3)))]
     happenings = [_happening(random, hard) for _ in range(random.randint(1, 14))]
     happenings += [["worker", random.randint(0, 40), random.choice(HARMLESS)] for _ in range(random.randint(0, 6))]
     if hard:
-        happenings += [["worker", random.randint(0, 25), random.choice(HARMFUL)] for _ in range(random.randint(0, 2))]
+        happenings += [["worker", random.randint(0, 25), random.choice(HARMFUL)] for _ in range(random.randint(0, 3))]
+    if random.random() < 0.5:
+        happenings += _pointed(random, random.choice(list(Kind)), roots)
     settings = {
         "batch_size": random.choice((1, 2, 5, 50)),
         "cache_workflows": random.choice((1, 2, 100, 100)),
@@ -69,30 +91,45 @@ def scenario(seed: int) -> Scenario:
     return Scenario(seed, roots, happenings, settings, random.random() < 0.5)
 
 
-def _root(random: Random, number: int) -> Root:
-    shapes = Shapes(random, random.randint(2, 8)).sequence()
+def _root(random: Random, number: int, hard: bool) -> Root:
+    timed = hard and random.random() < 0.3
+    shapes = Shapes(random, random.randint(2, 8), timed=timed).sequence()
     end = random.choice(("", "", "", "COMPLETED", "FAILED"))
-    return Root(f"{'abc'[number]}_root", shapes, random.randint(1, 150), end, random.random() < 0.4)
+    timeout = random.choice((5, 30, 600)) if hard and random.random() < 0.15 else 0
+    return Root(f"{'abc'[number]}_root", shapes, random.randint(1, 150), end, random.random() < 0.4, timeout)
+
+
+def _pointed(random: Random, kind: Kind, roots: list[Root]) -> list[Happening]:
+    """Return crashes after the commit of this very kind of command, and what makes it likely to be given at all."""
+    point = random.choice(AFTER_COMMIT)
+    found: list[Happening] = [["crash_after", 1, kind.value, point, True] for _ in range(2)]
+    number = random.randint(0, 1_000)
+    match kind:
+        case Kind.FAILURE:
+            roots[0].failure, roots[0].end = True, "FAILED"
+        case Kind.RESUME | Kind.REPLY:
+            at = random.randint(roots[0].start, roots[0].start + 60)
+            found += [["pause", at, 0], ["resume", at + 20, 0]]
+        case Kind.RETRY_CHILD | Kind.REVIVE:
+            roots[0].shapes.insert(0, ["child", [["work", "quick", {}]], False, "FAILED", {}])
+            verb = "retry_child" if kind is Kind.REVIVE else "retry"
+            found += [[verb, 200 + 60 * each, 2 * number + 1] for each in range(4)]
+        case Kind.CANCEL:
+            roots[0].shapes.insert(0, ["fork", [[["end", "FAILED"]], [["work", "slow", {}]], [["human"]]], 0])
+        case Kind.CHILD | Kind.STARTED | Kind.ENDED:
+            roots[0].shapes.insert(0, ["child", [["work", "work", {}]], random.random() < 0.5, "", {}])
+    return found
 
 
 def _happening(random: Random, hard: bool) -> Happening:
     at = random.randint(1, _BUSY_STEPS)
-    kinds = ["crash"] * 6 + ["cut"] * 3 + ["store"] * 3
-    kinds += ["cut_all", "zombie", "duplicate", "duplicate", "reorder", "both_own", "lease_lost", "stall", "garbage"]
-    kinds += ["start_again", "pause", "jump"]
-    if hard:
-        kinds += ["wipe", "leap", "terminate", "retry", "retry", "terminate", "signal", "resume"]
-    kind = random.choice(kinds)
+    kind = random.choice(_HARD_KINDS if hard else _EASY_KINDS)
     process = random.choice(PROCESSES[:2] * 3 + PROCESSES)
     match kind:
         case "crash":
-            return [
-                kind,
-                at,
-                process,
-                random.choice((*POINTS, "committed", "publishing", "half")),
-                random.random() < 0.3,
-            ]
+            return [kind, at, process, random.choice(POINTS), random.random() < 0.3]
+        case "crash_after":
+            return [kind, at // 3, random.choice(list(Kind)).value, random.choice(AFTER_COMMIT), random.random() < 0.7]
         case "cut":
             return [kind, at, process, random.choice(BROKER_POINTS)]
         case "store":
@@ -101,7 +138,7 @@ def _happening(random: Random, hard: bool) -> Happening:
             return [kind, at, process]
         case "stall":
             return [kind, at, process, random.randint(1, 60)]
-        case "jump":
+        case "jump" | "back":
             return [kind, at, random.randint(1, 20)]
         case "leap":
             return [kind, at, random.choice((100, 5_000, 90_000))]

@@ -6,9 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from engine.broker.memory import MemoryConnection
+from engine.broker.port import Unsendable
 from engine.errors import StoreUnavailable
-from engine.store.port import Rows, Save
+from engine.store.port import LoggedRequest, Rows, Save
 from engine.testing.memory_store import MemoryTransaction
 from engine.wire.message import Delivery, Message
 from tests.simulation.message_names import name_of
@@ -26,6 +29,8 @@ class SimulatedTransaction:
         self._written = False
         #: What was saved, with the rows as they were before.
         self.saved: list[tuple[Save, Rows | None]] = []
+        #: What was written to the audit trail.
+        self.logged: list[LoggedRequest] = []
 
     def __getattr__(self, name: str) -> Any:
         if name not in _READS:
@@ -44,6 +49,11 @@ class SimulatedTransaction:
         written = self._inner.save(saves)
         self.saved += [(save, before.get(save.workflow.id)) for save in saves if save.workflow.id in written]
         return written
+
+    def log_requests(self, lines: Sequence[LoggedRequest]) -> None:
+        self._written = True
+        self._inner.log_requests(lines)
+        self.logged += lines
 
 
 #: What reads only: others may still commit after it.
@@ -69,7 +79,10 @@ class SimulatedStore:
             transaction = SimulatedTransaction(inner, process)
             yield transaction
             process.point("committing", halt=False)
-        process.world.invariants.committed(transaction.saved)
+        world = process.world
+        for save, _ in transaction.saved:
+            world.accountant.saved(save.workflow.id)
+        world.invariants.committed(transaction.saved, transaction.logged)
         # A fault here is the worst of all: it is stored, and who stored it does not know.
         process.point("committed")
 
@@ -91,7 +104,6 @@ class SimulatedBroker:
         return getattr(self._inner, name)
 
     def receive(self, limit: int, wait_seconds: float) -> list[Delivery]:
-        self._process.publishing = ()
         found = self._inner.receive(limit, 0)
         if not found:
             self._process.wait(wait_seconds, lambda: arrived(self._inner))
@@ -103,16 +115,19 @@ class SimulatedBroker:
     def publish(self, messages: Sequence[Message]) -> None:
         process, world = self._process, self._process.world
         names = tuple(name_of(message) for message in messages)
-        process.publishing = names
         process.point("publishing")
-        half = len(messages) // 2
-        self._inner.publish(messages[:half])
-        process.publishing = names[half:]
+        faults = [(message, "the story has made it too heavy") for message in messages if is_heavy(message)]
+        refused = [message for message, _ in faults]
+        world.refused |= {name_of(message).partition(":")[2] for message in refused}
+        light = [message for message in messages if message not in refused]
+        half = len(light) // 2
+        self._inner.publish(light[:half])
         process.point("half", halt=False)
-        self._inner.publish(messages[half:])
+        self._inner.publish(light[half:])
         process.point("published")
-        process.publishing = ()
         world.invariants.confirmed(names, messages)
+        if faults:
+            raise Unsendable(faults)
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         process = self._process
@@ -124,6 +139,17 @@ class SimulatedBroker:
     def reconnect(self) -> None:
         self._process.point("reconnecting")
         self._inner.reconnect()
+
+
+def is_heavy(message: Message) -> bool:
+    """True for a message that the broker refuses for good: a task, a child's start or its output, made heavy."""
+    if b'"heavy":true' not in message.body:
+        return False
+    body = msgspec.json.decode(message.body)
+    if "task" in message.headers:
+        return bool(body[1].get("heavy"))
+    part = {"start": "input", "child_ended": "output"}.get(str(message.headers.get("baton")), "")
+    return isinstance(body, dict) and isinstance(body.get(part), dict) and bool(body[part].get("heavy"))
 
 
 def arrived(connection: MemoryConnection) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from tests.simulation.scenario import Root, Scenario
+from tests.simulation.shapes import smaller
 from tests.simulation.story import Verdict, tell
-from tests.simulation.workflows import smaller
 
 #: Stories told at most in search of a smaller one.
 _MOST_STORIES = 600
@@ -66,6 +66,8 @@ def _smaller_roots(root: Root) -> Iterator[Root]:
         yield msgspec.structs.replace(root, failure=False)
     if root.end:
         yield msgspec.structs.replace(root, end="")
+    if root.timeout:
+        yield msgspec.structs.replace(root, timeout=0)
 
 
 def _without(roots: list[Root], at: int) -> list[Root]:

@@ -8,20 +8,42 @@ import sys
 
 import pytest
 
+from engine.tasks import task_types
 from tests.simulation.__main__ import explain, tell_many
-from tests.simulation.scenario import scenario
+from tests.simulation.account import Account, Kind
+from tests.simulation.scenario import POINTS, scenario
 from tests.simulation.shrink import shrink
-from tests.simulation.story import tell
+from tests.simulation.story import Verdict, tell
 
 SEEDS = int(os.environ.get("BATON_TEST_SEEDS", "500"))
 
 
+@pytest.fixture(scope="module")
+def verdicts() -> list[Verdict]:
+    return tell_many(range(SEEDS), os.cpu_count() or 1)
+
+
 @pytest.mark.timeout(600)
-def test_whatever_goes_wrong_every_workflow_ends_and_nothing_is_lost():
-    verdicts = tell_many(range(SEEDS), os.cpu_count() or 1)
+def test_whatever_goes_wrong_every_workflow_ends_and_nothing_is_lost(verdicts):
     failed = [verdict for verdict in verdicts if verdict.fault is not None]
     assert not failed, explain(failed[0].seed)
     assert sum(verdict.compared for verdict in verdicts) > SEEDS / 2, "hardly any outcome was compared"
+
+
+@pytest.mark.timeout(600)
+def test_a_crash_after_the_commit_is_tried_for_every_kind_of_command_also_with_newer_news_first(verdicts):
+    account = Account()
+    for verdict in verdicts:
+        account.add(verdict.account)
+    assert set(account.after_commit) == set(Kind), "no crash has kept these from being sent"
+    assert set(account.overtaken) == set(Kind), "no event of these kinds came again after newer news"
+    assert set(account.points) == set(POINTS)
+
+
+@pytest.mark.timeout(600)
+def test_every_type_of_task_is_part_of_some_story(verdicts):
+    seen = set().union(*(verdict.types for verdict in verdicts))
+    assert seen >= task_types().keys()
 
 
 def test_a_story_is_told_the_same_again_in_another_process():

@@ -1,109 +1,51 @@
-"""Random workflows of every task type: shapes that can be made smaller, and the definitions written from them."""
+"""Definitions written from shapes, and the task definitions that they use."""
 
 from __future__ import annotations
 
 from itertools import count
-from random import Random
 from typing import Any
 
+from tests.simulation.shapes import PATIENT, SYSTEM, TIMED, Shape
+
 Step = dict[str, Any]
-#: The kind of a step, then what is special about it; plain JSON, so that a story can be kept and made smaller.
-Shape = list[Any]
 
 #: How long a worker that was heard of may stay silent, seconds: far longer than any outage of a story that must not
 #: change what comes out.
 RESPONSE_SECONDS = 3_000
 
-_TASK: Step = {"responseTimeoutSeconds": RESPONSE_SECONDS, "retryLogic": "FIXED"}
+_TASK: Step = {"responseTimeoutSeconds": RESPONSE_SECONDS, "retryLogic": "FIXED", "timeoutPolicy": "RETRY"}
+_TIMED: Step = {**_TASK, "responseTimeoutSeconds": 20}
 TASK_DEFS: list[Step] = [
     {**_TASK, "name": "work", "retryCount": 2, "retryDelaySeconds": 3},
     {**_TASK, "name": "quick", "retryCount": 1, "retryDelaySeconds": 0},
     {**_TASK, "name": "slow", "retryCount": 3, "retryDelaySeconds": 2, "retryLogic": "EXPONENTIAL_BACKOFF"},
+    {**_TASK, "name": "linear", "retryCount": 2, "retryDelaySeconds": 1, "retryLogic": "LINEAR_BACKOFF"},
     {**_TASK, "name": "once", "retryCount": 0},
+    {**_TIMED, "name": "timed", "retryCount": 2, "retryDelaySeconds": 1, "timeoutSeconds": 20},
+    {**_TIMED, "name": "timed_out", "retryCount": 2, "timeoutSeconds": 60, "timeoutPolicy": "TIME_OUT_WF"},
+    {**_TIMED, "name": "alerted", "retryCount": 1, "timeoutSeconds": 20, "timeoutPolicy": "ALERT_ONLY"},
+    {**_TASK, "name": "total", "retryCount": 5, "retryDelaySeconds": 9, "totalTimeoutSeconds": 45},
+    {**_TASK, "name": "polled", "retryCount": 1, "retryDelaySeconds": 1, "pollTimeoutSeconds": 15},
 ]
-WORKERS = tuple(str(each["name"]) for each in TASK_DEFS)
+TASK_DEF: dict[str, Step] = {str(each["name"]): each for each in TASK_DEFS}
+#: A type that the engine does not know: its worker listens to a queue of that name.
+OWN_TYPE = "PAINT"
 #: System types that a worker carries out, with what they need to be valid.
 _SYSTEM: dict[str, Step] = {
     "INLINE": {"inputParameters": {"expression": "1"}},
     "JSON_JQ_TRANSFORM": {"inputParameters": {"queryExpression": "."}},
     "HTTP": {"inputParameters": {"http_request": {"uri": "http://localhost/", "method": "GET"}}},
     "EVENT": {"sink": "conductor"},
+    "LAMBDA": {"inputParameters": {"scriptExpression": "return 1;"}},
+    "KAFKA_PUBLISH": {"inputParameters": {"kafka_request": {"topic": "t", "value": 1}}},
+    "SQL": {"inputParameters": {"connectionId": "db", "statement": "SELECT 1", "type": "SELECT"}},
+    "JDBC": {"inputParameters": {"connectionId": "db", "statement": "SELECT 1", "type": "SELECT"}},
 }
-QUEUES = (*WORKERS, *(f"system.{name.lower()}" for name in _SYSTEM))
-_FLAGS: list[Step] = [{}, {}, {}, {}, {"optional": True}, {"permissive": True}, {"startDelay": 2}, {"retryCount": 1}]
-_CONTAINERS = ("switch", "fork", "same", "listed", "loop", "items", "child", "child", "launch")
-_LEAVES = ("work", "work", "work", "work", "dynamic", "system", "wait", "human", "set", "noop")
+assert _SYSTEM.keys() == set(SYSTEM)
+QUEUES = (*PATIENT, *TIMED, OWN_TYPE, *(f"system.{name.lower()}" for name in SYSTEM))
 
-
-class Shapes:
-    """Draws shapes: about ``budget`` steps, nested three deep at most."""
-
-    def __init__(self, random: Random, budget: int) -> None:
-        self._random = random
-        self._left = budget
-
-    def sequence(self, depth: int = 0, most: int = 3) -> list[Shape]:
-        """Return one step at least."""
-        return [self._one(depth) for _ in range(self._random.randint(1, most))]
-
-    def _one(self, depth: int) -> Shape:
-        self._left -= 1
-        if depth < 3 and self._left > 0 and self._random.random() < 0.45:
-            return self._container(self._random.choice(_CONTAINERS), depth + 1)
-        return self._leaf(self._random.choice(_LEAVES))
-
-    def _leaf(self, kind: str) -> Shape:
-        random = self._random
-        match kind:
-            case "work" | "dynamic":
-                return [kind, random.choice(WORKERS), random.choice(_FLAGS)]
-            case "system":
-                return [kind, random.choice(list(_SYSTEM))]
-            case "wait":
-                return [kind, random.choice([0, 4, 40, 900])]
-            case "set":
-                return [kind, random.randint(0, 9)]
-        return [kind]
-
-    def _container(self, kind: str, depth: int) -> Shape:
-        random = self._random
-        match kind:
-            case "switch":
-                return [kind, self.sequence(depth), self.sequence(depth, 2) if random.random() < 0.7 else []]
-            case "fork":
-                return [kind, [self.sequence(depth) for _ in range(random.randint(2, 3))], random.randint(0, 5)]
-            case "same":
-                return [kind, random.choice(WORKERS), random.randint(0, 4)]
-            case "listed":
-                return [
-                    kind,
-                    [self._leaf(random.choice(("work", "wait", "noop"))) for _ in range(random.randint(0, 3))],
-                ]
-            case "loop" | "items":
-                return [kind, self.sequence(depth, 2), random.randint(1, 3)]
-            case "child":
-                flags = random.choice(_FLAGS[:5])
-                return [kind, self.sequence(depth), random.random() < 0.5, random.random() < 0.3, flags]
-        return [kind, self.sequence(depth, 2)]
-
-
-def smaller(shapes: list[Shape]) -> list[list[Shape]]:
-    """Return every way of leaving out one shape, or of putting a container's content in its place."""
-    found = [[*shapes[:at], *shapes[at + 1 :]] for at in range(len(shapes))]
-    for at, shape in enumerate(shapes):
-        for part, value in enumerate(shape[1:], 1):
-            if not (isinstance(value, list) and value and isinstance(value[0], list)):
-                continue
-            nested = isinstance(value[0][0], list)
-            for inner in value if nested else [value]:
-                found.append([*shapes[:at], *inner, *shapes[at + 1 :]])
-            if not nested:
-                found += [
-                    [*shapes[:at], [*shape[:part], less, *shape[part + 1 :]], *shapes[at + 1 :]]
-                    for less in smaller(value)
-                    if less
-                ]
-    return [each for each in found if each]
+#: The name of a workflow that is not registered.
+MISSING = "nobody"
 
 
 class Writer:
@@ -112,21 +54,28 @@ class Writer:
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self._numbers = count(1)
+        #: Steps are written into the input of another one, where every ``${…}`` is filled in before they exist.
+        self._as_input = False
         self.definitions: list[Step] = []
 
-    def workflow(self, name: str, shapes: list[Shape], end: str = "", failure: bool = False) -> Step:
-        """Return a definition; its output repeats what its last worker said."""
+    def workflow(self, name: str, shapes: list[Shape], end: str = "", failure: bool = False, timeout: int = 0) -> Step:
+        """Return a definition; its output repeats what its last worker said, and its variables."""
+        outside, self._as_input = self._as_input, False
         steps = self._all_of(shapes, None)
+        self._as_input = outside
         if end:
-            steps.append(self._step(self._ref("end"), "TERMINATE", inputParameters={"terminationStatus": end}))
+            steps.append(self._end(self._ref("end"), None, end))
         workers = [step["taskReferenceName"] for step in steps if step["type"] == "SIMPLE"]
-        definition: Step = {"name": name, "tasks": steps, "outputParameters": {"input": "${workflow.input.n}"}}
+        output: Step = {"input": "${workflow.input.n}", "variables": "${workflow.variables}"}
         if workers:
-            definition["outputParameters"]["last"] = f"${{{workers[-1]}.output.n}}"
+            output["last"] = f"${{{workers[-1]}.output.n}}"
+        definition: Step = {"name": name, "tasks": steps, "outputParameters": output}
+        if timeout:
+            definition |= {"timeoutSeconds": timeout, "timeoutPolicy": "TIME_OUT_WF"}
         if failure:
             definition["failureWorkflow"] = f"{self._prefix}_failed"
-            mend = self._step("mend", "SIMPLE", inputParameters={"why": "${workflow.input.failureStatus}"})
-            self.definitions.append({"name": f"{self._prefix}_failed", "tasks": [{**mend, "name": "once"}]})
+            mend = self._work(f"{self._prefix}_mend", None, "once", {})
+            self.definitions.append({"name": f"{self._prefix}_failed", "tasks": [mend]})
         return definition
 
     def _ref(self, kind: str) -> str:
@@ -138,7 +87,7 @@ class Writer:
             ref = self._ref(kind)
             more = getattr(self, f"_{kind}")(ref, before, *parts)
             written += more if isinstance(more, list) else [more]
-            before = ref if kind == "work" else before
+            before = ref if kind == "work" and not self._as_input else before
         return written
 
     def _step(self, ref: str, kind: str, **fields: Any) -> Step:
@@ -148,6 +97,8 @@ class Writer:
         seen = {} if before is None else {"before": f"${{{before}.output.n}}"}
         return {"key": ref, "n": "${workflow.input.n}", **seen}
 
+    # steps by themselves
+
     def _work(self, ref: str, before: str | None, worker: str, flags: Step) -> Step:
         return {**self._step(ref, "SIMPLE", inputParameters=self._inputs(ref, before), **flags), "name": worker}
 
@@ -155,8 +106,11 @@ class Writer:
         inputs = {**self._inputs(ref, before), "which": worker}
         return self._step(ref, "DYNAMIC", inputParameters=inputs, dynamicTaskNameParam="which", **flags)
 
-    def _system(self, ref: str, _: str | None, kind: str) -> Step:
-        return self._step(ref, kind, **_SYSTEM[kind])
+    def _own(self, ref: str, before: str | None, flags: Step) -> Step:
+        return self._step(ref, OWN_TYPE, inputParameters=self._inputs(ref, before), **flags)
+
+    def _system(self, ref: str, _: str | None, kind: str, flags: Step) -> Step:
+        return self._step(ref, kind, **_SYSTEM[kind], **flags)
 
     def _wait(self, ref: str, _: str | None, seconds: int) -> Step:
         return self._step(ref, "WAIT", inputParameters={"duration": f"{seconds}s"})
@@ -170,12 +124,68 @@ class Writer:
     def _noop(self, ref: str, _: str | None) -> Step:
         return self._step(ref, "NOOP")
 
+    def _end(self, ref: str, _: str | None, status: str) -> Step:
+        return self._step(ref, "TERMINATE", inputParameters={"terminationStatus": status})
+
+    # what cannot go well
+
+    def _broken(self, ref: str, _: str | None, how: str) -> Step:
+        match how:
+            case "dynamic":
+                return self._step(ref, "DYNAMIC", dynamicTaskNameParam="which")
+            case "switch":
+                cases = {"a": [self._step(f"{ref}_case", "NOOP")]}
+                return self._step(
+                    ref, "SWITCH", evaluatorType="javascript", expression="nothing.there", decisionCases=cases
+                )
+        return self._step(ref, "DO_WHILE", loopCondition="nothing.there", loopOver=[self._step(f"{ref}_body", "NOOP")])
+
+    def _heavy(self, ref: str, before: str | None, what: str, flags: Step) -> Step:
+        """Return a step that leads to a message which the broker refuses for good."""
+        if what == "task":
+            step = self._work(ref, before, "work", flags)
+            step["inputParameters"] = {**step["inputParameters"], "heavy": True}
+            return step
+        step = self._child(ref, before, [["noop"]], False, "", flags)
+        if what == "child":
+            step["inputParameters"] = {**step["inputParameters"], "heavy": True}
+        else:
+            self.definitions[-1]["outputParameters"] = {"heavy": True}
+        return step
+
+    def _missing(self, ref: str, _: str | None) -> Step:
+        return self._step(ref, "START_WORKFLOW", inputParameters={"startWorkflow": {"name": MISSING}})
+
+    # containers
+
     def _switch(self, ref: str, before: str | None, case: list[Shape], default: list[Shape]) -> Step:
+        return self._switch_by("value-param", "way", ref, before, case, default)
+
+    def _script(self, ref: str, before: str | None, case: list[Shape], default: list[Shape]) -> Step:
+        return self._switch_by("javascript", "$.way", ref, before, case, default)
+
+    def _decision(self, ref: str, before: str | None, case: list[Shape], default: list[Shape]) -> list[Step]:
+        """Return SWITCH's older form with the join that belongs to it."""
+        cases, otherwise = self._all_of(case, before), self._all_of(default, before)
+        decision = self._step(
+            ref,
+            "DECISION",
+            caseValueParam="way",
+            inputParameters={"way": "a" if before is None else f"${{{before}.output.way}}"},
+            decisionCases={"a": cases},
+            defaultCase=otherwise,
+        )
+        lasts = [steps[-1]["taskReferenceName"] for steps in (cases, otherwise) if steps]
+        return [decision, self._step(f"{ref}_join", "EXCLUSIVE_JOIN", joinOn=lasts)]
+
+    def _switch_by(
+        self, evaluator: str, expression: str, ref: str, before: str | None, case: list[Shape], default: list[Shape]
+    ) -> Step:
         return self._step(
             ref,
             "SWITCH",
-            evaluatorType="value-param",
-            expression="way",
+            evaluatorType=evaluator,
+            expression=expression,
             inputParameters={"way": "a" if before is None else f"${{{before}.output.way}}"},
             decisionCases={"a": self._all_of(case, before)},
             defaultCase=self._all_of(default, before),
@@ -188,44 +198,57 @@ class Writer:
         fork = self._step(ref, "FORK_JOIN", forkTasks=written)
         return [fork, self._step(f"{ref}_join", "JOIN", joinOn=joined)]
 
-    def _same(self, ref: str, _: str | None, worker: str, number: int) -> list[Step]:
+    def _forked(self, ref: str, **fields: Any) -> list[Step]:
+        return [self._step(ref, "FORK_JOIN_DYNAMIC", **fields), self._step(f"{ref}_join", "JOIN")]
+
+    def _same(self, ref: str, _: str | None, worker: str, number: int, flags: Step) -> list[Step]:
         inputs = {"forkTaskName": worker, "forkTaskInputs": [{"key": ref, "n": each} for each in range(number)]}
-        return [
-            self._step(ref, "FORK_JOIN_DYNAMIC", inputParameters=inputs),
-            self._step(f"{ref}_join", "JOIN"),
-        ]
+        return self._forked(ref, inputParameters=inputs, **flags)
+
+    def _kids(self, ref: str, _: str | None, body: list[Shape], number: int) -> list[Step]:
+        definition = self.workflow(f"{ref}_def", body)
+        self.definitions.append(definition)
+        given = [{"key": ref, "n": each} for each in range(number)]
+        return self._forked(ref, inputParameters={"forkTaskWorkflow": definition["name"], "forkTaskInputs": given})
 
     def _listed(self, ref: str, _: str | None, shapes: list[Shape]) -> list[Step]:
+        outside, self._as_input = self._as_input, True
         steps = [step for shape in shapes for step in self._all_of([shape], None)]
+        self._as_input = outside
         inputs = {"steps": steps, "inputs": {}}
-        fork = self._step(
-            ref,
-            "FORK_JOIN_DYNAMIC",
-            inputParameters=inputs,
-            dynamicForkTasksParam="steps",
-            dynamicForkTasksInputParamName="inputs",
-        )
-        return [fork, self._step(f"{ref}_join", "JOIN")]
+        names = {"dynamicForkTasksParam": "steps", "dynamicForkTasksInputParamName": "inputs"}
+        return self._forked(ref, inputParameters=inputs, **names)
 
-    def _loop(self, ref: str, before: str | None, body: list[Shape], times: int) -> Step:
+    def _legacy(self, ref: str, _: str | None, worker: str, number: int) -> list[Step]:
+        names = [f"{ref}_{each}" for each in range(number)]
+        tasks = [
+            {"taskName": worker, "referenceName": name, "input": {"key": name, "n": each}}
+            for each, name in enumerate(names)
+        ]
+        inputs = {"described": {"dynamicTasks": tasks}}
+        return self._forked(ref, inputParameters=inputs, dynamicForkJoinTasksParam="described")
+
+    def _loop(self, ref: str, before: str | None, body: list[Shape], times: int, keep: int) -> Step:
         condition = f"$.{ref}.iteration < {times}"
-        return self._step(ref, "DO_WHILE", loopCondition=condition, loopOver=self._all_of(body, before))
+        inputs = {"keepLastN": keep} if keep else {}
+        body_steps = self._all_of(body, before)
+        return self._step(ref, "DO_WHILE", loopCondition=condition, inputParameters=inputs, loopOver=body_steps)
 
     def _items(self, ref: str, before: str | None, body: list[Shape], times: int) -> Step:
         inputs = {"_items": list(range(times))}
         body_steps = self._all_of(body, before)
         return self._step(ref, "DO_WHILE", loopCondition="true", inputParameters=inputs, loopOver=body_steps)
 
-    def _child(self, ref: str, before: str | None, body: list[Shape], inline: bool, fails: bool, flags: Step) -> Step:
-        definition = self.workflow(f"{ref}_def", body, "FAILED" if fails else "")
+    def _child(self, ref: str, before: str | None, body: list[Shape], inline: bool, end: str, flags: Step) -> Step:
+        definition = self.workflow(f"{ref}_def", body, end)
         param: Step = {"name": definition["name"]}
-        if inline:
+        if inline and not self._as_input:
             param["workflowDefinition"] = definition
         else:
             self.definitions.append(definition)
-        inputs = self._inputs(ref, before)
-        kept = {key: value for key, value in flags.items() if key != "retryCount"}
-        return self._step(ref, "SUB_WORKFLOW", subWorkflowParam=param, inputParameters=inputs, **kept)
+        return self._step(
+            ref, "SUB_WORKFLOW", subWorkflowParam=param, inputParameters=self._inputs(ref, before), **flags
+        )
 
     def _launch(self, ref: str, _: str | None, body: list[Shape]) -> Step:
         definition = self.workflow(f"{ref}_def", body)

@@ -10,9 +10,10 @@ from typing import Any
 import engine.executor
 import engine.services.decider
 from engine.broker.memory import MemoryBroker
-from engine.broker.topology import MARKER_QUEUE
 from engine.clock import Instant
 from engine.config import Settings
+from engine.decider.decide import Decision
+from engine.decider.execution import Execution
 from engine.decider.validate import check_task, check_workflow
 from engine.model.execution import NEVER
 from engine.model.status import WorkflowStatus
@@ -21,20 +22,23 @@ from engine.services.timekeeper import Timekeeper
 from engine.store.port import Rows, WorkflowQuery
 from engine.testing.clock import FixedClock
 from engine.testing.memory_store import MemoryStore
-from engine.wire.message import START_QUEUE, events_queue
+from engine.wire.message import Delivery, Message
+from tests.simulation.account import Accountant
+from tests.simulation.broker_faults import BrokerFaults
 from tests.simulation.faults import Faults
-from tests.simulation.invariants import Invariants, Violated
+from tests.simulation.invariants import Invariants
 from tests.simulation.message_names import about
 from tests.simulation.people import Client, Workers
 from tests.simulation.processes import Crashed, Process, SimulatedStop
+from tests.simulation.rest import Rest
+from tests.simulation.rules import Rule, Violated
 from tests.simulation.scenario import PARTITIONS, Root, Scenario
 from tests.simulation.servers import SimulatedBroker, SimulatedStore
-from tests.simulation.workflows import TASK_DEFS, Writer
+from tests.simulation.workflows import TASK_DEFS, Step, Writer
 
 #: Steps after which a story that has not come to its end never will.
 _MOST_STEPS = 30_000
-#: Steps in which things happen at least, and empty looks around before time makes a leap to the next date.
-_BUSY_STEPS = 60
+#: Empty looks around before time makes a leap to the next date.
 _PATIENCE = 5
 
 
@@ -49,17 +53,26 @@ class World:
         self.trace: list[str] | None = [] if trace else None
         self.step = 0
         self.wiped = False
+        #: The latest moment that any clock has shown.
+        self.latest = self.clock.now()
+        #: Runs upon which nobody can decide, tasks and starts that the broker refuses, requests that came twice.
+        self.poisoned: set[str] = set()
+        self.refused: set[str] = set()
+        self.doubled: set[str] = set()
+        self.definitions: dict[str, Step] = {}
         self.invariants = Invariants(self)
+        self.rest = Rest(self)
+        self.accountant = Accountant(self)
+        self.trouble = BrokerFaults(self)
         self.faults = Faults(self, scenario)
         self.worker_behaviours = {each[1]: each[2] for each in scenario.happenings if each[0] == "worker"}
         self.begun: list[Root] = []
-        self.crashes: dict[str, int] = {}
-        self._changed: set[str] = set()
+        self._changed = {root.name for root in scenario.roots if root.is_timed()}
         self._all_changed = False
         self._choices = 0
         self._idle = 0
         self._generation = 0
-        self._settings = Settings(
+        self.settings = Settings(
             partitions=PARTITIONS,
             script_time_limit_ms=10_000,
             prefetch=1_000,
@@ -81,8 +94,9 @@ class World:
             transaction.register_tasks([check_task(dict(each)) for each in TASK_DEFS])
             for root in self.scenario.roots:
                 writer = Writer(root.name[0])
-                documents = [writer.workflow(root.name, root.shapes, root.end, root.failure), *writer.definitions]
-                for document in documents:
+                whole = writer.workflow(root.name, root.shapes, root.end, root.failure, root.timeout)
+                for document in (whole, *writer.definitions):
+                    self.definitions[document["name"]] = document
                     transaction.register_workflow(check_workflow(document), overwrite=True)
 
     # processes
@@ -98,14 +112,14 @@ class World:
     def _road(self, process: Process) -> None:
         starter = process.name == "starter"
         store, broker, stop = SimulatedStore(process), SimulatedBroker(process), SimulatedStop(process)
-        service = RoadService(store, broker, self._settings, stop, clock=self.clock, starter=starter)  # type: ignore[arg-type]
+        service = RoadService(store, broker, self.settings, stop, clock=self.clock, starter=starter)  # type: ignore[arg-type]
         service._owner = self._owners[process.name]
         self.invariants.services[process.name] = service
         service.run()
 
     def _timekeeper(self, process: Process) -> None:
         store, broker, stop = SimulatedStore(process), SimulatedBroker(process), SimulatedStop(process)
-        Timekeeper(store, broker, self._settings, stop, clock=self.clock).run()  # type: ignore[arg-type]
+        Timekeeper(store, broker, self.settings, stop, clock=self.clock).run()  # type: ignore[arg-type]
 
     def _run(self, process: Process) -> None:
         try:
@@ -114,79 +128,22 @@ class World:
             self._bury(process)
             return
         if process.dead:
-            raise Violated(f"{process.name} has ended by itself")
+            raise Violated(Rule.END, f"{process.name} has ended by itself")
 
     def crashed_at(self, process: Process, point: str) -> None:
         """Take note of a death, and of what it has kept from being sent."""
-        kinds = {name.partition(":")[0] for name in process.publishing} or {""}
-        for kind in kinds:
-            key = f"{point} {kind}".strip()
-            self.crashes[key] = self.crashes.get(key, 0) + 1
+        self.accountant.crashed(process, point)
+        for workflow_id in self.accountant.runs_in_hand(process) if self.faults.requeue_late else ():
+            # What is held back is to come after newer news, so here is some, which changes nothing.
+            self.client.ask(workflow_id, "signal", ref="nobody")
 
     def _bury(self, process: Process) -> None:
         self.note(f"{process.name} has died")
         self.invariants.died(process.name)
         late = self.faults.requeue_late
-        self.break_connection(process, late=late)
+        self.trouble.break_connection(process, late=late)
         process.kill()
         self._begin(process.name)
-
-    def break_connection(self, process: Process | None, *, late: bool = False) -> None:
-        """End a process's line to the broker; with ``late`` what it held comes back behind what else waits."""
-        if process is None:
-            return
-        held = [entry.queue for entry in process.connection._unacked]
-        with self.hub.lock:
-            process.connection.break_off("the story has cut the line")
-        for queue in held if late else ():
-            level = queue._levels[0]
-            level.append(level.popleft())
-
-    # what chance may do to messages
-
-    def _entries(self) -> list[Any]:
-        names = [START_QUEUE, *(events_queue(number) for number in range(PARTITIONS))]
-        return [level for name in names if name in self.hub.queues for level in self.hub.queues[name]._levels if level]
-
-    def duplicate(self, number: int) -> None:
-        for level in self._entries():
-            entry = level[number % len(level)]
-            entry.queue.put(entry.message)
-
-    def reorder(self, number: int) -> None:
-        for level in self._entries():
-            level.rotate(1 + number % 3)
-
-    def share(self, partition: int) -> None:
-        """Have both deciders consume a partition at once, each getting what the other does not take first."""
-        name = events_queue(partition)
-        queue = self.hub.queues.get(name)
-        if queue is None:
-            return
-        arguments = {key: value for key, value in queue.declared.arguments.items() if "single" not in key}
-        queue.declared = type(queue.declared)(name=name, arguments=arguments)
-        for process in ("decider-1", "decider-2"):
-            connection = self.processes[process].connection
-            if connection._lost is None:
-                connection.consume(name, 1_000)
-
-    def disconnect(self) -> None:
-        """Break every line to the broker, always in the same order."""
-        lines = [process.connection for process in self.processes.values()]
-        with self.hub.lock:
-            for line in (*lines, self.workers.connection, self.client.connection):
-                line.break_off("the story has cut every line")
-
-    def wipe(self) -> None:
-        """The broker comes back with an empty disk; one that is quite new yet has nothing to lose."""
-        marker = self.hub.queues.get(MARKER_QUEUE)
-        if marker is None or not marker.length:
-            return
-        self.wiped = True
-        self.everything_changed()
-        self.disconnect()
-        self.hub.queues.clear()
-        self.hub.bindings.clear()
 
     # chance
 
@@ -206,16 +163,23 @@ class World:
             while self.step < _MOST_STEPS:
                 if self._happen():
                     return
-            raise Violated(f"the story does not come to its end: {self._open_runs()}")
+            raise Violated(Rule.END, f"the story does not come to its end: {self._open_runs()}")
 
     @contextmanager
     def _watching(self) -> Iterator[None]:
-        before = engine.executor.log
+        log, decide = engine.executor.log, engine.executor.decide
+
+        def poisoned(run: Execution, *arguments: Any) -> Decision:
+            if run.workflow.id in self.poisoned:
+                raise ZeroDivisionError("the story has put a fault into the decider")
+            return decide(run, *arguments)
+
         engine.executor.log = self.invariants.executor_log  # type: ignore[assignment]
+        engine.executor.decide = poisoned
         try:
             yield
         finally:
-            engine.executor.log = before
+            engine.executor.log, engine.executor.decide = log, decide
             for process in self.processes.values():
                 process.kill()
 
@@ -228,9 +192,12 @@ class World:
                 self.begun.append(root)
                 self.client.start(root)
         self.faults.happen(self.step)
+        self.latest = max(self.latest, self.clock.now())
+        self.trouble.let_go()
         runnable = [process for process in self.processes.values() if process.runnable()]
         outside = self.workers.ready()
         if not runnable and not outside:
+            self.trouble.let_go(everything=True)
             return self._rest()
         number = self.choose(len(runnable) + outside)
         if number == len(runnable):
@@ -240,7 +207,7 @@ class World:
             self._run(runnable[number])
         if self.step % 16 == 0:
             self.client.look(calm=self._calm())
-            self.invariants.something_moves_every_run()
+            self.rest.something_moves_every_run()
         return False
 
     def _calm(self) -> bool:
@@ -252,10 +219,10 @@ class World:
         if calm:
             self.faults.calm()
         self.client.look(calm=calm)
-        self.invariants.something_moves_every_run()
+        self.rest.something_moves_every_run()
         waiting = self._engine_messages()
         if calm and not waiting and not self._open_runs() and not self.missing_roots():
-            self.invariants.at_the_end()
+            self.rest.at_the_end()
             return True
         self._idle = 0 if waiting else self._idle + 1
         now = self.clock.now()
@@ -301,18 +268,27 @@ class World:
     def _engine_messages(self) -> int:
         """Return how many messages to the engine wait, or are in its hands."""
         held = sum(len(process.connection._unacked) for process in self.processes.values())
-        return held + sum(len(level) for level in self._entries())
+        return held + sum(len(level) for level in self.trouble.engine_queues()) + len(self.trouble.held_back)
 
     def in_flight(self) -> dict[str, list[str]]:
         """Return for every run the names of the queues in which, or from which, something about it is on its way."""
         found: dict[str, list[str]] = {}
+        for there in self._everything():
+            identity = about(there.message)
+            if identity is not None:
+                found.setdefault(identity, []).append(there.queue)
+        return found
+
+    def every_message(self) -> Iterator[Message]:
+        """Yield what waits in any queue, or is in anybody's hands."""
+        return (there.message for there in self._everything())
+
+    def _everything(self) -> Iterator[Delivery]:
         entries = [entry for queue in self.hub.queues.values() for entry in queue.entries()]
         entries += [entry for connection in self.hub.connections for entry in connection._unacked]
         for entry in entries:
-            identity = about(entry.message)
-            if identity is not None:
-                found.setdefault(identity, []).append(entry.queue.declared.name)
-        return found
+            yield Delivery(message=entry.message, queue=entry.queue.declared.name)
+        yield from (there for _, there in self.trouble.held_back)
 
     # what the outcome may be compared with
 

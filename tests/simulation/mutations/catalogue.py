@@ -1,0 +1,9 @@
+"""Every mutation."""
+
+from __future__ import annotations
+
+from tests.simulation.mutations.flow import FLOW
+from tests.simulation.mutations.outside import OUTSIDE
+from tests.simulation.mutations.road import ROAD
+
+MUTATIONS = (*ROAD, *FLOW, *OUTSIDE)

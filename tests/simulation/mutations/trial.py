@@ -1,0 +1,55 @@
+"""Tells stories with the engine in the working directory until one fails, and says which: ``trial MOST_SEEDS``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+import msgspec
+from msgspec import Struct
+
+from tests.simulation.rules import Rule
+from tests.simulation.scenario import scenario
+from tests.simulation.story import tell
+
+#: Seconds after which a story that should take some hundredths of one never ends.
+_MOST_SECONDS = 20
+
+
+class Catch(Struct):
+    """The first story that failed, if any did."""
+
+    told: int
+    seed: int | None = None
+    rule: str = ""
+    fault: str = ""
+
+
+class _TooLong(BaseException):
+    """Raised out of a story that does not end; no handler of the engine may catch it."""
+
+
+def _too_long(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise _TooLong
+
+
+def catch(most: int) -> Catch:
+    """Tell stories in the order of their seeds until one fails."""
+    signal.signal(signal.SIGALRM, _too_long)
+    for seed in range(most):
+        signal.alarm(_MOST_SECONDS)
+        try:
+            verdict = tell(scenario(seed))
+        except _TooLong:
+            return Catch(seed + 1, seed, Rule.END.value, f"the story still went on after {_MOST_SECONDS} s")
+        finally:
+            signal.alarm(0)
+        if verdict.fault is not None:
+            return Catch(seed + 1, seed, verdict.rule or "", verdict.fault)
+    return Catch(most)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(msgspec.json.encode(catch(int(sys.argv[1]))))

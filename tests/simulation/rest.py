@@ -1,0 +1,98 @@
+"""What must hold between the steps of a story and at its end: something moves every run, and nothing is left over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.model.execution import NEVER, Task
+from engine.model.status import TaskStatus, WorkflowStatus
+from engine.store.port import Rows
+from tests.simulation.message_names import name_of
+from tests.simulation.rules import Rule, expect
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+class Rest:
+    """Looks at all runs, when nobody is in the middle of something."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def something_moves_every_run(self) -> None:
+        """A RUNNING run has a date, or something about it is on its way, or somebody outside is waited for."""
+        flying: dict[str, list[str]] | None = None
+        for rows in self._world.every_run():
+            if rows.workflow.status is not WorkflowStatus.RUNNING:
+                continue
+            flying = self._world.in_flight() if flying is None else flying
+            near = flying.get(rows.workflow.id, [])
+            if self._world.wiped or any(name.startswith("baton.") for name in near):
+                continue
+            if rows.workflow.wake_at == NEVER:
+                moves = any(map(self._moves, _open(rows)))
+                expect(moves, Rule.I4, f"{rows.workflow.id} is RUNNING and nothing moves it")
+            for task in _open(rows):
+                expect(self._is_somewhere(task), Rule.I4, f"{task.id} ({task.ref}) was handed out and is nowhere")
+
+    def _moves(self, task: Task) -> bool:
+        completed_later = task.status is TaskStatus.IN_PROGRESS and task.dispatched
+        return task.type in ("HUMAN", "WAIT") or bool(task.child_id) or bool(task.queue) or completed_later
+
+    def _is_somewhere(self, task: Task) -> bool:
+        world = self._world
+        if not task.dispatched:
+            return task.visible_at >= NEVER
+        if task.child_id:
+            there = world.rows(task.child_id) is not None or f"start:{task.child_id}" in self._unsent()
+            return there or task.child_id in world.refused or not task.input.get("subWorkflowName")
+        if not task.queue or task.id in world.workers.hung or task.id in world.refused:
+            return True
+        return any(job.task_id == task.id for job in world.workers.jobs) or task.id in self._unsent()
+
+    def _unsent(self) -> set[str]:
+        """Return the names of what waits in any queue or is unacked: task ids, and starts by their name."""
+        names = {name_of(message) for message in self._world.every_message()}
+        return names | {name.removeprefix("task:") for name in names}
+
+    def at_the_end(self) -> None:
+        """Everybody was answered, everybody told, and everything closed."""
+        world = self._world
+        for name in list(world.invariants.services):
+            world.invariants.died(name)
+        unanswered = world.client.asked - world.client.answered
+        expect(not unanswered, Rule.I1, f"nobody has answered {sorted(unanswered)}")
+        for rows in world.every_run():
+            self._check_ended(rows)
+        if not world.wiped:
+            lost = [name for name in world.faults.garbage if name not in world.invariants.dead_letters]
+            expect(not lost, Rule.I5, f"unreadable messages are not among the dead letters: {lost}")
+
+    def _check_ended(self, rows: Rows) -> None:
+        """What an ended run owes to others has been sent."""
+        workflow, wiped, confirms = rows.workflow, self._world.wiped, self._world.invariants.confirms
+        expect(not _open(rows), Rule.I8, f"{workflow.id} has ended with open tasks")
+        for status in () if wiped else ("RUNNING", workflow.status):
+            told = f"status:{workflow.id}:{status}" in confirms
+            expect(told, Rule.I1, f"nobody was told that {workflow.id} is {status}")
+        if workflow.failure_workflow_id and not wiped:
+            there = self._world.rows(workflow.failure_workflow_id) is not None
+            expect(there, Rule.I1, f"{workflow.id}: its failure workflow was never started")
+        for task in rows.tasks:
+            given_up = task.status in (TaskStatus.CANCELED, TaskStatus.TIMED_OUT) and task.dispatched and not wiped
+            if given_up and task.type == "SUB_WORKFLOW" and task.child_id and not self._child_ended_so(task):
+                asked = any(name.startswith(f"request:{task.id}/cancel") for name in confirms)
+                expect(asked, Rule.I8, f"the child of {task.id} was left running")
+            elif given_up and task.queue:
+                expect(f"revoke:{task.id}" in confirms, Rule.I8, f"{task.id} was not revoked")
+
+    def _child_ended_so(self, task: Task) -> bool:
+        rows = self._world.rows(str(task.child_id))
+        ended = (WorkflowStatus.TERMINATED, WorkflowStatus.TIMED_OUT)
+        # An operator may have retried the child of a parent that had ended as the child did.
+        return rows is None or rows.workflow.status in ended or rows.workflow.last_retried_at != NEVER
+
+
+def _open(rows: Rows) -> list[Task]:
+    return [task for task in rows.tasks if task.status.is_open]

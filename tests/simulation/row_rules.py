@@ -1,0 +1,128 @@
+"""What must hold for the rows of one run, looked at when they are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from engine.clock import SECOND, Instant
+from engine.decider.execution import Execution
+from engine.model.execution import NEVER, Task
+from engine.model.status import TASK_TRANSITIONS, WORKFLOW_TRANSITIONS, TaskStatus, WorkflowStatus
+from engine.store.port import Rows, Save
+from tests.simulation.rules import Rule, expect
+from tests.simulation.workflows import TASK_DEF
+
+_S = TypeVar("_S", TaskStatus, WorkflowStatus)
+_FAILED = (TaskStatus.FAILED, TaskStatus.TIMED_OUT)
+
+
+def check_rows(save: Save, before: Rows | None, rows: Rows, run: Execution, now: Instant, budget: int) -> None:
+    """Raise Violated for what no save may do; ``now`` is the latest moment that any process has seen."""
+    _check_versions(save, before)
+    _check_moves(rows, before, several=len(save.workflow.unconfirmed) > 1)
+    _check_sequence(rows)
+    for task in save.inserted:
+        if task.retry_of:
+            _check_attempt(rows, run, task)
+    _check_dates(save, before, now)
+    _check_pause(save, before)
+    fresh = sum(not task.retry_of for task in save.inserted)
+    expect(fresh <= budget, Rule.I6, f"{rows.workflow.id} took {fresh} steps at once, of {budget} that are allowed")
+    _check_joins(run, before)
+
+
+def _check_versions(save: Save, before: Rows | None) -> None:
+    stored = None if before is None else before.workflow.version_no
+    expect(save.loaded_version == stored, Rule.I3, f"{save.workflow.id} was saved over version {stored}")
+    expect(save.workflow.version_no == (stored or 0) + 1, Rule.I3, f"{save.workflow.id} skips a version")
+
+
+def _reachable(table: Mapping[_S, frozenset[_S]], then: _S, several: bool) -> set[_S]:
+    """Return the statuses that may follow: one save may hold several steps where it holds several events."""
+    found = {then, *table[then]}
+    return found | {last for each in found for last in table[each]} if several else found
+
+
+def _check_moves(rows: Rows, before: Rows | None, *, several: bool) -> None:
+    """Statuses follow the tables; what has ended stays as it is."""
+    if before is None:
+        return
+    now, then = rows.workflow.status, before.workflow.status
+    allowed = _reachable(WORKFLOW_TRANSITIONS, then, several)
+    expect(now in allowed, Rule.STATES, f"{rows.workflow.id} went from {then} to {now}")
+    for task, was in zip(rows.tasks, before.tasks, strict=False):
+        if task is was:
+            continue
+        may_follow = _reachable(TASK_TRANSITIONS, was.status, several)
+        what = f"{task.id} ({task.ref})"
+        expect(task.status in may_follow, Rule.STATES, f"{what} went from {was.status} to {task.status}")
+        if was.status.is_terminal and task.status.is_terminal:
+            expect(task.output == was.output, Rule.I2, f"{what} had ended and got another output")
+        expect(task.attempt == was.attempt and task.ref == was.ref, Rule.STATES, f"{what} has become another task")
+
+
+def _check_sequence(rows: Rows) -> None:
+    """No reference is scheduled twice for one attempt; attempts follow one another; ended runs rest."""
+    identity = rows.workflow.id
+    seen: dict[str, int] = {}
+    for number, task in enumerate(rows.tasks, 1):
+        expect(task.seq == number, Rule.STATES, f"{identity} has no task {number}")
+        follows = seen.get(task.ref, -1) == task.attempt - 1
+        expect(follows, Rule.STATES, f"{identity}: {task.ref} has attempt {task.attempt} twice or too early")
+        seen[task.ref] = task.attempt
+    if rows.workflow.status.is_terminal:
+        open_tasks = [task.ref for task in rows.tasks if task.status.is_open]
+        expect(not open_tasks, Rule.I8, f"{identity} is {rows.workflow.status} and {open_tasks} are open")
+
+
+def _check_attempt(rows: Rows, run: Execution, task: Task) -> None:
+    """A further attempt follows a failure, within the limit and after the delay; an operator may ask for more."""
+    if rows.workflow.last_retried_at != NEVER:
+        return
+    failed, config = rows.tasks[task.retry_of - 1], run.configs[task.seq]
+    what = f"{task.id} ({task.ref}), attempt {task.attempt}"
+    expect(failed.status in _FAILED, Rule.STATES, f"{what} follows one that is {failed.status}")
+    definition = TASK_DEF.get(task.name) if task.type in ("SIMPLE", "DYNAMIC") else None
+    limit = config.retry_count
+    if limit is None:
+        limit = definition["retryCount"] if definition else 0
+    expect(task.attempt <= limit, Rule.STATES, f"{what} is more than {limit} retries")
+    if definition is None:
+        return
+    seconds = definition.get("retryDelaySeconds", 60)
+    factor = {"FIXED": 1, "EXPONENTIAL_BACKOFF": 2**failed.attempt, "LINEAR_BACKOFF": failed.attempt + 1}
+    wanted = seconds * factor[definition["retryLogic"]] * SECOND
+    found = task.visible_at - task.scheduled_at
+    expect(found == wanted, Rule.DATES, f"{what} waits {found / SECOND} s, not {wanted / SECOND}")
+
+
+def _check_dates(save: Save, before: Rows | None, now: Instant) -> None:
+    for task in (*save.inserted, *save.updated):
+        was = before.tasks[task.seq - 1] if before is not None and task.seq <= len(before.tasks) else None
+        if task.queue and task.dispatched and (was is None or not was.dispatched):
+            expect(task.visible_at <= now, Rule.DATES, f"{task.id} ({task.ref}) was handed out before its time")
+
+
+def _check_pause(save: Save, before: Rows | None) -> None:
+    """A run that is paused and stays so schedules nothing."""
+    if before is None or before.workflow.status is not WorkflowStatus.PAUSED:
+        return
+    stays = save.workflow.status is WorkflowStatus.PAUSED and save.workflow.last_retried_at == (
+        before.workflow.last_retried_at
+    )
+    new = [task.ref for task in save.inserted]
+    expect(not (stays and new), Rule.OPERATOR, f"{save.workflow.id} is paused and schedules {new}")
+
+
+def _check_joins(run: Execution, before: Rows | None) -> None:
+    known = {} if before is None else {task.seq: task for task in before.tasks}
+    for task in run.tasks.values():
+        was = known.get(task.seq)
+        if task.type != "JOIN" or not task.status.is_successful or (was is not None and was.status.is_terminal):
+            continue
+        suffix = task.ref.removeprefix(run.configs[task.seq].task_reference_name)
+        for ref in task.input["joinOn"]:
+            seq = run.latest.get(ref + suffix)
+            if seq is not None:
+                expect(run.tasks[seq].executed, Rule.STATES, f"{task.ref} did not wait for {ref + suffix}")
