@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, get_args, get_origin, get_type_hints
 
@@ -19,7 +20,14 @@ PREFIX = "BATON_"
 #: Variables with this prefix belong to the test suite (which servers it uses) and are not ours to judge.
 TEST_PREFIX = "BATON_TEST_"
 
+#: Variables with these prefixes are no settings but values for definitions: see ``engine.named_values``.
+ENVIRONMENT_PREFIX = "BATON_ENV_"
+SECRET_PREFIX = "BATON_SECRET_"  # noqa: S105  the name of a variable, not a secret
+
 MEGABYTE = 1024 * 1024
+
+#: Every address of a machine that means itself.
+LOOPBACK = "127.0.0.0/8,::1/128"
 
 #: Kubernetes tells every container about services such as ``baton-server`` in variables that look like ours.
 _SERVICE_LINK = re.compile(r"_SERVICE_HOST$|_SERVICE_PORT(_\w+)?$|_PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?$")
@@ -47,6 +55,7 @@ SqlConnections = Annotated[
         description="names with SQLAlchemy's URLs, as in: orders=postgresql+psycopg://user:password@host/name stock=…",
     ),
 ]
+Networks = Annotated[str, Meta(description="networks like 10.0.0.0/8, set apart by commas")]
 AppPath = Annotated[str, Meta(pattern=r"^[\w.]+(:[\w.]+)?$", description="a Celery app as module:attribute")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
 Count = Annotated[int, Meta(ge=1, description="a whole number, at least 1")]
@@ -110,6 +119,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: Literal["text", "json"] = "text"
     #: How long a process that was told to stop may finish what it has begun.
     drain_seconds: Seconds = 30.0
+    #: Networks that HTTP, EVENT and KAFKA_PUBLISH never call: links, and where clouds tell machines their secrets.
+    outgoing_refused_networks: Networks = (
+        "169.254.0.0/16,fe80::/10,100.100.100.200/32,168.63.129.16/32,192.0.0.192/32,fd00:ec2::/32,fd20:ce::254/128"
+    )
+    #: Networks that they may call although these are not public.
+    outgoing_private_networks: Networks = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7"
+    #: Addresses of the machine itself that they may call; ``baton dev`` and ``make up`` allow ``127.0.0.0/8,::1/128``.
+    outgoing_loopback_networks: Networks = ""
+    #: A directory whose files are secrets, named like them, beside the variables `BATON_SECRET_<NAME>`.
+    secrets_directory: str | None = None
     #: The databases that SQL tasks may use, by the names that definitions give them: ``name=URL``, set apart by blanks.
     sql_connections: SqlConnections = ""
     #: The Celery app (``module:attribute``) whose tasks ``baton dev`` carries out itself.
@@ -169,8 +188,10 @@ def variable_of(field: str) -> str:
     return PREFIX + field.upper()
 
 
-def _given(environment: Mapping[str, str] | None, directory: Path | None) -> dict[str, tuple[str, str]]:
-    """Return value and source of every variable that is meant for us; the environment outdoes the file."""
+def variables(
+    environment: Mapping[str, str] | None = None, directory: Path | None = None
+) -> dict[str, tuple[str, str]]:
+    """Return value and source of every variable that is not empty; the environment outdoes the file ``.env``."""
     file = (directory or Path.cwd()) / ".env"
     found: dict[str, tuple[str, str]] = {}
     if file.is_file():
@@ -179,12 +200,17 @@ def _given(environment: Mapping[str, str] | None, directory: Path | None) -> dic
         written = dotenv_values(file, interpolate=False)
         found = {name: (value, str(file)) for name, value in written.items() if value}
     environment = os.environ if environment is None else environment
-    found |= {name: (value, "environment") for name, value in environment.items() if value}
+    return found | {name: (value, "environment") for name, value in environment.items() if value}
+
+
+def _given(environment: Mapping[str, str] | None, directory: Path | None) -> dict[str, tuple[str, str]]:
+    """Return value and source of every variable that is meant to be a setting."""
+    found = variables(environment, directory)
     return {name: found[name] for name in sorted(found) if _is_ours(name, found[name][0])}
 
 
 def _is_ours(name: str, value: str) -> bool:
-    if not name.startswith(PREFIX) or name.startswith(TEST_PREFIX):
+    if not name.startswith(PREFIX) or name.startswith((TEST_PREFIX, ENVIRONMENT_PREFIX, SECRET_PREFIX)):
         return False
     own = name.removeprefix(PREFIX).lower() in Settings.__struct_fields__
     return not _SERVICE_LINK.search(name) or (own and not value.startswith("tcp://"))
@@ -215,6 +241,12 @@ def _wanted(type_: object, error: msgspec.ValidationError) -> str:
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:
+    for field in ("outgoing_refused_networks", "outgoing_private_networks", "outgoing_loopback_networks"):
+        for part in filter(None, map(str.strip, getattr(settings, field).split(","))):
+            try:
+                ip_network(part)
+            except ValueError as error:
+                yield f"{variable_of(field)} has {part!r}, which is no network ({error}): write 10.0.0.0/8 or ::1/128."
     if settings.batch_size > settings.prefetch:
         yield (
             f"{variable_of('batch_size')} ({settings.batch_size}) is larger than {variable_of('prefetch')} "

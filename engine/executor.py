@@ -26,21 +26,19 @@ from engine.broker.port import Broker, Unsendable
 from engine.clock import Clock, Instant
 from engine.config import Settings
 from engine.decider.decide import Decision, begin, decide, give_up, new_run
-from engine.decider.draft import Surroundings
 from engine.decider.messages import messages
 from engine.decider.residents import Resident, Residents
 from engine.decider.unconfirmed import entry, recall, still_open
-from engine.errors import BadExpression, Deadly, Permanent, Refused, StoreUnavailable, Transient
+from engine.errors import BadExpression, Deadly, Permanent, StoreUnavailable, Transient
 from engine.log import get_logger
 from engine.model.command import Command
-from engine.model.definition import WorkflowDef
 from engine.model.event import Event, StartWorkflow, Wake
 from engine.model.request import Request
+from engine.named_values import secret_values
+from engine.outlook import Outlook
 from engine.round import Round
 from engine.slots import see_to_slots
-from engine.store.catalog import Catalog
 from engine.store.port import LoggedRequest, Save, Store, Transaction
-from engine.tasks.step import Limits
 from engine.wire.message import Delivery, Message
 from engine.wire.request_message import encode_slot_news
 
@@ -48,9 +46,6 @@ log = get_logger(__name__)
 
 #: Rounds in which rows may turn out to have moved on before the batch is given back to the broker.
 _MOST_ROUNDS = 10
-
-#: Seconds for which the registered task definitions are taken as they are when nothing is being started.
-_CATALOG_SECONDS = 1.0
 
 
 class Decided(Struct, frozen=True):
@@ -73,16 +68,10 @@ class Executor:
         self._clock = clock
         self._settings = settings
         self._partitions = partitions
-        self._catalog = Catalog()
-        self._catalog_until = 0
+        self._outlook = Outlook(settings)
+        self._secrets = secret_values(settings.secrets_directory)
         self._residents = Residents(settings.cache_workflows, settings.cache_tasks)
         self._known_queues: set[str] = set()
-        self._limits = Limits(
-            # What is only a little too large is refused where it is sent, and fails the task; this ends the run.
-            value_characters=2 * settings.payload_limit_bytes,
-            script_seconds=settings.script_time_limit_ms / 1_000,
-            script_bytes=settings.script_memory_limit_bytes,
-        )
         self.counts = Counts()
 
     def handle(self, deliveries: Sequence[Delivery]) -> None:
@@ -150,9 +139,11 @@ class Executor:
         now = self._clock.now()
         try:
             with self._store.transaction() as transaction:
-                work = Round(transaction, batch, now, self._residents, self._catalog)
+                work = Round(transaction, batch, now, self._residents, self._outlook.catalog)
                 work.load(groups)
-                work.surroundings = self._surroundings(transaction, groups, now)
+                starting = any(group.start is not None for group in groups)
+                waking = any(isinstance(event, Wake) for group in groups for event in group.events)
+                work.surroundings = self._outlook.surroundings(transaction, now, starting=starting, waking=waking)
                 decided = [done for group in groups if (done := self._decide(work, group)) is not None]
                 queues = self._note_queues(transaction, decided)
                 written = transaction.save([each.save for each in decided if each.save is not None])
@@ -160,7 +151,7 @@ class Executor:
                 self._log_requests(transaction, stood, now)
                 granted = see_to_slots(transaction, [(each.decision, each.recalled) for each in stood], now)
         except BaseException:
-            self._catalog, self._catalog_until = Catalog(), 0
+            self._outlook.forget()
             raise
         self._known_queues |= queues
         for each in decided:
@@ -176,22 +167,6 @@ class Executor:
         return stood
 
     # before the commit
-
-    def _surroundings(self, transaction: Transaction, groups: Sequence[Group], now: Instant) -> Surroundings:
-        events = [event for group in groups for event in group.events]
-        starting = any(group.start is not None for group in groups)
-        if starting or now >= self._catalog_until:
-            self._catalog.refresh(transaction)
-            self._catalog_until = now + int(_CATALOG_SECONDS * 1_000_000)
-        waking = any(isinstance(event, Wake) for event in events)
-        return Surroundings(
-            task_defs=self._catalog.task_defs,
-            queues_seen_empty=transaction.queues_seen_empty() if waking else {},
-            limits=self._limits,
-            step_budget=self._settings.step_budget,
-            unheard_timeout_seconds=self._settings.unheard_timeout_seconds,
-            redelivery_limit=self._settings.redelivery_limit,
-        )
 
     def _decide(self, work: Round, group: Group) -> Decided | None:
         resident = work.run_of(group)
@@ -259,7 +234,7 @@ class Executor:
         assert start is not None
         try:
             group.expect_size(self._settings.payload_limit_bytes)
-            digest, definition = self._definition(work.transaction, start)
+            digest, definition = self._outlook.definition(work.transaction, start)
             run = new_run(start, definition, digest, work.now)
         except Permanent as error:
             work.batch.refuse_start(group, error, self._partitions, work.now)
@@ -270,16 +245,6 @@ class Executor:
             resident, [start], work.now, lambda: begin(resident.run, start, work.now, work.surroundings)
         )
         return Decided(group, resident, decision, self._save(resident, decision, work.now, new=True), ())
-
-    def _definition(self, transaction: Transaction, start: StartWorkflow) -> tuple[str, WorkflowDef]:
-        if start.depth > self._settings.max_depth:
-            raise Refused(
-                f"Workflow {start.name} would be nested {start.depth} levels deep; the limit is "
-                f"{self._settings.max_depth} (BATON_MAX_DEPTH). Does it start itself?"
-            )
-        if start.workflow_def is not None:
-            return self._catalog.inline(transaction, start.workflow_def)
-        return self._catalog.resolve(transaction, start.name, start.version)
 
     def _start_again(self, resident: Resident, batch: Batch, group: Group) -> Sequence[Command]:
         """Answer a start whose run exists: the same start again, or another one that wants the same id."""
@@ -376,7 +341,7 @@ class Executor:
         commands = [*each.recalled, *(command for some in each.decision.commands.values() for command in some)]
         for command in commands:
             try:
-                yield from list(messages(run, command, self._partitions))
+                yield from list(messages(run, command, self._partitions, self._secrets))
             except Exception as error:
                 log.exception("command.unwritable", workflow_id=run.workflow.id, command=str(command))
                 if run.workflow.status.is_open:

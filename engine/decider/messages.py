@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import assert_never
+from collections.abc import Callable, Iterator
+from typing import TypeAlias, assert_never
 
 import msgspec
 
 from engine.decider.execution import Execution
 from engine.decider.place import definition_of
 from engine.errors import BadMessage
+from engine.expression.secret import reveal
 from engine.model.command import (
     Announce,
     Cancel,
@@ -44,14 +45,26 @@ from engine.wire.request_message import (
 )
 from engine.wire.start_message import encode_start, read_start
 
+#: Finds the value of a secret by its name, or None.
+Secrets: TypeAlias = Callable[[str], Json]
 
-def messages(run: Execution, command: Command, partitions: int) -> Iterator[Message]:  # noqa: C901  one arm each
-    """Yield what has to be published for a command, as the run's rows are now; nothing where it is out of date."""
+
+def _no_secret(_: str) -> Json:
+    return None
+
+
+def messages(  # noqa: C901  one arm each
+    run: Execution, command: Command, partitions: int, secrets: Secrets = _no_secret
+) -> Iterator[Message]:
+    """Yield what has to be published for a command, as the run's rows are now; nothing where it is out of date.
+
+    ``secrets`` finds what the inputs of tasks name: it goes into their messages, and nowhere else.
+    """
     match command:
         case Dispatch():
             task = run.tasks[command.seq]
             if task.status is TaskStatus.SCHEDULED and task.dispatched:
-                yield _task(run, task, partitions)
+                yield _task(run, task, partitions, secrets)
         case StartChild():
             task = run.tasks[command.seq]
             if task.status.is_open:
@@ -96,13 +109,14 @@ def describe(run: Execution, task: Task) -> Described:
     )
 
 
-def _task(run: Execution, task: Task, partitions: int) -> Message:
-    workflow = run.workflow
+def _task(run: Execution, task: Task, partitions: int, secrets: Secrets) -> Message:
+    workflow, config = run.workflow, run.configs[task.seq]
+    written = {**definition_of(config, task).input_template, **config.input_parameters}
     return encode_task(
         task_id=task.id,
         name=task.name if task.queue.rpartition(":")[2] == task.name else task.queue,
         queue=task.queue,
-        input=task.input,
+        input=reveal(task.input, written, secrets),
         workflow_id=workflow.id,
         reply_to=queue_of(workflow.id, partitions),
         priority=min(workflow.priority // 10, 9),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from engine.errors import BadExpression
@@ -21,19 +21,22 @@ def is_secret(text: str) -> bool:
     return text.startswith(_PREFIX)
 
 
-def reveal(value: Json, secrets: Callable[[str], Json]) -> Json:
-    """Return ``value`` with the secrets it names; everything else, other expressions included, stays as it is.
+def reveal(value: Json, written: Json, secrets: Callable[[str], Json]) -> Json:
+    """Return ``value`` with the secrets that its author named; everything else, other expressions too, stays as it is.
 
-    ``secrets`` gives the value of a name, or ``None``. A path may follow the name when the secret is JSON. A secret
-    that is not known becomes null where it is the whole text, and nothing inside a longer one (Conductor 2.6). The
-    result must never be stored.
+    ``written`` is what the definition has in the same place: only what it names there is revealed, so that data which
+    looks like the name of a secret does not get it. ``secrets`` gives the value of a name, or ``None``. A path may
+    follow the name when the secret is JSON. A secret that is not known becomes null where it is the whole text, and
+    nothing inside a longer one (Conductor 2.6). The result must never be stored.
     """
-    if isinstance(value, str):
-        return _revealed_text(value, secrets)
-    if isinstance(value, Mapping):
-        return {key: reveal(item, secrets) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [reveal(item, secrets) for item in value]
+    if isinstance(written, str):
+        return _revealed_text(value, _named(written), secrets) if isinstance(value, str) else value
+    if isinstance(written, Mapping) and isinstance(value, Mapping):
+        found = {key: reveal(value[key], part, secrets) for key, part in written.items() if key in value}
+        return {**value, **found} if found else value
+    if isinstance(written, list | tuple) and isinstance(value, list | tuple):
+        found_items = [reveal(item, part, secrets) for item, part in zip(value, written, strict=False)]
+        return [*found_items, *value[len(found_items) :]]
     return value
 
 
@@ -55,19 +58,26 @@ def named_value(text: str, values: Callable[[str], Json], budget: Budget | None 
     return path.find({name: value}, budget)
 
 
-def _revealed_text(text: str, secrets: Callable[[str], Json]) -> Json:
-    if f"${{{_PREFIX}" not in text:
+def _named(written: str) -> frozenset[str]:
+    """Return the expressions for secrets that a text of the definition has."""
+    if f"${{{_PREFIX}" not in written:
+        return frozenset()
+    return frozenset(part.text for part in split(written) if isinstance(part, Expression) and is_secret(part.text))
+
+
+def _revealed_text(text: str, named: Collection[str], secrets: Callable[[str], Json]) -> Json:
+    if not named:
         return text
     parts = split(text)
-    if len(parts) == 1 and isinstance(parts[0], Expression) and is_secret(parts[0].text):
+    if len(parts) == 1 and isinstance(parts[0], Expression) and parts[0].text in named:
         return named_value(parts[0].text.removeprefix(_PREFIX), secrets)
-    return "".join(_piece(part, secrets) for part in parts)
+    return "".join(_piece(part, named, secrets) for part in parts)
 
 
-def _piece(part: Part, secrets: Callable[[str], Json]) -> str:
+def _piece(part: Part, named: Collection[str], secrets: Callable[[str], Json]) -> str:
     if isinstance(part, str):
         return part
-    if not is_secret(part.text):
+    if part.text not in named:
         return f"${{{part.text}}}"
     found = named_value(part.text.removeprefix(_PREFIX), secrets)
     return "" if found is None else embedded_text(found)

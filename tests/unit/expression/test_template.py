@@ -297,4 +297,33 @@ def test_an_expression_is_recognised(value: Json, answer: bool) -> None:
 def test_secrets_are_revealed_late_and_nothing_else_is(written: Json, result: Json) -> None:
     secrets = {"token": "s3cret", "login": '{"user": "ann"}'}
 
-    assert reveal(written, secrets.get) == result
+    assert reveal(written, written, secrets.get) == result
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "result"),
+    [
+        ("${workflow.input.x}", "${workflow.secrets.token}", "${workflow.secrets.token}"),
+        (
+            {"a": "${workflow.input.x}"},
+            {"a": {"b": "${workflow.secrets.token}"}},
+            {"a": {"b": "${workflow.secrets.token}"}},
+        ),
+        (
+            "${workflow.secrets.token} ${workflow.input.x}",
+            "${workflow.secrets.token} ${workflow.secrets.login}",
+            "s3cret ${workflow.secrets.login}",
+        ),
+        ({}, {"more": "${workflow.secrets.token}"}, {"more": "${workflow.secrets.token}"}),
+        (
+            ["${workflow.secrets.token}"],
+            ["${workflow.secrets.token}", "${workflow.secrets.token}"],
+            ["s3cret", "${workflow.secrets.token}"],
+        ),
+        ("${workflow.secrets.token}", 7, 7),
+    ],
+)
+def test_data_that_looks_like_a_secret_does_not_get_one(written: Json, value: Json, result: Json) -> None:
+    secrets = {"token": "s3cret", "login": '{"user": "ann"}'}
+
+    assert reveal(value, written, secrets.get) == result
