@@ -21,6 +21,7 @@ from deploy.dot_env import forget, write
 from deploy.endpoint import ServerMissing, Servers, free_ports, new_password
 from deploy.probe import conninfo
 from deploy.vhosts import Vhosts
+from engine.config import LOOPBACK
 
 ROOT = Path(__file__).parent.parent
 STATE = ROOT / ".baton"
@@ -104,6 +105,8 @@ def _settings(found: Servers) -> dict[str, str]:
         "BATON_BROKER_URL": broker_url,
         "BATON_HTTP_PORT": str(port),
         "BATON_SERVER_URL": f"http://127.0.0.1:{port}",
+        # What the demo's workflows call runs on this machine.
+        "BATON_OUTGOING_LOOPBACK_NETWORKS": LOOPBACK,
         "FLOWER_PORT": str(flower),
         # Flower can stop workers and run tasks: even on this machine it asks who is there.
         "FLOWER_BASIC_AUTH": f"baton:{new_password()}",

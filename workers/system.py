@@ -10,7 +10,8 @@ from typing import Final
 from celery import Celery
 
 from engine.broker.topology import TaskQueueType
-from workers import tasks
+from engine.config import Settings
+from workers import network, tasks
 from workers.app import connect
 from workers.task_log import leave_out_payloads
 
@@ -30,11 +31,13 @@ _HARD_LIMIT: Final = 330
 _CONCURRENCY: Final[Mapping[str, int | None]] = {"http": 16, "script": None, "event": 4, "kafka": 4, "sql": 4}
 
 
-def system_app(broker_url: str, task_queues: str = TaskQueueType.CLASSIC) -> Celery:
+def system_app(broker_url: str, task_queues: str = TaskQueueType.CLASSIC, settings: Settings | None = None) -> Celery:
     """Return the Celery app with every system task, ready for ``worker_main`` or for ``EmbeddedWorkers``.
 
-    ``task_queues`` must be what the engine is set to.
+    ``task_queues`` must be what the engine is set to. Tasks call what ``settings`` allow, by default the process's own.
     """
+    if settings is not None:
+        network.use(network.rules_of(settings))
     app = Celery("baton", broker=broker_url, backend="rpc://", set_as_current=False)
     app.conf.update(
         task_time_limit=_HARD_LIMIT,
@@ -43,6 +46,11 @@ def system_app(broker_url: str, task_queues: str = TaskQueueType.CLASSIC) -> Cel
         # A message that the broker did not confirm counts as not sent.
         broker_transport_options={"confirm_publish": True},
         worker_hijack_root_logger=False,
+        # Whatever Celery's defaults are: nothing but JSON is opened, and nothing else is sent.
+        accept_content=["json"],
+        result_accept_content=["json"],
+        task_serializer="json",
+        result_serializer="json",
     )
     for module in pkgutil.iter_modules(tasks.__path__):
         body = import_module(f"{tasks.__name__}.{module.name}").run

@@ -21,7 +21,7 @@ from engine.api.app import create_app
 from engine.api.requester import Requester
 from engine.broker.memory import MemoryBroker
 from engine.clock import SystemClock
-from engine.config import Settings
+from engine.config import LOOPBACK, Settings
 from engine.errors import BadConfiguration
 from engine.log import get_logger
 from engine.services.decider import RoadService
@@ -80,6 +80,9 @@ def run(
     when the port is taken, the data cannot be kept or the Celery app cannot be loaded.
     """
     hub = MemoryBroker()
+    if not settings.outgoing_loopback_networks:
+        # The services that a developer's workflows call run on the same machine.
+        settings = msgspec.structs.replace(settings, outgoing_loopback_networks=LOOPBACK)
     workers = _workers(settings, hub)
     _make(data)
     stop = Stop()
@@ -141,7 +144,7 @@ def _workers(settings: Settings, hub: MemoryBroker) -> Workers:
     offered = {entry.name: entry for entry in entry_points(group="baton.workers")}
     if "embedded" not in offered:
         raise BadConfiguration(["The package 'workers' is not installed beside the engine: reinstall Baton."])
-    apps: list[Celery] = [offered["system_app"].load()("memory://")]
+    apps: list[Celery] = [offered["system_app"].load()("memory://", settings=settings)]
     if settings.app is not None:
         apps.insert(0, _find_app(settings.app))
     pool: Workers = offered["embedded"].load()(hub.connect, apps, threads=_THREADS)

@@ -14,6 +14,7 @@ import pika
 
 from demo.cases import ENDED
 from deploy.endpoint import free_ports
+from engine.config import LOOPBACK
 from engine.wire.message import START_QUEUE
 from tests.acceptance.processes import BIN, PATIENCE, Process, Processes, until
 
@@ -52,6 +53,8 @@ class Stack:
             "BATON_DATABASE_URL": database_url,
             "BATON_BROKER_URL": broker_url,
             "BATON_HTTP_PORT": str(port),
+            # The services that the tests' workflows call run on this machine.
+            "BATON_OUTGOING_LOOPBACK_NETWORKS": LOOPBACK,
             "BATON_SERVER_URL": self.url,
             **settings,
         }

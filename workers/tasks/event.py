@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import msgspec
 from kombu.connection import Connection
@@ -13,9 +13,12 @@ from engine.masking import masked
 from engine.model.payload import Json
 from engine.wire.message import STATUS_EXCHANGE, Message
 from workers.failure import TaskFailure
+from workers.network import rules
 
 #: Seconds to reach another broker.
 _CONNECT_SECONDS: Final = 5.0
+#: Ways to other brokers, with their usual ports. kombu knows more, some of which write files.
+_TRANSPORTS: Final = {"amqp": 5672, "amqps": 5671, "pyamqp": 5672, "redis": 6379, "rediss": 6379}
 #: Bytes; what AMQP allows for a routing key.
 _LONGEST_KEY: Final = 255
 
@@ -26,8 +29,8 @@ def run(task: Any, /, **payload: Json) -> dict[str, Json]:
     ``event_produced`` is where to: ``conductor:<workflow>:<name>`` for event handlers of our own (on the status
     exchange, with the routing key ``event.`` and the sink), ``amqp_queue:<name>`` and
     ``amqp_exchange:<name>?routingKey=<key>`` on the engine's broker, or the URL of another broker that kombu can
-    reach, with the queue behind ``#``: ``redis://host:6379/0#orders``. The message id is the task's id, so a repeated
-    delivery can be recognised.
+    reach over the network, with the queue behind ``#``: ``redis://host:6379/0#orders``. Its address is judged like that
+    of an HTTP call. The message id is the task's id, so a repeated delivery can be recognised.
     """
     sink, task_id = str(payload.get("event_produced") or ""), task.request.id
     try:
@@ -64,13 +67,30 @@ def _message(sink: str, payload: dict[str, Json], task_id: str) -> Message:
     return Message(queue=key, exchange=exchange, body=msgspec.json.encode(payload), message_id=task_id)
 
 
+def _judged(url: str) -> str:
+    """Return the URL of a broker with a judged address for its host, so that the name cannot mean another one later.
+
+    Where TLS is spoken the name stays: the certificate is made out to it, and nobody else can show that.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _TRANSPORTS or not parts.hostname or ";" in url:
+        raise ValueError(f"only one broker by {', '.join(_TRANSPORTS)} can be published to, not {masked(url)[:200]!r}")
+    port = parts.port or _TRANSPORTS[parts.scheme]
+    addresses = rules().resolve(parts.hostname, port)
+    if parts.scheme in ("amqps", "rediss"):
+        return url
+    user, at, _ = parts.netloc.rpartition("@")
+    address = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+    return urlunsplit(parts._replace(netloc=f"{user}{at}{address}:{port}"))
+
+
 def _publish_elsewhere(sink: str, payload: dict[str, Json], task_id: str) -> None:
     """Publish to a queue of another broker; connections are kept."""
     url, _, queue = sink.partition("#")
     if not queue:
         raise ValueError("name the queue behind a '#', as in redis://host:6379/0#orders")
     with (
-        Connection(url, connect_timeout=_CONNECT_SECONDS) as connection,  # type: ignore[no-untyped-call]
+        Connection(_judged(url), connect_timeout=_CONNECT_SECONDS) as connection,  # type: ignore[no-untyped-call]
         producers[connection].acquire(block=True, timeout=_CONNECT_SECONDS) as producer,
     ):
         producer.publish(

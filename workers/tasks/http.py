@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import re
-import time
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
 from urllib.parse import urlencode
 
 import httpx
 import msgspec
 
+from engine.masking import masked
 from engine.model.payload import Json, JsonObject
 from workers.failure import TaskFailure
+from workers.http_body import TooLarge, unpacked
+from workers.http_client import new_client, within
 
 #: Milliseconds, Conductor's defaults for connecting and for each wait for data.
 _CONNECT_MS: Final = 3_000
 _READ_MS: Final = 3_000
-#: Seconds for reading one answer, however often a few more bytes of it arrive.
+#: Seconds for a whole call with all its redirects, however often a few more bytes arrive.
 _TOTAL_SECONDS: Final = 300.0
+#: Redirects that one call follows.
+_MOST_REDIRECTS: Final = 10
 #: Bytes; a larger answer fails the task, because it would have to travel on as the task's output.
 MAX_BODY: Final = 5 * 1024 * 1024
 #: Characters of the answer quoted in the reason of a failure; all of it is in the output.
 _QUOTED: Final = 200
 
-_METHOD: Final = re.compile(r"[A-Z]+")
+_METHOD: Final = re.compile(r"[A-Z]{1,20}")
+#: Methods that speak to proxies rather than to services.
+_REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE"})
+#: Headers that go along to another host; whatever else was given may be meant for the first one alone.
+_HARMLESS: Final = frozenset({"accept", "accept-encoding", "accept-language", "user-agent"})
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
 
-#: The process's client: it keeps connections, and no cookies, as one run's must not reach another's calls.
-_CLIENT: Final = httpx.Client(
-    cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])), limits=httpx.Limits(max_connections=None)
-)
+#: The process's client.
+_CLIENT: Final = new_client()
 
 
 def run(_: Any, /, **inputs: Json) -> dict[str, Json]:
@@ -43,22 +48,18 @@ def run(_: Any, /, **inputs: Json) -> dict[str, Json]:
     given = inputs.get("http_request")
     request = given if isinstance(given, dict) else inputs
     uri, method = _address(request)
-    started = time.monotonic()
+    shown = masked(uri)
     try:
-        with _CLIENT.stream(
-            method,
-            uri,
-            headers=_headers(request),
-            timeout=_timeout(request),
-            follow_redirects=method == "GET",
-            **_content(request),
-        ) as response:
-            content = _read(response, started)
+        with within(_TOTAL_SECONDS):
+            first = _CLIENT.build_request(
+                method, uri, headers=_headers(request), timeout=_timeout(request), **_content(request)
+            )
+            response, content = _exchange(first)
     except httpx.TimeoutException as error:
         kind = "connect" if isinstance(error, (httpx.ConnectTimeout, httpx.PoolTimeout)) else "read"
-        raise _failed(f'I/O error on {method} request for "{uri}": {kind} timed out') from None
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ValueError) as error:
-        raise _failed(f'I/O error on {method} request for "{uri}": {error}') from None
+        raise _failed(f'I/O error on {method} request for "{shown}": {kind} timed out') from None
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ValueError, TypeError) as error:
+        raise _failed(f'I/O error on {method} request for "{shown}": {masked(str(error))}') from None
     output: dict[str, Json] = {"response": _described(response, content)}
     if response.is_success:
         return output
@@ -66,7 +67,30 @@ def run(_: Any, /, **inputs: Json) -> dict[str, Json]:
         raise TaskFailure("No response from the remote service", output)
     quoted = _text(response, content)[:_QUOTED]
     outcome = f"{response.status_code} {response.reason_phrase}"
-    raise _failed(f'{outcome} on {method} request for "{uri}": "{quoted}"', output)
+    raise _failed(f'{outcome} on {method} request for "{shown}": "{quoted}"', output)
+
+
+def _exchange(request: httpx.Request) -> tuple[httpx.Response, bytes]:
+    """Return the answer and its body; a GET follows redirects, each of them judged like the first address."""
+    for _ in range(_MOST_REDIRECTS + 1):
+        response = _CLIENT.send(request, stream=True)
+        try:
+            following = response.next_request if request.method == "GET" else None
+            if following is None:
+                return response, _read(response)
+        finally:
+            response.close()
+        request = _without_credentials(following) if _is_elsewhere(request.url, following.url) else following
+    raise ValueError(f"more than {_MOST_REDIRECTS} redirects")
+
+
+def _is_elsewhere(before: httpx.URL, after: httpx.URL) -> bool:
+    return (before.scheme, before.host, before.port) != (after.scheme, after.host, after.port)
+
+
+def _without_credentials(request: httpx.Request) -> httpx.Request:
+    kept = [(name, value) for name, value in request.headers.multi_items() if name in _HARMLESS]
+    return httpx.Request(request.method, request.url, headers=kept, extensions=request.extensions)
 
 
 def _address(request: JsonObject) -> tuple[str, str]:
@@ -76,8 +100,11 @@ def _address(request: JsonObject) -> tuple[str, str]:
         raise TaskFailure("Missing HTTP URI.  See documentation for HttpTask for required input parameters")
     if not isinstance(method, str) or not method:
         raise TaskFailure("No HTTP method specified")
-    if not _METHOD.fullmatch(method.upper()):
-        raise TaskFailure(f"Invalid HTTP method: {method}")
+    if not _METHOD.fullmatch(method.upper()) or method.upper() in _REFUSED_METHODS:
+        raise TaskFailure(f"Invalid HTTP method: {method[:100]}")
+    given = request.get("headers")
+    if given is not None and not isinstance(given, dict):
+        raise TaskFailure("headers must be an object: {name: value}")
     return uri, method.upper()
 
 
@@ -132,16 +159,13 @@ def _seconds(request: JsonObject, name: str, default_ms: int) -> float:
     return milliseconds / 1_000 if milliseconds > 0 else default_ms / 1_000
 
 
-def _read(response: httpx.Response, started: float) -> bytes:
-    """Return the body, within its limits of size and time."""
-    content = bytearray()
-    for part in response.iter_bytes():
-        content += part
-        if len(content) > MAX_BODY:
-            raise _failed(f"the answer has more than {MAX_BODY:,} bytes", {"response": _described(response, b"")})
-        if time.monotonic() - started > _TOTAL_SECONDS:
-            raise _failed(f"the answer was not complete after {_TOTAL_SECONDS:g} seconds")
-    return bytes(content)
+def _read(response: httpx.Response) -> bytes:
+    """Return the body, within its limit of size."""
+    try:
+        return unpacked(response.iter_raw(), response.headers.get("content-encoding", ""), MAX_BODY)
+    except TooLarge:
+        output = {"response": _described(response, b"")}
+        raise _failed(f"the answer has more than {MAX_BODY:,} bytes", output) from None
 
 
 def _described(response: httpx.Response, content: bytes) -> dict[str, Json]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.model.payload import Json, JsonObject
 from workers.failure import TaskFailure, TerminalError
+from workers.network import rules
 
 if TYPE_CHECKING:
     from confluent_kafka import Message, Producer
@@ -50,8 +51,20 @@ def run(_: Any, /, **inputs: Json) -> dict[str, Json]:
     servers, topic = (_text(request, name) for name in ("bootStrapServers", "topic"))
     if "value" not in request:
         raise TaskFailure("The Kafka request needs a 'value'.")
+    _judge(servers)
     delivered = _publish(_producer(servers, _patience(request)), topic, request)
     return {"topic": topic, "partition": delivered.partition(), "offset": delivered.offset()}
+
+
+def _judge(servers: str) -> None:
+    """Refuse servers at addresses that may not be called; those that these name in turn are the cluster's affair."""
+    for server in servers.split(","):
+        host, _, port = server.strip().rpartition("://")[2].rpartition(":")
+        host, port = (host, port) if port.isdigit() else (server.strip(), "9092")
+        try:
+            rules().resolve(host.strip("[]"), int(port))
+        except (OSError, ValueError) as error:
+            raise TaskFailure(f"The Kafka server {server.strip()[:100]!r} cannot be called: {error}") from None
 
 
 def _text(request: JsonObject, name: str) -> str:

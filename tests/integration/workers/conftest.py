@@ -18,6 +18,7 @@ from celery import Celery
 from deploy.endpoint import Servers
 from deploy.vhosts import Vhosts
 from engine.broker.opening import open_broker
+from engine.config import LOOPBACK
 from engine.model.event import TaskResult
 from engine.operations.desk import granted
 from engine.wire.celery_message import decode_result, encode_task
@@ -118,6 +119,7 @@ class Launcher:
             "PYTHONPATH": str(ROOT),
             "SHOP_BROKER": broker,
             "SHOP_BACKEND": "rpc://",
+            "BATON_OUTGOING_LOOPBACK_NETWORKS": LOOPBACK,
         }
         self._logs = logs
         self._processes: list[subprocess.Popen[bytes]] = []

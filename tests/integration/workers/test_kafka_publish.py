@@ -9,9 +9,18 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
-from workers import TaskFailure
+from engine.config import LOOPBACK, Settings
+from workers import TaskFailure, network
 from workers.tasks import kafka_publish
 from workers.tasks.kafka_publish import run
+
+
+@pytest.fixture(autouse=True)
+def _loopback_is_allowed() -> Iterator[None]:
+    before = list(network._chosen)
+    network.use(network.rules_of(Settings(outgoing_loopback_networks=LOOPBACK)))
+    yield
+    network._chosen[:] = before
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +99,8 @@ def test_a_cluster_that_is_not_there_fails_the_task_in_time(monkeypatch: pytest.
 def test_without_a_request_it_says_what_is_missing() -> None:
     with pytest.raises(TaskFailure, match="kafka_request"):
         run(None, kafka_request=None)
+
+
+def test_a_server_on_an_address_that_may_not_be_called_is_refused() -> None:
+    with pytest.raises(TaskFailure, match=r"169\.254\.169\.254 is never called"):
+        publish("169.254.169.254:9092", topic="t", value=1)

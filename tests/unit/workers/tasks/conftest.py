@@ -1,0 +1,16 @@
+"""Lets tasks call this machine, where the tests' own services are, as ``baton dev`` does."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine.config import LOOPBACK, Settings
+from workers import network
+
+
+@pytest.fixture(autouse=True)
+def _loopback_is_allowed() -> Iterator[None]:
+    before = list(network._chosen)
+    network.use(network.rules_of(Settings(outgoing_loopback_networks=LOOPBACK)))
+    yield
+    network._chosen[:] = before
