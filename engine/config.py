@@ -117,8 +117,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     task_queue_type: Literal["classic", "quorum"] = "classic"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
-    #: How long a process that was told to stop may finish what it has begun.
-    drain_seconds: Seconds = 30.0
     #: Networks that HTTP, EVENT and KAFKA_PUBLISH never call: links, and where clouds tell machines their secrets.
     outgoing_refused_networks: Networks = (
         "169.254.0.0/16,fe80::/10,100.100.100.200/32,168.63.129.16/32,192.0.0.192/32,fd00:ec2::/32,fd20:ce::254/128"
@@ -127,6 +125,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     outgoing_private_networks: Networks = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7"
     #: Addresses of the machine itself that they may call; ``baton dev`` and ``make up`` allow ``127.0.0.0/8,::1/128``.
     outgoing_loopback_networks: Networks = ""
+    #: How long a process that was told to stop may finish what it has begun.
+    drain_seconds: Seconds = 30.0
     #: A directory whose files are secrets, named like them, beside the variables `BATON_SECRET_<NAME>`.
     secrets_directory: str | None = None
     #: The databases that SQL tasks may use, by the names that definitions give them: ``name=URL``, set apart by blanks.
