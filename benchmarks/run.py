@@ -28,18 +28,21 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--rounds", type=int, default=5, help="measurements of each side (default 5)")
     arguments.add_argument("--workflows", type=int, default=500, help="chains of ten tasks in a round (default 500)")
+    arguments.add_argument("--database", choices=["postgres", "mysql"], default="postgres", help="what keeps the runs")
     given = arguments.parse_args()
     console = Console()
     logs = Path(tempfile.mkdtemp(prefix="baton-bench-"))
     console.print(f"Logs of the processes: {logs}", highlight=False)
-    with running(logs) as stack:
+    with running(logs, given.database) as stack:
         console.print(stack.servers.versions(), highlight=False)
         scenarios = [
             _chain(stack, console, given.rounds, given.workflows, prefetch_multiplier=16, target=TARGET),
             _chain(stack, console, given.rounds, given.workflows, prefetch_multiplier=1, target=None),
         ]
         versions = _versions(stack)
-    RESULTS.write_text(json.dumps({"machine": _machine(), "versions": versions, "scenarios": scenarios}, indent=2))
+    measured = {"machine": _machine(), "versions": versions, "scenarios": scenarios}
+    results = RESULTS if given.database == "postgres" else RESULTS.with_stem(f"results-{given.database}")
+    results.write_text(json.dumps(measured, indent=2))
     _print(console, scenarios)
     return 0 if all(each["met"] is not False for each in scenarios) else 1
 
@@ -85,7 +88,7 @@ def _entry(measured: Round) -> dict[str, object]:
 
 def _print(console: Console, scenarios: list[dict[str, object]]) -> None:
     table = Table(title="Medians; CPU in milliseconds for each task, user + system")
-    for heading in ("scenario", "Baton", "bare Celery", "ratio", "target", "decider", "postgres", "rabbitmq", "worker"):
+    for heading in ("scenario", "Baton", "bare Celery", "ratio", "target", "decider", "database", "rabbitmq", "worker"):
         table.add_column(heading, justify="left" if heading == "scenario" else "right")
     for each in scenarios:
         cpu = each["cpu_ms_per_task"]
@@ -97,7 +100,7 @@ def _print(console: Console, scenarios: list[dict[str, object]]) -> None:
             f"{each['baseline']:,}/s",
             f"{each['ratio']}",
             f"{each['target'] or ''} {met}".strip(),
-            *(f"{cpu[name]:.3f}" for name in ("decider", "postgres", "rabbitmq", "worker")),
+            *(f"{cpu[name]:.3f}" for name in ("decider", "database", "rabbitmq", "worker")),
         )
     console.print(table)
 
@@ -112,11 +115,10 @@ def _machine() -> dict[str, object]:
 
 
 def _versions(stack: Stack) -> dict[str, str]:
-    packages = ("baton-engine", "celery", "kombu", "pika", "psycopg", "SQLAlchemy", "msgspec")
+    packages = ("baton-engine", "celery", "kombu", "pika", "psycopg", "PyMySQL", "SQLAlchemy", "msgspec")
     return {
         **{name: version(name) for name in packages},
-        "rabbitmq": stack.servers["rabbitmq"].version,
-        "postgresql": stack.servers["postgres"].version,
+        **{server.product: server.version for server in stack.servers.by_kind.values()},
     }
 
 

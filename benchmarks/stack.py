@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.cpu import serving
 from deploy.endpoint import Servers
+from deploy.probe import mysql_connection
 from deploy.servers import provided
 from engine.store import open_store
 from engine.store.migrate import migrate
@@ -24,6 +25,9 @@ class Stack:
     """What is running: where it answers, and which processes it consists of."""
 
     servers: Servers
+    #: The kind of server that keeps the runs.
+    database: str
+    database_url: str
     store: Store
     logs: Path
 
@@ -32,16 +36,16 @@ class Stack:
         """What every process of the stack is told."""
         return {
             **{key: value for key, value in os.environ.items() if not key.startswith("BATON_")},
-            "BATON_DATABASE_URL": self.servers.database_url,
+            "BATON_DATABASE_URL": self.database_url,
             "BATON_BROKER_URL": self.servers.broker_url,
             "BATON_LOG_LEVEL": "warning",
         }
 
     def server_processes(self) -> dict[str, list[int]]:
-        """Return the processes of Postgres and RabbitMQ."""
-        database = urlsplit(self.servers.database_url).port or 5432
+        """Return the processes of the database and of RabbitMQ."""
+        database = urlsplit(self.database_url).port or 0
         broker = urlsplit(self.servers.broker_url).port or 5672
-        return {"postgres": serving(database), "rabbitmq": serving(broker)}
+        return {"database": serving(database), "rabbitmq": serving(broker)}
 
     @contextmanager
     def process(self, name: str, *command: str) -> Iterator[int]:
@@ -72,12 +76,22 @@ class Stack:
 
 
 @contextmanager
-def running(logs: Path) -> Iterator[Stack]:
-    """Provide private servers with an empty, migrated database."""
-    with provided(private=True) as servers:
-        migrate(servers.database_url)
-        store = open_store(servers.database_url)
+def running(logs: Path, database: str) -> Iterator[Stack]:
+    """Provide a private RabbitMQ and a private server of that kind, with empty tables."""
+    with provided(("rabbitmq", database), private=True) as servers:
+        url = servers[database].url
+        if database == "mysql":
+            url = _with_database(url)
+        migrate(url)
+        store = open_store(url)
         try:
-            yield Stack(servers, store, logs)
+            yield Stack(servers, database, url, store, logs)
         finally:
             store.close()
+
+
+def _with_database(url: str) -> str:
+    """Create a database on a MariaDB and return its URL."""
+    with mysql_connection(url) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE DATABASE baton")
+    return f"{url}/baton"
