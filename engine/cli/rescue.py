@@ -24,12 +24,14 @@ def rescue(workers_lost: bool, output: str) -> None:
     backup, with an empty broker and before the other processes start. Talks to database and broker itself.
     """
     from engine.config import load
+    from engine.log import configure
     from engine.services.rescuer import rescue_all
 
     try:
         settings = load()
     except BadConfiguration as error:
         raise Failure(str(error), code=USAGE, hint="Mend the variables, in the environment or in .env.") from None
+    configure("warning", settings.log_format)
     count = rescue_all(settings, workers_lost=workers_lost)
     if output == "json":
         print_json({"rescued": count})

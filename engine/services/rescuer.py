@@ -73,7 +73,6 @@ class Rescuer:
             ]
             self._broker.publish([encode_wake(wake, self._partitions) for wake in wakes])
             count += len(page)
-        log.warning("workflows.rescued", count=count)
         # Only now, so that a crash before makes the next look find the evidence again.
         self._place_marker()
         return count
@@ -87,7 +86,9 @@ class Rescuer:
             self._place_marker()
             return 0
         log.error("broker.lost_its_data", evidence=f"the marker in {MARKER_QUEUE} is gone")
-        return self.rescue(workers_lost=self._workers_die_with_us)
+        rescued = self.rescue(workers_lost=self._workers_die_with_us)
+        log.warning("workflows.rescued", count=rescued)
+        return rescued
 
     def _place_marker(self) -> None:
         # The database first: a crash in between costs a rescue too many, while the loss of a marker that the database
