@@ -9,12 +9,12 @@ import pytest
 
 from engine.decider.validate import check_task
 from engine.errors import BrokerUnavailable
-from engine.model.event import Wake
+from engine.model.event import SlotNews, Wake
 from engine.model.status import Slot
 from engine.services.rescuer import Rescuer
 from engine.testing.harness import Harness
 from engine.wire.message import Delivery, Message, events_queue
-from engine.wire.request_message import encode_wake
+from engine.wire.request_message import encode_slot_news, encode_wake
 from tests.unit.road.line import Line
 
 RUNS = ("one", "two", "three")
@@ -265,6 +265,26 @@ def test_a_limit_that_is_written_into_the_workflow_holds_where_none_is_registere
     harness.register({"name": "inline", "tasks": [inline]})
     start(harness, *RUNS, workflow="inline")
     assert len(harness.take("rare")) == 2
+
+
+def test_a_limit_that_is_new_counts_for_runs_that_have_begun_without_it(harness):
+    harness.register({"name": "later", "tasks": [step("plenty"), step("scarce")]}, tasks=[{"name": "scarce"}])
+    start(harness, *RUNS, workflow="later")
+    define(harness)
+    harness.advance(1)
+    assert harness.work({"plenty": lambda _: {}}) == 3
+    assert len(out(harness)) == 1
+
+
+def test_a_grant_that_is_announced_again_sends_nothing_twice(harness):
+    start(harness, "one", "two")
+    assert out(harness) == ["one"]
+    for number in range(2):
+        news = SlotNews(event_id=f"again {number}", workflow_id="one", seq=1, granted=True)
+        harness.publish(encode_slot_news(news, 1))
+        harness.request("one", "update_task", ref="scarce", status="IN_PROGRESS", extendLease=True)
+    assert out(harness) == []
+    assert harness.task("one", "scarce").status == "IN_PROGRESS"
 
 
 @pytest.mark.parametrize("kind", ["DYNAMIC", "HTTP", "rare"])
