@@ -89,6 +89,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cache_tasks: Count = 500_000
     #: Unacked messages that the broker hands to one decider, in equal parts to its partitions but a batch at least.
     prefetch: Annotated[int, Meta(ge=1, le=65_535)] = 1_000
+    #: Bytes of such messages, whatever their number. A single one may be larger.
+    prefetch_bytes: Annotated[int, Meta(ge=MEGABYTE)] = 64 * MEGABYTE
+    #: Bytes of the messages that one transaction takes. A single one may be larger.
+    batch_bytes: Annotated[int, Meta(ge=MEGABYTE)] = 16 * MEGABYTE
     #: Steps of one decision before it is saved and goes on by a wake-up.
     step_budget: Count = 20_000
     #: How long a decider owns a partition without renewing; the time that fail-over from one that hangs takes at most.

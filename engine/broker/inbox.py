@@ -13,8 +13,11 @@ from pika.channel import Channel
 
 from engine.broker.amqp_connection import AmqpChannel, AmqpConnection, ChannelClosed, RawProperties
 from engine.broker.amqp_encoding import read_message
+from engine.log import get_logger
 from engine.model.payload import Json
 from engine.wire.message import Delivery
+
+log = get_logger(__name__)
 
 
 class Receipt(Struct, frozen=True):
@@ -58,13 +61,24 @@ class Outstanding:
 
 
 class Inbox:
-    """One channel for all consumers of a connection, each with a prefetch of its own."""
+    """One channel for all consumers of a connection, each with a prefetch of its own, and bytes that all share.
 
-    def __init__(self, connection: AmqpConnection, wake: threading.Condition) -> None:
+    AMQP bounds what is unacked by number only. A message that would bring what is held above ``most_bytes`` goes back
+    at once and its queue is ``paused``: nothing more of it comes until it is consumed again, fewer at a time. What goes
+    back may come again in another order.
+    """
+
+    def __init__(self, connection: AmqpConnection, wake: threading.Condition, most_bytes: int) -> None:
         self._wake = wake
         self._arrived: deque[tuple[str, spec.Basic.Deliver, RawProperties, bytes]] = deque()
         self._outstanding = Outstanding()
         self._prefetch: dict[str, int] = {}
+        self._most_bytes = most_bytes
+        self._sizes: dict[int, int] = {}
+        #: Bytes of all bodies that are neither acked nor put back.
+        self._bytes = 0
+        #: Queues that hold too large messages, each with the prefetch that suits them.
+        self.paused: dict[str, int] = {}
         self._connection = connection
         #: Queues whose consumer was cancelled by the broker: they were deleted, or have lost their leader.
         self.cancelled: set[str] = set()
@@ -76,6 +90,7 @@ class Inbox:
         if self._prefetch.get(queue) == prefetch:
             return
         self.cancel(queue)
+        self.paused.pop(queue, None)
         self.channel.ask(lambda pika, answer: pika.basic_qos(prefetch_count=prefetch, callback=answer))
         # A queue has one consumer here, so its name serves as the consumer's tag too.
         start = partial(Channel.basic_consume, on_message_callback=partial(self._deliver, queue), consumer_tag=queue)
@@ -84,9 +99,11 @@ class Inbox:
 
     def cancel(self, queue: str) -> None:
         """Stop a consumer and put back what nobody has received yet."""
-        if self._prefetch.pop(queue, None) is None:
+        paused = self.paused.pop(queue, None) is not None
+        if self._prefetch.pop(queue, None) is None and not paused:
             return
-        self.channel.ask(lambda pika, answer: pika.basic_cancel(queue, callback=answer))
+        if not paused:
+            self.channel.ask(lambda pika, answer: pika.basic_cancel(queue, callback=answer))
         with self._wake:
             unread = [arrival[1].delivery_tag for arrival in self._arrived if arrival[0] == queue]
             self._arrived = deque(arrival for arrival in self._arrived if arrival[0] != queue)
@@ -102,19 +119,41 @@ class Inbox:
         """Ack these deliveries, or put them back."""
         with self._wake:
             upto, single = self._outstanding.settle(tags)
+            self._bytes -= sum(self._sizes.pop(tag, 0) for tag in tags)
         if upto or single:
             self.channel.acknowledge(upto, single, requeue=requeue)
 
     def __len__(self) -> int:
         return len(self._arrived)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether so little is held that paused queues may be consumed again."""
+        return 2 * self._bytes <= self._most_bytes
+
     def _deliver(
         self, queue: str, _: Channel, method: spec.Basic.Deliver, properties: RawProperties, body: bytes
     ) -> None:
+        tag, size = method.delivery_tag, len(body)
         with self._wake:
-            self._outstanding.add(method.delivery_tag)
+            # One is always taken, or a message that is larger than all the room would never be.
+            if self._bytes and self._bytes + size > self._most_bytes:
+                self._pause(queue, tag, size)
+                return
+            self._outstanding.add(tag)
+            self._sizes[tag] = size
+            self._bytes += size
             self._arrived.append((queue, method, properties, body))
             self._wake.notify()
+
+    def _pause(self, queue: str, tag: int, size: int) -> None:
+        """Put a message back and let no more of its queue come; in the connection's thread."""
+        if self._prefetch.pop(queue, None) is not None:
+            self.channel.pika.basic_cancel(queue, callback=lambda _: None)
+            fitting = max(1, self._most_bytes // size // (len(self._prefetch) + 1))
+            self.paused[queue] = fitting
+            log.info("broker.paused", queue=queue, message_bytes=size, held_bytes=self._bytes, prefetch=fitting)
+        self.channel.pika.basic_nack(tag, requeue=True)
 
     def _watch_cancellations(self, pika: Channel, answer: Callable[[Json], None]) -> None:
         pika.add_on_cancel_callback(self._on_cancelled)

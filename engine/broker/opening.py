@@ -17,13 +17,16 @@ def is_redis(url: str) -> bool:
     return urlsplit(url).scheme in _REDIS
 
 
-def open_broker(url: str, *, task_queues: TaskQueueType = TaskQueueType.CLASSIC) -> Broker:
+def open_broker(
+    url: str, *, task_queues: TaskQueueType = TaskQueueType.CLASSIC, most_bytes: int | None = None
+) -> Broker:
     """Return a connection to the broker at ``url``; it is opened by its first call.
 
     ``amqp://``, ``amqps://`` and ``pyamqp://`` are RabbitMQ (several URLs, separated by ``;``, are tried in turn);
     ``redis://``, ``rediss://`` and ``redis+socket://`` are Redis; ``memory://`` is the broker inside this process,
     ``memory://name`` another one; every other scheme is a transport of kombu. ``task_queues`` says how missing task
-    queues are declared on RabbitMQ. Raises ``BadConfiguration`` when the URL names no transport.
+    queues are declared on RabbitMQ, ``most_bytes`` how much of its messages may be unacked at a time. Raises
+    ``BadConfiguration`` when the URL names no transport.
     """
     scheme = urlsplit(url).scheme
     if not scheme:
@@ -33,9 +36,9 @@ def open_broker(url: str, *, task_queues: TaskQueueType = TaskQueueType.CLASSIC)
 
         return memory_broker(url.partition("://")[2].strip("/")).connect()
     if is_rabbitmq(url):
-        from engine.broker.rabbitmq import RabbitBroker
+        from engine.broker.rabbitmq import MOST_BYTES, RabbitBroker
 
-        return RabbitBroker(url, task_queues=task_queues)
+        return RabbitBroker(url, task_queues=task_queues, most_bytes=most_bytes or MOST_BYTES)
     if is_redis(url):
         return _redis(url)
     from engine.broker.transports import KombuBroker

@@ -25,10 +25,19 @@ from engine.wire.message import STATUS_EXCHANGE, Delivery, Message, events_queue
 HEARTBEAT_SECONDS = 15
 
 
+#: Bytes of messages that a connection holds unacked, unless its owner says otherwise.
+MOST_BYTES = 64 * 1024 * 1024
+
+#: Seconds after which a queue that was paused is consumed with its whole prefetch again.
+_REDUCED_SECONDS = 30.0
+
+
 class _Session:
     """Everything that lives as long as one connection, and no longer."""
 
-    def __init__(self, parameters: pika.connection.Parameters, wake: threading.Condition, kind: TaskQueueType) -> None:
+    def __init__(
+        self, parameters: pika.connection.Parameters, wake: threading.Condition, kind: TaskQueueType, most_bytes: int
+    ) -> None:
         def on_lost() -> None:
             with wake:
                 wake.notify_all()
@@ -38,7 +47,9 @@ class _Session:
         self.publisher = Publisher(
             self.connection, self.declarations.declare_missing, self.declarations.declare_exchange
         )
-        self.inbox = Inbox(self.connection, wake)
+        self.inbox = Inbox(self.connection, wake, most_bytes)
+        #: Queues that are consumed with a smaller prefetch than was asked for, until when (monotonic seconds).
+        self.reduced: dict[str, float] = {}
         self.browser = Browser(self.connection)
 
 
@@ -49,8 +60,14 @@ class RabbitBroker:
     that the broker closes for a reason of ours counts as a lost connection.
     """
 
-    def __init__(self, url: str, *, task_queues: TaskQueueType = TaskQueueType.CLASSIC) -> None:
-        """Take the URLs, separated by ``;``, which are tried in turn; raise ``BadConfiguration`` for a wrong one."""
+    def __init__(
+        self, url: str, *, task_queues: TaskQueueType = TaskQueueType.CLASSIC, most_bytes: int = MOST_BYTES
+    ) -> None:
+        """Take the URLs, separated by ``;``, which are tried in turn; raise ``BadConfiguration`` for a wrong one.
+
+        ``most_bytes`` bounds what is delivered and not yet acked, whatever the prefetch; one message may be larger.
+        """
+        self._most_bytes = most_bytes
         self._addresses = [connection_parameters(part) for part in url.split(";") if part]
         self._task_queues = task_queues
         # Reentrant, because a signal handler may call ``interrupt`` in the very thread that holds it.
@@ -111,6 +128,7 @@ class RabbitBroker:
         """See the port."""
         deadline = time.monotonic() + wait_seconds
         with self._using() as session:
+            self._take_up(session)
             while True:
                 interrupted = self._wait(session, deadline)
                 session.connection.check()
@@ -167,7 +185,7 @@ class RabbitBroker:
         failures = []
         for parameters in self._addresses:
             try:
-                return _Session(parameters, self._wake, self._task_queues)
+                return _Session(parameters, self._wake, self._task_queues, self._most_bytes)
             except BrokerUnavailable as error:
                 failures.append(str(error))
         raise BrokerUnavailable("; ".join(failures))
@@ -232,6 +250,20 @@ class RabbitBroker:
             name = session.inbox.cancelled.pop()
             if name in self._consumers:
                 self._start(session, name)
+
+    def _take_up(self, session: _Session) -> None:
+        """Consume paused queues again, fewer messages at a time, once there is room, and after a while as before."""
+        now = time.monotonic()
+        if session.inbox.paused and session.inbox.has_room:
+            for name, fitting in tuple(session.inbox.paused.items()):
+                if name in self._consumers:
+                    session.inbox.consume(name, min(fitting, self._consumers[name]))
+                    session.reduced[name] = now + _REDUCED_SECONDS
+        if session.reduced and not session.inbox:
+            for name in [name for name, until in session.reduced.items() if until <= now]:
+                del session.reduced[name]
+                if name in self._consumers and name not in session.inbox.paused:
+                    session.inbox.consume(name, self._consumers[name])
 
     def _settle(self, deliveries: Sequence[Delivery], *, requeue: bool) -> None:
         with self._using() as session:

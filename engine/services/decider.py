@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator, Sequence
 
 from engine.broker.port import Broker
 from engine.clock import Clock, Instant, SystemClock, after
@@ -98,25 +99,26 @@ class RoadService:
         """
         for portion in self._quarantine.portions(held):
             self._quarantine.take(portion)
-            left = len(held) - len(portion.deliveries)
             if portion.deaths >= self._settings.crash_limit:
                 self._set_aside(executor, portion)
+                del held[0]
             else:
-                self._carry(executor, held, left)
-            del held[: len(held) - left]
+                for count in by_size(portion.deliveries, self._settings.batch_bytes):
+                    self._carry(executor, held, count)
             self._quarantine.let_go(portion)
 
-    def _carry(self, executor: Executor, held: list[Delivery], left: int) -> None:
-        """Carry what is held but for the last ``left`` deliveries."""
+    def _carry(self, executor: Executor, held: list[Delivery], count: int) -> None:
+        """Carry the first ``count`` of what is held."""
+        batch, left = held[:count], len(held) - count
         try:
-            executor.handle(held[: len(held) - left])
+            executor.handle(batch)
         except Transient:
             raise
         except Exception:
-            log.exception("batch.failed", deliveries=len(held) - left)
+            log.exception("batch.failed", deliveries=count)
             executor.forget()
         else:
-            return
+            del held[:count]
         while len(held) > left:
             self._handle_alone(executor, held[0])
             del held[0]
@@ -203,6 +205,20 @@ class RoadService:
                     transaction.release_leases(self._owner)
             except Transient as error:
                 log.warning("leases.kept", reason=str(error), expires_in_seconds=self._settings.lease_seconds)
+
+
+def by_size(deliveries: Sequence[Delivery], most_bytes: int) -> Iterator[int]:
+    """Yield how many deliveries to carry at a time, so that each time has no more than ``most_bytes``, or is one."""
+    count = size = 0
+    for delivery in deliveries:
+        length = len(delivery.message.body)
+        if count and size + length > most_bytes:
+            yield count
+            count = size = 0
+        count += 1
+        size += length
+    if count:
+        yield count
 
 
 def run(settings: Settings, *, starter: bool = False) -> int:

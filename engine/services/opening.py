@@ -43,7 +43,11 @@ def ready_store(settings: Settings, stop: Stop, *, pool_size: int = 5, alone: bo
 
 def new_broker(settings: Settings) -> Broker:
     """Return a broker connection as the settings describe it; it connects when it is first used."""
-    return open_broker(settings.broker_url, task_queues=TaskQueueType(settings.task_queue_type))
+    return open_broker(
+        settings.broker_url,
+        task_queues=TaskQueueType(settings.task_queue_type),
+        most_bytes=settings.prefetch_bytes,
+    )
 
 
 def partitions_of(store: Store, settings: Settings) -> int:

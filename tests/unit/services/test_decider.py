@@ -16,7 +16,7 @@ from engine.errors import BrokerUnavailable, StoreUnavailable
 from engine.executor import Executor
 from engine.model.event import StartWorkflow
 from engine.model.request import Request
-from engine.services.decider import RoadService
+from engine.services.decider import RoadService, by_size
 from engine.services.stopping import Stop
 from engine.testing.clock import FixedClock
 from engine.testing.memory_store import MemoryStore, MemoryTransaction
@@ -435,3 +435,27 @@ def test_what_was_done_one_by_one_is_not_done_again_when_the_store_goes_away_in_
     # Then each was answered once.
     assert site.outside.ready("baton.reply.asker") == 2
     assert len(dead(site)) == 1
+
+
+# large messages
+
+
+def test_large_messages_are_carried_a_few_at_a_time() -> None:
+    site = Site(starter=True, batch_size=100, batch_bytes=1024 * 1024)
+    large = [
+        StartWorkflow(event_id=f"start {each}", workflow_id=each, name="one", input={"text": "x" * 400_000})
+        for each in ("a", "b", "c", "d", "e")
+    ]
+    site.outside.publish([encode_start(start) for start in large])
+    site.stop_when_idle()
+    site.service.run()
+    assert site.runs("a", "b", "c", "d", "e") == ["a", "b", "c", "d", "e"]
+    assert [count for call, count in site.line.calls if call == "ack"] == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "counts"), [([], []), ([9], [1]), ([9, 9], [1, 1]), ([2, 2, 2], [2, 1]), ([1, 9, 1, 1, 1], [1, 1, 3])]
+)
+def test_messages_are_parted_by_size_and_one_that_is_too_large_goes_alone(sizes: list[int], counts: list[int]) -> None:
+    deliveries = [Delivery(message=Message(queue="q", body=b"x" * size), queue="q") for size in sizes]
+    assert list(by_size(deliveries, 4)) == counts
