@@ -10,7 +10,7 @@ import msgspec
 import structlog
 from celery import Celery, states
 from celery.backends.rpc import RPCBackend
-from kombu.entity import Queue
+from kombu.entity import Exchange, Queue
 from kombu.exceptions import EncodeError
 from kombu.utils.json import dumps
 
@@ -20,7 +20,7 @@ from engine.identifier import new_id
 from engine.model.payload import Json
 from engine.model.request import Outcome, Request
 from engine.wire.celery_message import MAX_RESULT_BYTES
-from engine.wire.message import Delivery, Message, events_queue
+from engine.wire.message import STATUS_EXCHANGE, Delivery, Message, events_queue
 from engine.wire.request_message import decode_outcome, encode_request
 from workers.failure import TerminalError
 
@@ -72,7 +72,12 @@ class EngineReplies(RPCBackend):  # type: ignore[misc]
         One that is not transient must arrive: when no queue takes it, the broker's refusal is raised.
         """
         with self.app.amqp.producer_pool.acquire(block=True) as producer:
-            producer.publish(message.body, retry=True, retry_policy=self.retry_policy, **_properties(message))
+            # kombu publishes on Redis to whoever listens, as the engine does, only what goes to a fanout exchange.
+            on_redis = producer.connection.transport.driver_type == "redis"
+            spread = [Exchange(STATUS_EXCHANGE, type="fanout")] if on_redis and message.exchange else []  # type: ignore[no-untyped-call]
+            producer.publish(
+                message.body, retry=True, retry_policy=self.retry_policy, declare=spread, **_properties(message)
+            )
 
     def ask(self, question: Request, queue: str, patience_seconds: float) -> Outcome | None:
         """Send a question to one of the engine's queues and return the answer; None when none comes in time.

@@ -88,6 +88,8 @@ class RedisBroker:
         with self._using() as session:
             if not self._is_bound(queue):
                 session.declare([queue])
+            if topology.queue(queue).single_active_consumer:
+                session.claim(queue)
 
     def cancel(self, queue: str) -> None:
         """See the port."""
@@ -141,8 +143,11 @@ class RedisBroker:
         return sum(lengths) if known or (any(lengths) and seconds_left < 0) else None
 
     def consumers(self, queue: str) -> int | None:
-        """Return None: nobody counts them here."""
-        return None
+        """See the port; None also for queues that any number may read."""
+        if not topology.queue(queue).single_active_consumer:
+            return None
+        with self._using() as session:
+            return session.active(queue)
 
     def peek(self, queue: str, limit: int) -> list[Delivery]:
         """See the port; nothing is moved for it, and others may take the messages meanwhile."""

@@ -148,6 +148,19 @@ redis.call('HSET', held(ARGV[1]), ARGV[2], ARGV[4])
 return 1
 """
 
+#: id, queue: makes this connection the active one, if there is none.
+CLAIM: Final = f"""{_PRELUDE}
+redis.call('SREM', CONNECTIONS, '')
+is_the_active_one(ARGV[1], ARGV[2])
+"""
+
+#: queue: returns 1 if there is an active connection and 0 if there is none, nil if there is no such queue.
+COUNT: Final = f"""{_PRELUDE}
+if redis.call('SISMEMBER', QUEUES, ARGV[1]) == 0 then return false end
+local one = redis.call('GET', active(ARGV[1]))
+return one and redis.call('EXISTS', lease(one)) or 0
+"""
+
 #: id, queue: lets another connection be the active one.
 LEAVE: Final = f"""{_PRELUDE}
 if redis.call('GET', active(ARGV[2])) == ARGV[1] then redis.call('DEL', active(ARGV[2])) end

@@ -172,6 +172,15 @@ class RedisSession:
         """Declare a queue that vanishes with this session."""
         self._call(redis_scripts.OWN, self.id, queue)
 
+    def claim(self, queue: str) -> None:
+        """Become the one that reads a queue, unless somebody is."""
+        self._call(redis_scripts.CLAIM, self.id, queue)
+
+    def active(self, queue: str) -> int | None:
+        """Return how many read a queue that one at a time may read; None when there is no such queue."""
+        count: int | None = self._call(redis_scripts.COUNT, queue)
+        return count
+
     def leave(self, queue: str) -> None:
         """Let another connection read a queue that one at a time may read."""
         self._call(redis_scripts.LEAVE, self.id, queue)
