@@ -59,9 +59,14 @@ class Group(Struct):
     #: Processes have died of it: the run is read as far as it must be to be ended, and nothing is evaluated.
     deadly: bool = False
 
+    @property
+    def size(self) -> int:
+        """The bytes of what has arrived."""
+        return sum(len(delivery.message.body) for delivery in self.deliveries)
+
     def expect_size(self, payload_limit: int) -> None:
         """Raise ``BadMessage`` when the start is larger than a workflow's input may be, in bytes."""
-        size = sum(len(delivery.message.body) for delivery in self.deliveries)
+        size = self.size
         if size > payload_limit:
             raise BadMessage(
                 f"The start of {self.workflow_id} has {size:,} bytes, the limit is {payload_limit:,} "
@@ -181,7 +186,8 @@ class Batch:
         ]
         parent = split_task_id(str(request.arguments.get(ASKED_BY, "")))
         if parent is not None:
-            self.outgoing.append(encode_child_ended(_failed_child(request, parent, news), partitions))
+            failed = _failed_child(request.event_id, request.workflow_id, parent, news)
+            self.outgoing.append(encode_child_ended(failed, partitions))
 
     @staticmethod
     def reply(request: Request | StartWorkflow, outcome: Outcome) -> tuple[Reply, ...]:
@@ -199,7 +205,8 @@ class Batch:
             outcome = Outcome(granted=False, code=code, message=str(error))
             self.outgoing.append(encode_outcome(start.reply_to, start.reply_id, outcome))
         elif parent is not None:
-            self.outgoing.append(encode_child_ended(_refused_child(start, parent, str(error)), partitions))
+            failed = _failed_child(start.workflow_id, start.workflow_id, parent, str(error))
+            self.outgoing.append(encode_child_ended(failed, partitions))
         else:
             self.outgoing += [bury(delivery, str(error), now) for delivery in group.deliveries]
         self.done_with(group)
@@ -235,23 +242,13 @@ class Batch:
                 self._add(event)
 
 
-def _refused_child(start: StartWorkflow, parent: tuple[str, int], reason: str) -> ChildEnded:
+def _failed_child(asked_by: str, child_id: str, parent: tuple[str, int], reason: str) -> ChildEnded:
+    """Return the news for a task that the run which it asked for will not come to an end, because there is none."""
     return ChildEnded(
-        event_id=f"{start.workflow_id}/refused",
+        event_id=f"{asked_by}/refused",
         workflow_id=parent[0],
         seq=parent[1],
-        child_id=start.workflow_id,
-        status=WorkflowStatus.FAILED,
-        reason=reason,
-    )
-
-
-def _failed_child(request: Request, parent: tuple[str, int], reason: str) -> ChildEnded:
-    return ChildEnded(
-        event_id=f"{request.event_id}/refused",
-        workflow_id=parent[0],
-        seq=parent[1],
-        child_id=request.workflow_id,
+        child_id=child_id,
         status=WorkflowStatus.FAILED,
         reason=reason,
     )
@@ -290,4 +287,6 @@ def _unsendable_start(message: Message, reason: str) -> Event | None:
     except (BadMessage, msgspec.DecodeError):
         return None
     parent = split_task_id(start.parent_task_id) if start.parent_task_id is not None else None
-    return None if parent is None else _refused_child(start, parent, f"The start cannot be sent: {reason}")
+    if parent is None:
+        return None
+    return _failed_child(start.workflow_id, start.workflow_id, parent, f"The start cannot be sent: {reason}")

@@ -76,11 +76,13 @@ def messages(  # noqa: C901  one arm each
                 yield _news(run, command, partitions)
         case RetryChild():
             task = run.tasks[command.seq]
-            if task.status.is_open:
-                yield _retry_of_child(run, task, partitions)
+            if task.status.is_open and task.child_id is not None:
+                yield _retry(run, task.child_id, task.id, partitions, **{ASKED_BY: task.id})
         case ReviveParent():
-            if run.workflow.parent_id is not None and run.workflow.status.is_open:
-                yield _revival_of_parent(run, run.workflow.parent_id, partitions)
+            workflow = run.workflow
+            if workflow.parent_id is not None and workflow.status.is_open:
+                why = {REVIVED_TASK: workflow.parent_task_id}
+                yield _retry(run, workflow.parent_id, workflow.id, partitions, **why)
         case StartFailureWorkflow():
             yield encode_start(_failure_workflow(run))
         case Announce():
@@ -172,26 +174,14 @@ def _cancellation(run: Execution, task: Task, partitions: int) -> Iterator[Messa
         )
 
 
-def _retry_of_child(run: Execution, task: Task, partitions: int) -> Message:
-    assert task.child_id is not None
+def _retry(run: Execution, workflow_id: str, by: str, partitions: int, **why: Json) -> Message:
+    """Return the request that a relative of this run goes on where it failed."""
     request = Request(
-        event_id=f"{task.id}/retry/{run.workflow.last_retried_at}",
-        workflow_id=task.child_id,
+        event_id=f"{by}/retry/{run.workflow.last_retried_at}",
+        workflow_id=workflow_id,
         verb="retry",
-        arguments={"resumeSubworkflowTasks": True, ASKED_BY: task.id},
-        by=task.id,
-    )
-    return encode_request(request, partitions)
-
-
-def _revival_of_parent(run: Execution, parent_id: str, partitions: int) -> Message:
-    workflow = run.workflow
-    request = Request(
-        event_id=f"{workflow.id}/retry/{workflow.last_retried_at}",
-        workflow_id=parent_id,
-        verb="retry",
-        arguments={"resumeSubworkflowTasks": True, REVIVED_TASK: workflow.parent_task_id},
-        by=workflow.id,
+        arguments={"resumeSubworkflowTasks": True, **why},
+        by=by,
     )
     return encode_request(request, partitions)
 
