@@ -9,6 +9,7 @@ from typing import Final
 
 from celery import Celery
 
+from engine.broker.compression import leave_packed
 from engine.broker.topology import TaskQueueType
 from engine.config import Settings
 from workers import network, tasks
@@ -77,6 +78,7 @@ def run_worker(
     ``options`` are further options of ``celery worker``. The hard time limit holds in the ``prefork`` pool only.
     """
     leave_out_payloads()
+    leave_packed()
     processes = concurrency or _CONCURRENCY[kind]
     arguments = ["worker", "-Q", ",".join(KINDS[kind]), "-P", pool, "-n", f"baton-{kind}@%h", "-E", *options]
     if processes:

@@ -46,6 +46,9 @@ def publish_frames(message: Message, channel: int, frame_size: int) -> list[byte
     """
     if not (message.queue or message.exchange):
         raise ValueError("it names no queue")
+    if "\n" in message.queue or "\r" in message.queue:
+        # RabbitMQ leaves line breaks out when it declares a queue, and so never finds the one that was meant.
+        raise ValueError(f"the name {message.queue[:60]!r} has a line break, which no queue's name can have")
     method = _publish_start + _short(message.exchange) + _short(message.queue)
     method += bytes((0 if message.exchange else _MANDATORY,))
     properties = _properties(message)

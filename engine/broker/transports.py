@@ -11,6 +11,7 @@ from kombu.connection import Connection
 from kombu.exceptions import KombuError
 
 from engine.broker import topology
+from engine.broker.compression import leave_packed
 from engine.broker.dead_letter import letter_id
 from engine.errors import BadConfiguration, BrokerUnavailable
 from engine.model.payload import Json
@@ -299,17 +300,18 @@ class KombuBroker:
     def _inward(self, queue: str, found: Json, receipt: Json) -> Delivery:
         properties, body = found.properties, found.body
         info: Json = found.delivery_info or {}
-        priority = int(properties.get("priority") or info.get("priority") or 0)
+        urgency = properties.get("priority") or info.get("priority")
+        priority = min(max(urgency, 0), 9) if isinstance(urgency, int) else 0
         message = Message(
             queue=info.get("routing_key") or queue,
             exchange=info.get("exchange") or "",
             body=body.encode() if isinstance(body, str) else bytes(body),
-            headers=found.headers or {},
-            content_type=found.content_type or "application/json",
-            content_encoding=found.content_encoding or "utf-8",
-            message_id=properties.get("message_id"),
-            correlation_id=properties.get("correlation_id"),
-            reply_to=properties.get("reply_to"),
+            headers=found.headers if isinstance(found.headers, dict) else {},
+            content_type=_text(found.content_type) or "application/json",
+            content_encoding=_text(found.content_encoding) or "utf-8",
+            message_id=_text(properties.get("message_id")),
+            correlation_id=_text(properties.get("correlation_id")),
+            reply_to=_text(properties.get("reply_to")),
             priority=9 - priority if self._zero_is_urgent else priority,
             transient=properties.get("delivery_mode") == 1,
         )
@@ -318,5 +320,11 @@ class KombuBroker:
         return Delivery(message=message, queue=queue, redelivered=bool(again), receipt=receipt)
 
 
+def _text(value: Json) -> str | None:
+    """Return a property as a text; these transports carry whatever a stranger has written."""
+    return None if value is None else str(value)
+
+
 def _connection(url: str) -> Json:
+    leave_packed()
     return Connection(url)  # type: ignore[no-untyped-call]

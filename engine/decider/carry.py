@@ -18,6 +18,7 @@ from engine.model.payload import Json
 from engine.model.status import Slot, TaskStatus
 from engine.tasks import task_type
 from engine.tasks.step import Abort, Assign, Await, Complete, End, Fail, HandOut, Hold, Launch, Open, Step
+from engine.wire.message import is_engines_own
 
 #: A task domain that stands for "no domain".
 _NO_DOMAIN = "NO_DOMAIN"
@@ -93,13 +94,17 @@ def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
         name = step.name
         found = draft.surroundings.task_defs.get(name)
         own = found.to_json() if found is not None and own is None else own
+    queue = f"{domain}:{step.queue}" if domain else step.queue
+    if is_engines_own(queue):
+        reason = f"The task cannot go to the queue {queue[:100]!r}, which is the engine's or the broker's own"
+        return _finish(draft, task, TaskStatus.FAILED_WITH_TERMINAL_ERROR, {}, reason, step.input)
     now_visible = task.visible_at <= draft.now
     task = draft.change(
         task,
         name=name,
         own_definition=own,
         domain=domain,
-        queue=f"{domain}:{step.queue}" if domain else step.queue,
+        queue=queue,
         input=task.input if step.input is None else step.input,
         dispatched=now_visible,
     )

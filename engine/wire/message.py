@@ -24,6 +24,11 @@ def events_queue(partition: int) -> str:
     return f"baton.events.{partition}"
 
 
+def is_engines_own(queue: str) -> bool:
+    """Return whether a queue is for the engine's own messages or the broker's; no task may be sent there."""
+    return queue.startswith(("baton.", "amq."))
+
+
 class Message(Struct, frozen=True, kw_only=True):
     """Bytes with an address.
 

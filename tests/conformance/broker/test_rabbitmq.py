@@ -78,8 +78,10 @@ def test_a_message_beyond_the_brokers_limit_is_named_and_the_others_are_sent(bro
         (Message(queue="", body=b""), "names no queue"),
         (Message(queue="amq.reserved", body=b""), "cannot be declared"),
         (Message(exchange="nowhere", queue="q", body=b""), "there is no exchange 'nowhere'"),
+        (Message(queue="a\nb", body=b"x"), "line break"),
+        (Message(queue="a\r", body=b"x"), "line break"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ids=lambda value: repr(value) if isinstance(value, str) else "",
 )
 def test_a_message_that_can_never_be_sent_is_named(broker: RabbitBroker, message: Message, reason: str) -> None:
     with pytest.raises(Unsendable, match=reason):
