@@ -20,6 +20,7 @@ from engine.services.rescuer import Rescuer
 from engine.services.stopping import Patience, Stop
 from engine.slots import ask_again
 from engine.store.port import Store
+from engine.wire.message import Message
 from engine.wire.request_message import encode_slot_news, encode_wake
 
 log = get_logger(__name__)
@@ -51,6 +52,8 @@ class Timekeeper:
         self._lost_tasks: LostTasks | None = None
         self._next_rescue = Instant(0)
         self._partitions = 0
+        #: What was rung in the database and has not been confirmed by the broker yet.
+        self._unsent: list[Message] = []
 
     def run(self) -> None:
         """Ring what is due, sleep until the next date, until stopped; what is away is waited for."""
@@ -85,6 +88,8 @@ class Timekeeper:
             )
             self._lost_tasks = self._look_for_lost_tasks()
             log.info("service.ready", partitions=self._partitions)
+        # A broker that was away meanwhile costs no lease.
+        self._send()
         now = self._clock.now()
         if now >= self._next_rescue:
             self._rescuer.look()
@@ -112,17 +117,21 @@ class Timekeeper:
         if not due and not waiting:
             return self._pause(upcoming)
         # The lease is committed first: a crash in between costs one lease, a wake-up sent twice costs nothing.
-        self._broker.publish(
-            [
-                encode_wake(
-                    Wake(event_id=f"{each.workflow_id}/{each.wake_at}/{now}", workflow_id=each.workflow_id),
-                    self._partitions,
-                )
-                for each in due
-            ]
-            + [encode_slot_news(news, self._partitions) for news in ask_again(waiting, now)]
-        )
+        self._unsent = [
+            encode_wake(
+                Wake(event_id=f"{each.workflow_id}/{each.wake_at}/{now}", workflow_id=each.workflow_id),
+                self._partitions,
+            )
+            for each in due
+        ]
+        self._unsent += [encode_slot_news(news, self._partitions) for news in ask_again(waiting, now)]
+        self._send()
         return 0.0
+
+    def _send(self) -> None:
+        if self._unsent:
+            self._broker.publish(self._unsent)
+            self._unsent = []
 
     def _pause(self, upcoming: Instant | None) -> float:
         """Return how long nothing will be due, at most the idle time: a nearer date may be written meanwhile."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -14,7 +14,7 @@ from engine.services.timekeeper import Timekeeper
 from engine.store.port import Save
 from engine.testing.clock import FixedClock
 from engine.testing.memory_store import MemoryStore
-from engine.wire.message import events_queue
+from engine.wire.message import Message, events_queue
 from engine.wire.request_message import decode_wake
 from tests.conformance.store.runs import a_run
 
@@ -61,6 +61,18 @@ class Watch:
         decider.consume(events_queue(0), 1_000)
         return [decode_wake(each).workflow_id for each in decider.receive(1_000, 0)]
 
+    def loses_its_line_with_the_first_ring(self) -> None:
+        """Let the broker go away just when runs were rung and are to be told."""
+        publish = self._broker.publish
+
+        def lost(messages: Sequence[Message]) -> None:
+            if messages[0].queue == events_queue(0):
+                self._broker.publish = publish  # type: ignore[method-assign]
+                self.hub.disconnect()
+            publish(messages)
+
+        self._broker.publish = lost  # type: ignore[method-assign]
+
     def in_seconds(self, seconds: float) -> Instant:
         """Return a moment to come."""
         return after(self.clock.now(), seconds)
@@ -104,3 +116,11 @@ def test_more_than_one_ring_can_take_is_rung_without_a_pause(watch) -> None:
         watch.has(f"run {number}", watch.in_seconds(-1))
     assert len(watch.woken()) == 600
     assert watch.night.slept == [0.2]
+
+
+def test_a_broker_that_goes_away_between_the_ring_and_its_message_costs_no_lease(watch) -> None:
+    watch = watch(naps=2)
+    watch.has("due", watch.in_seconds(-1))
+    watch.loses_its_line_with_the_first_ring()
+    assert watch.woken() == ["due"]
+    assert watch.night.slept == [0.1, 0.2]
