@@ -87,6 +87,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: Executions, and tasks in them, that a decider keeps in memory.
     cache_workflows: Count = 10_000
     cache_tasks: Count = 500_000
+    #: Bytes of their payloads as JSON; in memory they take several times that.
+    cache_bytes: Annotated[int, Meta(ge=MEGABYTE)] = 64 * MEGABYTE
     #: Unacked messages that the broker hands to one decider, in equal parts to its partitions but a batch at least.
     prefetch: Annotated[int, Meta(ge=1, le=65_535)] = 1_000
     #: Bytes of such messages, whatever their number. A single one may be larger.

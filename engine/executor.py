@@ -70,7 +70,7 @@ class Executor:
         self._partitions = partitions
         self._outlook = Outlook(settings)
         self._secrets = secret_values(settings.secrets_directory)
-        self._residents = Residents(settings.cache_workflows, settings.cache_tasks)
+        self._residents = Residents(settings.cache_workflows, settings.cache_tasks, settings.cache_bytes)
         self._known_queues: set[str] = set()
         self.counts = Counts()
 
@@ -333,7 +333,7 @@ class Executor:
             return
         each.decision.draft.fold(each.save.workflow)
         each.resident.run = each.decision.draft.base
-        self._residents.keep(each.resident)
+        self._residents.keep(each.resident, each.group.size)
 
     def _messages(self, each: Decided, follow_up: Batch) -> Iterator[Message]:
         """Yield what is to be published for a decision; a run whose commands cannot be written is ended next."""

@@ -76,6 +76,6 @@ class Round:
     def _restored(self, rows: Rows) -> Resident:
         definition = self._catalog.by_hash.get(rows.workflow.definition_hash) or WorkflowDef(name=rows.workflow.name)
         try:
-            return Resident(restore(rows.workflow, rows.tasks, definition))
+            return Resident(restore(rows.workflow, rows.tasks, definition), None, rows.payload_bytes)
         except Exception as error:
-            return Resident(salvage(rows.workflow, rows.tasks, definition), error)
+            return Resident(salvage(rows.workflow, rows.tasks, definition), error, rows.payload_bytes)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
+from typing import TypeVar
 
 from sqlalchemy import Connection, insert, select
 
-from engine.model.execution import NEVER
+from engine.model.execution import NEVER, Task, Workflow
 from engine.model.request import Outcome, Request
 from engine.store.batch import Batch
 from engine.store.codec import decode, encode, storable
 from engine.store.port import LoggedRequest, Rows, Save
-from engine.store.records import TASK, WORKFLOW
+from engine.store.records import TASK, WORKFLOW, Record
 from engine.store.schema import request_log
+
+_R = TypeVar("_R", Workflow, Task)
 
 
 class Executions:
@@ -29,15 +32,25 @@ class Executions:
         if not workflow_ids:
             return {}
         wanted = [storable(each) for each in workflow_ids]
-        names = WORKFLOW.names if payloads else WORKFLOW.small_names
-        workflows = WORKFLOW.read(self._batch.load(self._connection, WORKFLOW.table, names, wanted), names)
+        workflows, sizes = self._read(WORKFLOW, wanted, payloads=payloads)
         if not workflows:
             return {}
-        found = [workflow.id for workflow in workflows]
-        names = TASK.names if payloads else TASK.small_names
-        tasks = TASK.read(self._batch.load(self._connection, TASK.table, names, found), names)
+        tasks, sizes_of_tasks = self._read(TASK, [workflow.id for workflow in workflows], payloads=payloads)
         by_workflow = {key: tuple(group) for key, group in groupby(tasks, attrgetter("workflow_id"))}
-        return {workflow.id: Rows(workflow, by_workflow.get(workflow.id, ())) for workflow in workflows}
+        return {
+            workflow.id: Rows(
+                workflow, by_workflow.get(workflow.id, ()), sizes[workflow.id] + sizes_of_tasks[workflow.id]
+            )
+            for workflow in workflows
+        }
+
+    def _read(
+        self, record: Record[_R], workflow_ids: Sequence[str], *, payloads: bool
+    ) -> tuple[list[_R], Mapping[str, int]]:
+        """Return the records of these runs, and how large the payloads of each run are in them."""
+        names = record.names if payloads else record.small_names
+        rows = self._batch.load(self._connection, record.table, names, workflow_ids)
+        return record.read(rows, names), record.payload_bytes(rows if payloads else ())
 
     def save(self, saves: Sequence[Save]) -> set[str]:
         """See ``Transaction.save``."""

@@ -21,6 +21,8 @@ class Rows(Struct, frozen=True):
 
     workflow: Workflow
     tasks: tuple[Task, ...]
+    #: What inputs, outputs and variables take as JSON text; 0 where nobody counts.
+    payload_bytes: int = 0
 
 
 class Save(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from operator import attrgetter
@@ -121,6 +122,8 @@ class Record(Generic[_R]):
         self._born = attrgetter(*(field.name for field in self.born))
         statuses: dict[str, Any] = {each.value: each for each in status}
         readers: dict[str, Callable[[Any], Any]] = {**_READERS, "status": statuses.__getitem__}
+        self._run: Final = self.names.index(next(iter(table.primary_key)).name)
+        self._large: Final = tuple(place for place, name in enumerate(self.names) if name in _LARGE)
         self._readers = {
             names: [(place, readers[name]) for place, name in enumerate(names) if name in readers]
             for names in (self.names, self.small_names)
@@ -151,6 +154,13 @@ class Record(Generic[_R]):
         rows = zip(*map(self._born, known), strict=True)
         born = [field.values(column) for field, column in zip(self.born, rows, strict=True)]
         return born + self.changes(known, before)
+
+    def payload_bytes(self, rows: Iterable[Sequence[Any]]) -> Counter[str]:
+        """Return how large people's data is, in characters of JSON, for each run that these whole rows belong to."""
+        found: Counter[str] = Counter()
+        for row in rows:
+            found[row[self._run]] += sum(len(row[place]) for place in self._large if row[place])
+        return found
 
     def read(self, rows: Sequence[Sequence[Any]], names: tuple[str, ...]) -> list[_R]:
         """Return the records of rows with these columns: ``names``, or ``small_names``, which leave payloads empty."""

@@ -85,3 +85,11 @@ def test_a_run_read_without_its_payloads_keeps_them_when_it_is_saved(store: Stor
     kept = load(store)
     assert (kept.workflow.input, kept.workflow.variables, kept.workflow.reason) == (payload, payload, changed.reason)
     assert (kept.tasks[0].input, kept.tasks[0].output, kept.tasks[0].reason) == (payload, payload, changed.reason)
+
+
+def test_how_large_the_payloads_of_a_run_are_is_told_with_it(store: Store) -> None:
+    payload = {"text": "x" * 1_000}
+    create(store, a_run(input=payload), a_run("other"), tasks=[a_task(input=payload), a_task(seq=2, output=payload)])
+    told = {"run": load(store).payload_bytes, "other": load(store, "other").payload_bytes}
+    # The store in memory holds no text that it could measure.
+    assert told in ({"run": 3 * len('{"text":""}') + 3_000, "other": 0}, {"run": 0, "other": 0})
