@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pika
 import pytest
@@ -18,6 +20,13 @@ SILENT = {
     "replaced": "the task is replaced by another",
     "elsewhere": "the worker's results go to another backend",
     "dropped": "the message is taken and thrown away",
+}
+
+#: What makes a worker ack a message and throw it away: never our doing, but somebody in between may change messages.
+UNREADABLE: Mapping[str, Callable[[dict[str, Any], list[Any]], Any]] = {
+    "odd eta": lambda headers, body: headers.update(eta="soon"),
+    "odd expires": lambda headers, body: headers.update(expires="some day"),
+    "listed inputs": lambda headers, body: body.__setitem__(1, ["left", "right"]),
 }
 
 #: Ends its process; whether Celery still says so depends on which of two threads of the worker is faster.
@@ -50,7 +59,7 @@ def workers(small: Stack) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def runs(small: Stack, workers: None) -> Mapping[str, str]:
     """Start a workflow for each silent task, all at once; their time runs together."""
-    names = [*SILENT, LEAVES]
+    names = [*SILENT, *UNREADABLE, LEAVES]
     small.define(
         *(workflow(f"silent {name}", simple(name)) for name in names),
         tasks=[task_def(name, retryCount=1, responseTimeoutSeconds=1) for name in names],
@@ -68,6 +77,16 @@ def test_an_attempt_that_ends_in_silence_times_out_and_is_retried(
     assert [task["status"] for task in run["tasks"]] == ["TIMED_OUT", "TIMED_OUT"]
     assert "responseTimeout: 1 exceeded" in run["reasonForIncompletion"]
     assert run["status"] in ("FAILED", "TIMED_OUT")
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_task_whose_message_no_worker_can_read_times_out_and_is_retried(
+    small: Stack, runs: Mapping[str, str], name: str
+) -> None:
+    until("the message was spoilt twice", spoils(small, name, times=2))
+    run = small.ended(runs[name])
+    assert [task["status"] for task in run["tasks"]] == ["TIMED_OUT", "TIMED_OUT"]
+    assert "responseTimeout: 1 exceeded" in run["reasonForIncompletion"]
 
 
 def test_a_task_that_ends_its_process_ends_too(small: Stack, runs: Mapping[str, str]) -> None:
@@ -130,6 +149,26 @@ def drops(stack: Stack, queue: str, times: int) -> object:
             method, _, _ = connection.channel().basic_get(queue, auto_ack=True)
         dropped += method is not None
         return dropped >= times
+
+    return look
+
+
+def spoils(stack: Stack, queue: str, times: int) -> object:
+    """Return what spoils the messages of a queue, hands them to a worker and says when it has done so often enough."""
+    spoilt = 0
+
+    def look() -> bool:
+        nonlocal spoilt
+        with pika.BlockingConnection(pika.URLParameters(stack.broker_url)) as connection:
+            channel = connection.channel()
+            method, properties, content = channel.basic_get(queue, auto_ack=True)
+            if method is not None:
+                headers, body = {**properties.headers, "task": "add"}, json.loads(content)
+                UNREADABLE[queue](headers, body)
+                properties.headers = headers
+                channel.basic_publish("", "ignored", json.dumps(body).encode(), properties)
+                spoilt += 1
+        return spoilt >= times
 
     return look
 
