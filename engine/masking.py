@@ -7,7 +7,8 @@ import re
 HIDDEN = "***"
 
 #: The password of a URL: after the first colon of the credentials, up to the last @ before the host.
-_URL_PASSWORD = re.compile(r"(?P<before>[a-zA-Z][\w+.-]*://[^:/?#@\s]*:)[^/?#\s]+(?=@)")
+#: It begins at the "://", not at the scheme, so that each character is looked at a few times however long the text.
+_URL_PASSWORD = re.compile(r"(?P<before>://[^:/?#@\s]*:)[^/?#\s]+(?=@)")
 
 #: A password among the parameters of a URL, as libpq and Redis accept it.
 _PARAMETER = re.compile(r"(?P<before>[?&](?:password|passwd|secret|token|sslpassword)=)[^&#\s]*", re.IGNORECASE)

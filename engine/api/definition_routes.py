@@ -13,6 +13,9 @@ from engine.errors import BadDefinition, BadMessage, NotFound
 from engine.model.payload import Json
 from engine.store.port import Store
 
+#: Definitions in one request; each is checked and stored while the caller waits.
+_MOST_DEFINITIONS = 1_000
+
 
 def definition_routes(store: Store, clock: Clock) -> APIRouter:
     """Return the routes; all of them block, so they run in the server's thread pool."""
@@ -139,6 +142,8 @@ def _reading_tasks(router: APIRouter, store: Store) -> None:
 def _listed(value: Json) -> list[Json]:
     if not isinstance(value, list):
         raise BadMessage("The body must be a list of definitions: [{…}].")
+    if len(value) > _MOST_DEFINITIONS:
+        raise BadMessage(f"The list has {len(value):,} definitions: send at most {_MOST_DEFINITIONS:,} at a time.")
     return value
 
 

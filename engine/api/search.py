@@ -11,8 +11,12 @@ from engine.store.port import WorkflowQuery
 #: Conductor's limit of one page.
 PAGE_LIMIT = 5000
 
-_CLAUSE = re.compile(r"\s*(\w+)\s*(=|\bIN\b)\s*(.+?)\s*", re.DOTALL)
-_AND = re.compile(r"\s+AND\s+")
+#: Characters of a query.
+_LONGEST_QUERY = 10_000
+
+# Nothing in them can match one row of blanks in two ways, or a long row would be shared out in every way there is.
+_CLAUSE = re.compile(r"(\w+)\s*(=|\bIN\b)(.+)", re.DOTALL)
+_AND = re.compile(r"(?<=\s)AND(?=\s)")
 _FIELDS = ("workflowType", "status", "correlationId", "parentWorkflowId")
 _GRAMMAR = (
     "write clauses such as workflowType = order AND status IN (FAILED,TIMED_OUT); "
@@ -28,6 +32,8 @@ def read_query(query: str, free_text: str, start: int, size: int) -> WorkflowQue
         raise BadMessage(f"size must be from 1 to {PAGE_LIMIT}, not {size}.")
     if start < 0:
         raise BadMessage(f"start must not be negative, not {start}.")
+    if len(query) > _LONGEST_QUERY:
+        raise BadMessage(f"The query has {len(query):,} characters, the limit is {_LONGEST_QUERY:,}.")
     clauses = dict(_clause(text) for text in _AND.split(query.strip())) if query.strip() else {}
     statuses = clauses.get("status", ())
     return WorkflowQuery(
@@ -41,7 +47,7 @@ def read_query(query: str, free_text: str, start: int, size: int) -> WorkflowQue
 
 
 def _clause(text: str) -> tuple[str, tuple[str, ...]]:
-    found = _CLAUSE.fullmatch(text)
+    found = _CLAUSE.fullmatch(text.strip())
     if found is None or found[1] not in _FIELDS:
         raise BadMessage(f"The query's clause {text!r} is not understood: {_GRAMMAR}.")
     field, operator, value = found.groups()

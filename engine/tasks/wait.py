@@ -27,6 +27,9 @@ _ABBREVIATIONS = {
     "BST": 1.0, "CEST": 2.0, "EEST": 3.0, "IST": 5.5, "JST": 9.0,
 }  # fmt: skip
 
+#: Characters of a duration or a date.
+_LONGEST_TEXT = 200
+
 #: The longest wait, seconds: a hundred years; beyond it the date no longer fits where dates are kept.
 _LONGEST = 100 * 366 * 86_400
 
@@ -67,15 +70,17 @@ class Wait(TaskType):
 
 def duration_seconds(text: object) -> int:
     """Return the seconds of a duration such as ``1 day 2h 30 minutes 5s``; raises ValueError when it is none."""
-    match = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    # Blanks may stand nearly everywhere: of a long row of them, the pattern would try every way to share it out.
+    plain = " ".join(text.split()) if isinstance(text, str) and len(text) <= _LONGEST_TEXT else ""
+    match = _DURATION.fullmatch(plain)
     if match is None or not any(match.groups()):
         raise ValueError(
-            f"Not valid duration: {text!r}. Write days, hours, minutes, seconds in this order: '1d 2h 30m'"
+            f"Not valid duration: {text!r:.100}. Write days, hours, minutes, seconds in this order: '1d 2h 30m'"
         )
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
     total = days * 86_400 + hours * 3_600 + minutes * 60 + seconds
     if total > _LONGEST:
-        raise ValueError(f"Not valid duration: {text!r} is longer than a hundred years")
+        raise ValueError(f"Not valid duration: {text!r:.100} is longer than a hundred years")
     return total
 
 
@@ -84,8 +89,8 @@ def until_instant(text: object) -> Instant:
 
     Raises ValueError when it cannot be read.
     """
-    match = _UNTIL.fullmatch(text.strip()) if isinstance(text, str) else None
-    fault = f"Not valid date: {text!r}. Write '2030-01-31', '2030-01-31 17:00' or '2030-01-31 17:00 GMT+05:30'"
+    match = _UNTIL.fullmatch(text.strip()) if isinstance(text, str) and len(text) <= _LONGEST_TEXT else None
+    fault = f"Not valid date: {text!r:.100}. Write '2030-01-31', '2030-01-31 17:00' or '2030-01-31 17:00 GMT+05:30'"
     if match is None:
         raise ValueError(fault)
     day, hour, zone = match.groups()

@@ -15,6 +15,10 @@ MAX_REASON: Final = 500
 #: Characters of the traceback that are kept, from its end: where the mistake is.
 MAX_TRACEBACK: Final = 4_000
 
+#: Characters of a traceback and of a message that are looked at at all; both may be as long as a worker likes.
+_LONGEST_TRACE: Final = 100_000
+_LONGEST_SENTENCE: Final = 2_000
+
 #: What Python says when a function is called with the wrong arguments.
 _WRONG_ARGUMENTS: Final = re.compile(
     r"got an unexpected keyword argument|missing \d+ required |takes (from )?\d+.* positional argument"
@@ -55,7 +59,7 @@ def read_failure(error: Json, traceback: str | None) -> Failure:
     name = kind.rpartition(".")[2]
     if name in ("TaskFailure", "TerminalError"):
         return _deliberate(name, arguments)
-    trace = storable_text(traceback) if traceback else ""
+    trace = storable_text(traceback[-_LONGEST_TRACE:]) if traceback else ""
     if name == "UnpickleableExceptionWrapper" and len(arguments) > 1:
         name, arguments = str(arguments[1]), _arguments(arguments[2] if len(arguments) > 2 else None)
     message = _message(name, arguments, trace)
@@ -97,7 +101,9 @@ def _message(name: str, arguments: list[Json], trace: str) -> str:
 def _about_arguments(message: str, trace: str) -> bool:
     """Tell a call of the task with the wrong arguments from a TypeError inside the task."""
     frames = _FRAME.findall(trace)
-    return bool(_WRONG_ARGUMENTS.search(message)) and (not frames or bool(_IN_CELERY.search(frames[-1])))
+    return bool(_WRONG_ARGUMENTS.search(message[:_LONGEST_SENTENCE])) and (
+        not frames or bool(_IN_CELERY.search(frames[-1]))
+    )
 
 
 def _cut(text: str) -> str:
