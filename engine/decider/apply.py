@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from engine.clock import after
 from engine.decider.deadline import note_dates
 from engine.decider.draft import Draft
 from engine.decider.ending import cancel
-from engine.decider.place import place_of
+from engine.decider.place import definition_of, place_of
+from engine.decider.schema import output_mismatch
 from engine.decider.walk import Settle, Walk
 from engine.model.command import Dispatch, SeeToSlot
 from engine.model.event import Beginning, ChildEnded, ChildStarted, SlotNews, TaskResult
@@ -41,6 +44,7 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
         if task.queue and result.status is TaskStatus.COMPLETED:
             note_dates(draft, _in_progress(draft, task, result, output=result.output, queue=""))
             return True
+    result = _as_promised(draft, task, result)
     ended = draft.change(
         task,
         status=result.status,
@@ -56,10 +60,12 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
     return True
 
 
-def _is_completed_later(draft: Draft, task: Task) -> bool:
-    """True when a task is for somebody else to end once its worker is done with it."""
-    config = draft.configs[task.seq]
-    return config.async_complete and task_type(config.type).may_complete_later
+def _as_promised(draft: Draft, task: Task, result: TaskResult) -> TaskResult:
+    """Return the result, a failure where its output is not what the task's definition demands."""
+    if result.status is not TaskStatus.COMPLETED:
+        return result
+    wrong = output_mismatch(definition_of(draft.configs[task.seq], task), result.output)
+    return result if wrong is None else replace(result, status=TaskStatus.FAILED, reason=wrong)
 
 
 def _times_begun(task: Task, beginning: Beginning | None) -> int:
@@ -99,6 +105,12 @@ def _lost_too_often(walk: Walk, task: Task, times: int) -> None:
     )
     cancel(draft, ended)
     walk.agenda.append(Settle(ended.seq))
+
+
+def _is_completed_later(draft: Draft, task: Task) -> bool:
+    """True when a task is for somebody else to end once its worker is done with it."""
+    config = draft.configs[task.seq]
+    return config.async_complete and task_type(config.type).may_complete_later
 
 
 def _sign_of_life(walk: Walk, task: Task, result: TaskResult) -> None:

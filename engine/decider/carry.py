@@ -10,7 +10,8 @@ from engine.decider.deadline import note_dates
 from engine.decider.draft import Draft
 from engine.decider.ending import abort, end
 from engine.decider.execution import ListKey, OpenList
-from engine.decider.place import limit_of, place_of
+from engine.decider.place import definition_of, limit_of, place_of
+from engine.decider.schema import input_mismatch
 from engine.expression.budget import outweighs
 from engine.model.command import Dispatch, SeeToSlot, StartChild
 from engine.model.execution import NEVER, Task
@@ -87,6 +88,10 @@ def too_large(task: Task, limit: int) -> str:
 
 
 def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
+    given = task.input if step.input is None else step.input
+    wrong = input_mismatch(definition_of(draft.configs[task.seq], task), given)
+    if wrong is not None:
+        return _finish(draft, task, TaskStatus.FAILED_WITH_TERMINAL_ERROR, {}, wrong, given)
     domain = _domain(draft, step.name or task.name) if step.by_domain else None
     own = task.own_definition
     name = task.name
@@ -105,7 +110,7 @@ def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
         own_definition=own,
         domain=domain,
         queue=queue,
-        input=task.input if step.input is None else step.input,
+        input=given,
         dispatched=now_visible,
     )
     if now_visible and task.slot is Slot.NONE and limit_of(draft, task).is_limited:

@@ -59,6 +59,7 @@ def _task_faults(definition: TaskDef) -> Iterator[Fault]:
     if not definition.name:
         yield Fault("name", "a task definition needs a name")
     yield from _name_faults("name", definition.name)
+    yield from schema_faults(definition)
     timeout, response, total = (
         definition.timeout_seconds,
         definition.response_timeout_seconds,

@@ -107,3 +107,46 @@ def test_a_pattern_cannot_be_made_to_hang(harness):
     harness.register({"name": "kid", "tasks": [step("k")], "inputSchema": schema(data)})
     run = run_of(harness, child("c", "kid", **inputs(s="a" * 50_000 + "!")))
     assert harness.run(run).status == "FAILED"
+
+
+# tasks
+
+
+def checked(**fields):
+    return [{"name": "a", "retryCount": 1, "retryDelaySeconds": 0, "enforceSchema": True, **fields}]
+
+
+def test_a_task_with_a_wrong_input_is_handed_to_nobody(harness):
+    run = run_of(harness, step("a", **inputs(n="many")), defs=checked(inputSchema=schema()))
+    assert harness.take("a") == []
+    task = harness.task(run, "a")
+    assert (task.status, task.attempt) == ("FAILED_WITH_TERMINAL_ERROR", 0)
+    assert "The input is not as the schema order demands" in task.reason
+
+
+def test_a_task_with_a_wrong_output_has_failed_and_may_do_better(harness):
+    run = run_of(harness, step("a"), defs=checked(outputSchema=schema()))
+    harness.work({"a": lambda _: {"n": 0}})
+    first, second = harness.rows(run).tasks
+    assert [first.status, second.status] == ["FAILED", "FAILED"]
+    assert first.output == {"n": 0}
+    assert "The output is not as the schema order demands" in harness.run(run).reason
+
+
+def test_a_worker_that_does_better_completes_it(harness):
+    answers = iter([{"n": 0}, {"n": 1}])
+    run = run_of(harness, step("a"), defs=checked(outputSchema=schema()))
+    harness.work({"a": lambda _: next(answers)})
+    assert harness.run(run).status == "COMPLETED"
+
+
+def test_schemas_of_tasks_are_kept_only_unless_they_are_to_be_enforced(harness):
+    kept = checked(enforceSchema=False, inputSchema=schema(), outputSchema=schema())
+    run = run_of(harness, step("a"), defs=kept)
+    harness.work({"a": echo})
+    assert harness.run(run).status == "COMPLETED"
+
+
+def test_a_task_definition_with_an_unusable_schema_is_refused(harness):
+    with pytest.raises(BadDefinition, match="not a JSON Schema"):
+        run_of(harness, step("a"), defs=checked(inputSchema=schema({"type": "objekt"})))
