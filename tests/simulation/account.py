@@ -18,6 +18,7 @@ from engine.model.command import (
     Reply,
     RetryChild,
     ReviveParent,
+    SeeToSlot,
     StartChild,
     StartFailureWorkflow,
     TellParent,
@@ -48,6 +49,8 @@ class Kind(StrEnum):
     REPLY = "reply"
     RESUME = "resume"
     GO_ON = "rest of a spent budget"
+    SLOT = "slot asked for"
+    FREED = "freed limit slot"
     RETRY_CHILD = "retry of a child"
     REVIVE = "parent goes on too"
 
@@ -62,6 +65,7 @@ _KINDS: Mapping[type[Command], Kind] = {
     WakeSoon: Kind.GO_ON,
     RetryChild: Kind.RETRY_CHILD,
     ReviveParent: Kind.REVIVE,
+    SeeToSlot: Kind.SLOT,
 }
 
 
@@ -158,6 +162,8 @@ def _kinds(rows: Rows, said: Event | StartWorkflow, commands: Iterable[Command])
             found.add(Kind.STARTED if command.started else Kind.ENDED)
         elif isinstance(command, Dispatch) and isinstance(said, Wake) and rows.tasks[command.seq - 1].retry_of:
             found.add(Kind.RETRY)
+        elif isinstance(command, SeeToSlot) and rows.tasks[command.seq - 1].status.is_terminal:
+            found.add(Kind.FREED)
         else:
             found.add(_KINDS[type(command)])
     return found

@@ -14,7 +14,7 @@ from engine.errors import BadMessage
 from engine.model.event import ChildEnded, ChildStarted, Event, StartWorkflow, TaskResult
 from engine.model.execution import NEVER
 from engine.model.request import Request
-from engine.model.status import TaskStatus, WorkflowStatus
+from engine.model.status import Slot, TaskStatus, WorkflowStatus
 from engine.store.port import LoggedRequest, Rows, Save
 from engine.wire.inbound import decode
 from engine.wire.message import Delivery, Message
@@ -24,6 +24,7 @@ from tests.simulation.processes import Process
 from tests.simulation.row_rules import check_rows
 from tests.simulation.rules import Rule, expect
 from tests.simulation.scenario import PARTITIONS
+from tests.simulation.workflows import LIMITS
 
 if TYPE_CHECKING:
     from engine.services.decider import RoadService
@@ -81,6 +82,8 @@ class Invariants:
             if world.trace is not None:
                 shown = ", ".join(f"{task.seq}:{task.ref}#{task.attempt} {task.status}" for task in rows.tasks)
                 world.note(f"saved {rows.workflow.id} v{rows.workflow.version_no} {rows.workflow.status}: {shown}")
+        if any(task.name in LIMITS for save, _ in saved for task in (*save.inserted, *save.updated)):
+            self._check_limits()
         for line in logged:
             self._check_once(line)
         for line in {line.request.workflow_id: line for line in logged}.values():
@@ -107,6 +110,13 @@ class Invariants:
             if failed and task.id not in world.refused:
                 what = f"{task.id} is {task.status} and no worker has said so: {task.reason}"
                 expect("FAILURE" in said, Rule.I7, what)
+
+    def _check_limits(self) -> None:
+        """Of a limited name, no more tasks are out than may be."""
+        out = [task for rows in self._world.every_run() for task in rows.tasks if task.slot is Slot.HELD]
+        for name, most in LIMITS.items():
+            held = [task.id for task in out if task.name == name]
+            expect(len(held) <= most, Rule.LIMITS, f"of {name}, {held} are out at a time, and not {most}")
 
     def _check_once(self, line: LoggedRequest) -> None:
         """No request is carried out twice, unless a message without the broker's mark has come twice."""

@@ -18,6 +18,7 @@ class Rule(StrEnum):
     I8 = "I8: what has ended leaves nothing open"
     STATES = "states follow the tables, attempts the definition"
     DATES = "nothing is handed out before its time"
+    LIMITS = "no more is out than the limit allows"
     MEMORY = "what is in memory is what is stored"
     OPERATOR = "what was granted is done"
     OUTCOME = "the outcome is what the definition says"

@@ -111,11 +111,13 @@ def _pointed(random: Random, kind: Kind, roots: list[Root]) -> list[Happening]:
             at = random.randint(roots[0].start, roots[0].start + 60)
             found += [["pause", at, 0], ["resume", at + 20, 0]]
         case Kind.RETRY_CHILD | Kind.REVIVE:
-            roots[0].shapes.insert(0, ["child", [["work", "quick", {}]], False, "FAILED", {}])
+            roots[0].shapes.insert(0, ["child", [["heavy", "task", {}]], False, "", {}])
             verb = "retry_child" if kind is Kind.REVIVE else "retry"
             found += [[verb, 200 + 60 * each, 2 * number + 1] for each in range(4)]
         case Kind.CANCEL:
             roots[0].shapes.insert(0, ["fork", [[["end", "FAILED"]], [["work", "slow", {}]], [["human"]]], 0])
+        case Kind.SLOT | Kind.FREED:
+            roots[0].shapes.insert(0, ["same", "limited", 3, {}])
         case Kind.CHILD | Kind.STARTED | Kind.ENDED:
             roots[0].shapes.insert(0, ["child", [["work", "work", {}]], random.random() < 0.5, "", {}])
     return found

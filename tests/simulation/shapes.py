@@ -9,7 +9,7 @@ from typing import Any
 Shape = list[Any]
 
 #: Worker tasks, by what their definitions in ``workflows`` say.
-PATIENT = ("work", "quick", "slow", "linear", "once")
+PATIENT = ("work", "quick", "slow", "linear", "once", "limited", "rated")
 #: Those that time out: what comes of them is a matter of time.
 TIMED = ("timed", "timed_out", "alerted", "total", "polled")
 SYSTEM = ("INLINE", "LAMBDA", "JSON_JQ_TRANSFORM", "HTTP", "EVENT", "KAFKA_PUBLISH", "SQL", "JDBC")

@@ -21,6 +21,14 @@ TASK_DEFS: list[Step] = [
     {**_TASK, "name": "slow", "retryCount": 3, "retryDelaySeconds": 2, "retryLogic": "EXPONENTIAL_BACKOFF"},
     {**_TASK, "name": "linear", "retryCount": 2, "retryDelaySeconds": 1, "retryLogic": "LINEAR_BACKOFF"},
     {**_TASK, "name": "once", "retryCount": 0},
+    {**_TASK, "name": "limited", "retryCount": 1, "retryDelaySeconds": 1, "concurrentExecLimit": 1},
+    {
+        **_TASK,
+        "name": "rated",
+        "retryCount": 0,
+        "rateLimitPerFrequency": 2,
+        "rateLimitFrequencyInSeconds": 10,
+    },
     {**_TIMED, "name": "timed", "retryCount": 2, "retryDelaySeconds": 1, "timeoutSeconds": 20},
     {**_TIMED, "name": "timed_out", "retryCount": 2, "timeoutSeconds": 60, "timeoutPolicy": "TIME_OUT_WF"},
     {**_TIMED, "name": "alerted", "retryCount": 1, "timeoutSeconds": 20, "timeoutPolicy": "ALERT_ONLY"},
@@ -28,6 +36,9 @@ TASK_DEFS: list[Step] = [
     {**_TASK, "name": "polled", "retryCount": 1, "retryDelaySeconds": 1, "pollTimeoutSeconds": 15},
 ]
 TASK_DEF: dict[str, Step] = {str(each["name"]): each for each in TASK_DEFS}
+#: How many tasks of a name may be out at a time.
+LIMITS = {name: int(each["concurrentExecLimit"]) for name, each in TASK_DEF.items() if "concurrentExecLimit" in each}
+
 #: A type that the engine does not know: its worker listens to a queue of that name.
 OWN_TYPE = "PAINT"
 #: System types that a worker carries out, with what they need to be valid.

@@ -40,6 +40,8 @@ from tests.simulation.workflows import TASK_DEFS, Step, Writer
 _MOST_STEPS = 30_000
 #: Empty looks around before time makes a leap to the next date.
 _PATIENCE = 5
+#: How long a step takes.
+_STEP_SECONDS = 0.000_01
 
 
 class World:
@@ -186,6 +188,8 @@ class World:
     def _happen(self) -> bool:
         """Take one step; True when the story has come to its end."""
         self.step += 1
+        # Nothing takes no time: a run that ends, goes on and ends again has not ended twice at one moment.
+        self.clock.advance(_STEP_SECONDS)
         self._choices = 0
         for root in self.scenario.roots:
             if root.start == self.step:

@@ -70,6 +70,8 @@ def main() -> int:
     parser.add_argument("--markdown", type=Path, help="write the table into this file too")
     given = parser.parse_args()
     chosen = [mutation for mutation in MUTATIONS if given.only in mutation.name]
+    for each in chosen:
+        each.mutated()
     begun = time.monotonic()
     with ThreadPoolExecutor(given.processes) as pool:
         caught = list(zip(chosen, pool.map(lambda each: try_one(each, given.seeds), chosen), strict=True))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.simulation.mutations.flow import FLOW
+from tests.simulation.mutations.limits import LIMITS
 from tests.simulation.mutations.outside import OUTSIDE
 from tests.simulation.mutations.road import ROAD
 
-MUTATIONS = (*ROAD, *FLOW, *OUTSIDE)
+MUTATIONS = (*ROAD, *FLOW, *LIMITS, *OUTSIDE)

@@ -9,6 +9,7 @@ _DECIDER, _TIMEKEEPER, _RESCUER = (
     "engine/services/timekeeper.py",
     "engine/services/rescuer.py",
 )
+_STOPPING = "engine/services/stopping.py"
 _STORE = "engine/testing/memory_store.py"
 
 OUTSIDE: tuple[Mutation, ...] = (
@@ -36,15 +37,15 @@ OUTSIDE: tuple[Mutation, ...] = (
     ),
     mutation(
         "what is held is forgotten while the database is away",
-        _DECIDER,
-        "            except Transient as error:\n                patience",
-        "            except Transient as error:\n                held = []\n                patience",
+        _STOPPING,
+        "        except Transient as error:\n            patience",
+        "        except Transient as error:\n            lost()\n            patience",
     ),
     mutation(
         "a lost line is not opened again",
-        _DECIDER,
-        "                patience.lost(error)\n                self._reconnect()\n",
-        "                patience.lost(error)\n",
+        _STOPPING,
+        "            patience.lost(error)\n            _reconnect(broker, stop)\n",
+        "            patience.lost(error)\n",
     ),
     mutation(
         "a share that was broken off is not done again",

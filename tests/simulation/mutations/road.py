@@ -154,7 +154,8 @@ ROAD: tuple[Mutation, ...] = (
     mutation(
         "a refused start is told to nobody",
         _BATCH,
-        "            self.outgoing.append(encode_child_ended(_refused_child(start, parent, str(error)), partitions))\n",
+        "            failed = _failed_child(start.workflow_id, start.workflow_id, parent, str(error))\n"
+        "            self.outgoing.append(encode_child_ended(failed, partitions))\n",
         "            pass\n",
     ),
     mutation(
@@ -178,7 +179,7 @@ ROAD: tuple[Mutation, ...] = (
     mutation(
         "definitions read in a transaction that failed are kept",
         _EXECUTOR,
-        "            self._catalog, self._catalog_until = Catalog(), 0\n            raise\n",
-        "            raise\n",
+        "            self._outlook.forget()\n",
+        "",
     ),
 )
