@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
-from engine.masking import HIDDEN, masked
+from engine.masking import HIDDEN, masked, visible
 
 #: Fields whose value is never written, whatever it is.
 SECRET_FIELDS = frozenset({"password", "passwd", "secret", "token", "authorization", "api_key"})
@@ -75,12 +75,24 @@ def mask_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return _masked_mapping(event)
 
 
+def show_all(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Make control characters visible: what strangers have written stays in its line. JSON does so by itself."""
+    return {key: _shown(value, "\n\t" if key == "exception" else "") for key, value in event.items()}
+
+
+def _shown(value: object, kept: str) -> object:
+    if isinstance(value, str):
+        return visible(value, kept)
+    # Of anything else the renderer shows what ``repr`` makes of it, which escapes by itself.
+    return value
+
+
 def _endings(form: Literal["text", "json"]) -> list[Processor]:
     """Return the processors that turn an event into a line; the mask stands after the stack trace is text."""
     if form == "json":
         return [structlog.processors.format_exc_info, mask_secrets, structlog.processors.JSONRenderer(default=str)]
     renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), timestamp_key="at", pad_event_to=32)
-    return [structlog.processors.format_exc_info, mask_secrets, renderer]
+    return [structlog.processors.format_exc_info, mask_secrets, show_all, renderer]
 
 
 def _room_of_library(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -14,6 +14,21 @@ _URL_PASSWORD = re.compile(r"(?P<before>://[^:/?#@\s]*:)[^/?#\s]+(?=@)")
 _PARAMETER = re.compile(r"(?P<before>[?&](?:password|passwd|secret|token|sslpassword)=)[^&#\s]*", re.IGNORECASE)
 
 
+def visible(text: str, kept: str = "\n\t") -> str:
+    """Return ``text`` with every character that no one can see as an escape in its place, except those ``kept``.
+
+    Names and reasons come from strangers: a terminal would carry out what is written in them, and a line break would
+    make one line of a log two.
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in kept else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
 def masked(text: str) -> str:
     """Return ``text`` with the password of every URL in it replaced by ``***``."""
     if "://" not in text:

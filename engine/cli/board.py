@@ -15,6 +15,7 @@ from rich.tree import Tree
 
 from engine.cli.output import STYLES, duration
 from engine.cli.tree import PENDING, Node, build, fold, progress
+from engine.masking import visible
 
 _MARKS = {
     "COMPLETED": "✔",
@@ -40,7 +41,7 @@ def draw(run: Mapping[str, Any], children: Mapping[str, Mapping[str, Any]]) -> R
     parts: list[RenderableType] = [_headline(run, nodes), _tree(fold(nodes))]
     reason = run.get("reasonForIncompletion")
     if reason:
-        parts.append(Text(f"Reason: {reason}", style=STYLES.get(run["status"], "")))
+        parts.append(Text(visible(f"Reason: {reason}"), style=STYLES.get(run["status"], "")))
     return Group(*parts)
 
 
@@ -78,12 +79,12 @@ def _headline(run: Mapping[str, Any], nodes: Sequence[Node]) -> RenderableType:
     seconds = max(0.0, (ended or time.time() * 1000) - run.get("startTime", 0)) / 1000
     line = Table.grid(padding=(0, 1))
     line.add_row(
-        Text(f"{run['workflowName']} v{run['workflowVersion']}", style="bold"),
+        Text(visible(f"{run['workflowName']} v{run['workflowVersion']}", ""), style="bold"),
         Text(status, style=STYLES.get(status, "")),
         ProgressBar(total=max(1, reached.known), completed=reached.done, width=24),
         Text(f"{reached.done}/{reached.known} steps"),
         Text(duration(seconds)),
-        Text(run["workflowId"], style="dim"),
+        Text(visible(run["workflowId"], ""), style="dim"),
     )
     return line
 
@@ -101,21 +102,21 @@ def _grow(tree: Tree, nodes: Sequence[Node]) -> None:
 
 def _line(node: Node) -> Text:
     if node.counts:
-        return Text(f"{node.label}: ").append_text(_counted(node.counts))
+        return Text(f"{visible(node.label, '')}: ").append_text(_counted(node.counts))
     if not node.status:
-        return Text(node.label, style="dim")
+        return Text(visible(node.label, ""), style="dim")
     style = STYLES.get(node.status, "dim")
     line = Text(f"{_MARKS.get(node.status, '?')} ", style=style).append(
-        node.label, style="bold" if node.children else ""
+        visible(node.label, ""), style="bold" if node.children else ""
     )
     if node.type and node.type != node.label:
-        line.append(f"  {node.type}", style="dim")
+        line.append(f"  {visible(node.type, '')}", style="dim")
     if node.status not in ("COMPLETED", PENDING):
         line.append(f"  {node.status}", style=style)
     if node.started_ms and node.ended_ms > node.started_ms:
         line.append(f"  {duration((node.ended_ms - node.started_ms) / 1000)}", style="dim")
     if node.detail:
-        line.append("  " + _cut(node.detail), style="" if node.status == "COMPLETED" else style)
+        line.append("  " + _cut(visible(node.detail, "")), style="" if node.status == "COMPLETED" else style)
     return line
 
 

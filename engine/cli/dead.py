@@ -9,6 +9,7 @@ import click
 from engine.cli.client import Client
 from engine.cli.options import client_options
 from engine.cli.output import local_time, print_json, print_table
+from engine.masking import visible
 
 _LETTER = click.argument("letter", metavar="ID")
 
@@ -46,10 +47,10 @@ def show(letter: str, server: str | None, output: str) -> None:
     if output == "json":
         print_json(found)
         return
-    click.echo(f"Reason: {found['reason']}")
-    click.echo(f"From:   {found['from'] or 'unknown'}, {_time(found['at']) or 'unknown when'}")
+    click.echo(f"Reason: {visible(found['reason'])}")
+    click.echo(f"From:   {visible(found['from'] or 'unknown', '')}, {_time(found['at']) or 'unknown when'}")
     click.echo(f"Body ({found['bytes']:,} bytes):")
-    click.echo(found["body"])
+    click.echo(visible(found["body"]))
 
 
 @dead.command()
@@ -62,7 +63,7 @@ def requeue(letter: str, server: str | None, output: str) -> None:
     if output == "json":
         print_json(found)
     else:
-        click.echo(f"{letter} is back in {found['queue']}")
+        click.echo(visible(f"{letter} is back in {found['queue']}", ""))
 
 
 def _time(milliseconds: int) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from engine.masking import visible
+
 OK = 0
 FAULT = 1
 USAGE = 2
@@ -44,9 +46,9 @@ class Failure(click.ClickException):
             body = {"error": self.message, "hint": self.hint, "exitCode": self.code}
             click.echo(json.dumps({key: value for key, value in body.items() if value is not None}), err=True)
             return
-        click.echo(f"{click.style('Error:', fg='red', bold=True)} {self.message}", err=True)
+        click.echo(f"{click.style('Error:', fg='red', bold=True)} {visible(self.message)}", err=True)
         if self.hint:
-            click.echo(f"{click.style('Next:', bold=True)}  {self.hint}", err=True)
+            click.echo(f"{click.style('Next:', bold=True)}  {visible(self.hint)}", err=True)
 
 
 def code_of_status(status: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -10,11 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.masking import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 #: Columns of what is no terminal; programs that read it want whole lines.
 _UNBOUNDED = 10_000
+
+#: What a terminal might obey and JSON does not escape by itself: C1 controls, and marks that turn text around.
+_UNSEEN = re.compile(r"[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 #: How each status looks; the words alone say the same, for terminals without colour.
 STYLES = {
@@ -34,8 +40,12 @@ STYLES = {
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print one JSON document; characters that no one can see are escaped, as JSON allows."""
+    click.echo(_UNSEEN.sub(_escape, json.dumps(value, indent=2, ensure_ascii=False)))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return json.dumps(found.group())[1:-1]
 
 
 def console() -> Console:
@@ -56,7 +66,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         table.add_column(column, overflow="ellipsis" if last else "fold", no_wrap=last)
     for row in rows:
         cells = zip(columns, row, strict=True)
-        table.add_row(*(Text(cell, style=STYLES.get(cell, "") if name == "Status" else "") for name, cell in cells))
+        table.add_row(
+            *(Text(visible(cell, ""), style=STYLES.get(cell, "") if name == "Status" else "") for name, cell in cells)
+        )
     console().print(table)
 
 

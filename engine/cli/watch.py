@@ -12,6 +12,7 @@ import click
 from engine.cli.client import Client
 from engine.cli.failure import UNREACHABLE, Failure, code_of_run
 from engine.cli.output import print_json
+from engine.masking import visible
 
 #: Seconds between two looks; a look that takes long makes the pauses longer, so that watching never costs more than
 #: a small part of the server's time.
@@ -72,9 +73,9 @@ def _lines(looks: Iterator[dict[str, Any]]) -> dict[str, Any]:
     for run in looks:
         known, lines = change_lines(known, run)
         for line in lines:
-            click.echo(f"{time.strftime('%H:%M:%S')} {line}")
+            click.echo(f"{time.strftime('%H:%M:%S')} {visible(line)}")
     reason = f": {run['reasonForIncompletion']}" if run.get("reasonForIncompletion") else ""
-    click.echo(f"{time.strftime('%H:%M:%S')} {run['workflowName']} {run['status']}{reason}")
+    click.echo(visible(f"{time.strftime('%H:%M:%S')} {run['workflowName']} {run['status']}{reason}"))
     _print_output(run)
     return run
 
