@@ -16,7 +16,7 @@ from engine.api.search import read_query
 from engine.identifier import new_id
 from engine.model.event import StartWorkflow
 from engine.model.payload import Json
-from engine.model.request import Request
+from engine.model.request import Outcome, Request
 from engine.store.port import Store
 from engine.wire.start_message import read_start
 
@@ -85,8 +85,9 @@ def _looking(router: APIRouter, store: Store) -> None:
 
 
 def _changing(router: APIRouter, requester: Requester) -> None:
-    def ask(workflow_id: str, verb: str, **arguments: Json) -> None:
-        granted(requester.ask(Request(event_id=new_id(), workflow_id=workflow_id, verb=verb, arguments=arguments)))
+    def ask(workflow_id: str, verb: str, **arguments: Json) -> Outcome:
+        request = Request(event_id=new_id(), workflow_id=workflow_id, verb=verb, arguments=arguments)
+        return granted(requester.ask(request))
 
     @router.put("/{workflow_id}/pause")
     def pause(workflow_id: str) -> Response:
@@ -97,6 +98,15 @@ def _changing(router: APIRouter, requester: Requester) -> None:
     def resume(workflow_id: str) -> Response:
         ask(workflow_id, "resume")
         return done()
+
+    @router.post("/{workflow_id}/resetcallbacks")
+    def reset_callbacks(workflow_id: str) -> Response:
+        ask(workflow_id, "reset_callbacks")
+        return done(204)
+
+    @router.post("/{workflow_id}/variables")
+    def update_variables(workflow_id: str, body: RawBody) -> Response:
+        return answer(ask(workflow_id, "update_variables", variables=mapping(body)).result["variables"])
 
     @router.delete("/{workflow_id}")
     def terminate(workflow_id: str, reason: str | None = None) -> Response:

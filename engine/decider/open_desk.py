@@ -61,6 +61,15 @@ class OpenDesk:
         """True for what is reopened rather than attempted again."""
         return task_type(self.config(task).type).reopens
 
+    @property
+    def variables_limit_bytes(self) -> int:
+        """How large the variables of a run may be together, as JSON."""
+        return self._draft.surroundings.limits.variables_bytes
+
+    def end_delay(self, task: Task) -> None:
+        """Let a task that waits for its delivery be handed out as soon as the flow goes on."""
+        self._draft.change(task, visible_at=self.now, callback_after_seconds=0)
+
     def change_workflow(self, **fields: Json) -> Workflow:
         """Change the run's record; a new status is announced."""
         before = self._draft.workflow.status

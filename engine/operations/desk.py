@@ -44,6 +44,15 @@ class Desk(Protocol):
         """True when somebody may complete the task by a signal."""
         ...
 
+    @property
+    def variables_limit_bytes(self) -> int:
+        """How large the variables of a run may be together, as JSON."""
+        ...
+
+    def end_delay(self, task: Task) -> None:
+        """Let a task that waits for its delivery be handed out as soon as the flow goes on."""
+        ...
+
     def change_workflow(self, **fields: Json) -> Workflow:
         """Change the run's record."""
         ...

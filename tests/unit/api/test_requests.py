@@ -43,6 +43,7 @@ def test_a_start_repeated_under_one_idempotency_key_names_one_run(client, decide
         ("DELETE", "/api/workflow/w?reason=enough", None, "terminate", {"reason": "enough"}, 200),
         ("DELETE", "/api/workflow/w", None, "terminate", {"reason": None}, 200),
         ("POST", "/api/workflow/w/retry", None, "retry", {"resumeSubworkflowTasks": False}, 204),
+        ("POST", "/api/workflow/w/resetcallbacks", None, "reset_callbacks", {}, 204),
         (
             "POST",
             "/api/workflow/w/retry?resumeSubworkflowTasks=true",
@@ -156,3 +157,13 @@ def test_a_body_above_the_limit_is_refused_before_it_is_kept(client):
     response = client.post("/api/workflow", content=b'"' + b"x" * (17 * 1024 * 1024) + b'"')
 
     assert response.status_code == 413
+
+
+def test_variables_are_answered_as_they_are_then(client, decider):
+    decider.outcome = Outcome(granted=True, result={"variables": {"a": 1, "b": 2}})
+
+    response = client.post("/api/workflow/w/variables", json={"b": 2})
+
+    assert (response.status_code, response.json()) == (200, {"a": 1, "b": 2})
+    (request,) = decider.asked
+    assert (request.verb, request.arguments) == ("update_variables", {"variables": {"b": 2}})
