@@ -1,4 +1,4 @@
-"""A retry in a family of runs: children go on where they failed, and those above wait for them again (Conductor 4.10)."""
+"""A retry in a family of runs: children go on where they failed, and those above wait again (Conductor 4.10)."""
 
 from __future__ import annotations
 
