@@ -16,6 +16,8 @@ import structlog
 from celery import Celery
 from celery.signals import worker_ready
 
+from engine.broker.redis_envelope import LEASED
+
 _log = structlog.get_logger(__name__)
 
 #: Seconds after which the tasks of a worker that was not heard of are given to others. One that is frozen, or cut off
@@ -46,9 +48,9 @@ def lease_messages(app: Celery) -> None:
         _OWN: LEASE_SECONDS,
         "unacked_restore_interval": LOOK_SECONDS,
         "unacked_restore_throttle": 1,
-        "unacked_key": "baton:leased",
-        "unacked_index_key": "baton:leased_when",
-        "unacked_mutex_key": "baton:leased_look",
+        "unacked_key": LEASED,
+        "unacked_index_key": f"{LEASED}_when",
+        "unacked_mutex_key": f"{LEASED}_look",
         # Seconds; kombu's five minutes would be the time for which a worker killed in its look stops all looks.
         "unacked_mutex_expire": int(LEASE_SECONDS),
         **given,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from engine.broker.port import Broker
+from engine.broker.port import Broker, Census
 from engine.broker.topology import TaskQueueType
 from engine.errors import BadConfiguration
 
@@ -40,10 +40,26 @@ def open_broker(
 
         return RabbitBroker(url, task_queues=task_queues, most_bytes=most_bytes or MOST_BYTES)
     if is_redis(url):
-        return _redis(url)
+        return _redis(url, most_bytes)
     from engine.broker.transports import KombuBroker
 
     return KombuBroker(url)
+
+
+def open_census(broker_url: str, management_url: str | None) -> Census | None:
+    """Return what counts the messages of each queue, also those that are unacked; None where nobody can tell.
+
+    Redis can be asked itself, RabbitMQ only by its HTTP API.
+    """
+    if is_redis(broker_url):
+        from engine.broker.redis_census import RedisCensus
+
+        return RedisCensus(broker_url)
+    if management_url is None or not is_rabbitmq(broker_url):
+        return None
+    from engine.broker.management import Management
+
+    return Management(management_url, broker_url)
 
 
 def is_rabbitmq(url: str) -> bool:
@@ -51,12 +67,12 @@ def is_rabbitmq(url: str) -> bool:
     return urlsplit(url).scheme in _RABBITMQ
 
 
-def _redis(url: str) -> Broker:
+def _redis(url: str, most_bytes: int | None) -> Broker:
     try:
-        from engine.broker.redis import RedisBroker
+        from engine.broker.redis import MOST_BYTES, RedisBroker
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] != "redis":
             raise
         fault = "The broker URL names a Redis, but redis-py is not installed: pip install 'baton-engine[redis]'."
         raise BadConfiguration([fault]) from error
-    return RedisBroker(url)
+    return RedisBroker(url, most_bytes=most_bytes or MOST_BYTES)

@@ -119,5 +119,16 @@ class Broker(Protocol):
         ...
 
 
+class Census(Protocol):
+    """Counts what a broker holds, in a way that differs from broker to broker."""
+
+    def totals(self) -> dict[str, int]:
+        """Return the messages of each queue, ready and unacked together; queues that were not counted are left out.
+
+        Raises ``BrokerUnavailable`` when there is no answer.
+        """
+        ...
+
+
 #: Opens a broker connection; each service opens its own.
 OpenBroker = Callable[[], Broker]

@@ -26,6 +26,9 @@ from engine.wire.message import STATUS_EXCHANGE, Delivery, Message, events_queue
 #: Redis cannot both wait and note who has taken a message.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 
+#: Bytes that one ``receive`` takes, unless it is told otherwise.
+MOST_BYTES = 256 * 1024 * 1024
+
 
 class RedisBroker:
     """A connection to Redis; see ``engine.broker.port.Broker``.
@@ -35,9 +38,13 @@ class RedisBroker:
     command's answer is the confirm, so it is worth what Redis' own persistence is worth.
     """
 
-    def __init__(self, url: str) -> None:
-        """Take the URL, as Celery writes it; it is used by the first call."""
+    def __init__(self, url: str, *, most_bytes: int = MOST_BYTES) -> None:
+        """Take the URL, as Celery writes it; it is used by the first call.
+
+        One ``receive`` returns no more than about ``most_bytes``.
+        """
         self._url = url
+        self._most_bytes = most_bytes
         self._session: RedisSession | None = None
         self._ear: Ear
         self._lost: str | None = None
@@ -192,7 +199,7 @@ class RedisBroker:
             if not self._is_bound(name)
         ]
         try:
-            return heard + [_delivery(*found) for found in session.fetch(wishes, limit - len(heard))]
+            return heard + [_delivery(*found) for found in session.fetch(wishes, limit - len(heard), self._most_bytes)]
         except Forgotten as forgotten:
             self._lost = str(forgotten)
             raise BrokerUnavailable(self._lost) from forgotten

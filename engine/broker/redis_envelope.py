@@ -21,6 +21,9 @@ SEPARATOR = "\x06\x16"
 #: changes them. A worker with other steps would not look into all of these lists.
 STEPS = ("", f"{SEPARATOR}3", f"{SEPARATOR}6", f"{SEPARATOR}9")
 
+#: Where workers note what they have taken: kombu's own name, and ours for those that lease (``workers.redis_lease``).
+UNACKED, LEASED = "unacked", "baton:leased"
+
 #: Bytes. Redis ends the connection of whoever sends a longer value (``proto-max-bulk-len``).
 MOST_BYTES = 512 * 1024 * 1024
 

@@ -19,10 +19,13 @@ from engine.broker.topology import MARKER_QUEUE
 #: Every queue that exists: an empty list is no key in Redis, so that an empty queue and a missing one look the same.
 QUEUES: Final = "baton:queues"
 
+#: The ids of all connections that have not been cleared up after.
+CONNECTIONS: Final = "baton:connections"
+
 _STEPS: Final = ", ".join(f"'{step}'" for step in STEPS)
 
 _PRELUDE: Final = f"""
-local QUEUES, CONNECTIONS = '{QUEUES}', 'baton:connections'
+local QUEUES, CONNECTIONS = '{QUEUES}', '{CONNECTIONS}'
 local STEPS = {{{_STEPS}}}
 local AGAIN = '{{"redelivered":true,'
 
@@ -110,20 +113,21 @@ clear_up()
 return 1
 """
 
-#: id, milliseconds, number of the last delivery, most messages, then for each queue its name, how many of its messages
-#: may be taken, and '1' if only one connection at a time may: returns deliveries and payloads in turn, nil without a
-#: lease.
+#: id, milliseconds, number of the last delivery, most messages, most bytes, then for each queue its name, how many of
+#: its messages may be taken, and '1' if only one connection at a time may: returns deliveries and payloads in turn, nil
+#: without a lease. One message is taken in any case, however large.
 FETCH: Final = f"""{_PRELUDE}
-local id, number, limit = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4])
+local id, number, limit, bytes = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 if redis.call('PEXPIRE', lease(id), ARGV[2]) == 0 then return false end
 local taken = {{}}
-for at = 5, #ARGV, 3 do
+for at = 6, #ARGV, 3 do
   local queue, room = ARGV[at], math.min(tonumber(ARGV[at + 1]), limit)
   if ARGV[at + 2] == '1' and not is_the_active_one(id, queue) then room = 0 end
   for _, step in ipairs(STEPS) do
-    if room <= 0 then break end
-    for _, payload in ipairs(redis.call('RPOP', queue .. step, room) or {{}}) do
-      number, room, limit = number + 1, room - 1, limit - 1
+    while room > 0 and bytes > 0 do
+      local payload = redis.call('RPOP', queue .. step)
+      if not payload then break end
+      number, room, limit, bytes = number + 1, room - 1, limit - 1, bytes - #payload
       local delivery = string.format('%012d %s', number, queue .. step)
       redis.call('HSET', held(id), delivery, payload)
       taken[#taken + 1] = delivery

@@ -126,15 +126,17 @@ class RedisSession:
         line.send_packed_command(line.pack_commands(questions))
         return [_answer(line) for _ in questions]
 
-    def fetch(self, wishes: Sequence[Wish], limit: int) -> list[tuple[Receipt, str, bytes]]:
+    def fetch(self, wishes: Sequence[Wish], limit: int, most_bytes: int) -> list[tuple[Receipt, str, bytes]]:
         """Take what waits, without waiting for more: receipt, queue and payload of each message.
+
+        After ``most_bytes`` no more is taken.
 
         Raises ``Forgotten`` when the lease has run out.
         """
         wanted = [wish for wish in wishes if wish.room > 0]
         # Every queue comes first once in a while, so that a busy one does not starve the others.
         self._turn = (self._turn + 1) % max(len(wanted), 1)
-        arguments: list[str | int] = [self.id, _LEASE, self._number, min(limit, _MOST_AT_ONCE)]
+        arguments: list[str | int] = [self.id, _LEASE, self._number, min(limit, _MOST_AT_ONCE), most_bytes]
         for wish in (*wanted[self._turn :], *wanted[: self._turn]):
             arguments += [wish.queue, wish.room, "1" if wish.single else ""]
         taken: Json = self._fetch(args=arguments)

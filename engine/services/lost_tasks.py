@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
-from engine.broker.port import Broker
+from engine.broker.port import Broker, Census
 from engine.clock import Clock, Instant, after
 from engine.errors import BrokerUnavailable
 from engine.log import get_logger
@@ -23,9 +22,6 @@ from engine.model.event import Wake
 from engine.store.port import Store
 from engine.wire.message import events_queue
 from engine.wire.request_message import encode_wake
-
-if TYPE_CHECKING:
-    from engine.broker.management import Management
 
 log = get_logger(__name__)
 
@@ -49,7 +45,7 @@ class LostTasks:
         self,
         store: Store,
         broker: Broker,
-        management: Management,
+        census: Census,
         clock: Clock,
         partitions: int,
         interval_seconds: float,
@@ -57,7 +53,7 @@ class LostTasks:
     ) -> None:
         self._store = store
         self._broker = broker
-        self._management = management
+        self._census = census
         self._clock = clock
         self._partitions = partitions
         self._interval = interval_seconds
@@ -84,7 +80,7 @@ class LostTasks:
     def _without_messages(self, scheduled: dict[str, int]) -> dict[str, int]:
         """Return how many messages each queue lacks at least; results that nobody has read yet may explain some."""
         try:
-            totals = self._management.totals()
+            totals = self._census.totals()
         except BrokerUnavailable as error:
             log.warning("lost_tasks.not_looked_for", reason=str(error), again_in_seconds=_UNANSWERED_SECONDS)
             self._next = after(self._clock.now(), max(self._interval, _UNANSWERED_SECONDS))

@@ -6,7 +6,7 @@ partition. A wake-up that is lost rings again when the lease has passed. Several
 
 from __future__ import annotations
 
-from engine.broker.opening import is_rabbitmq
+from engine.broker.opening import open_census
 from engine.broker.port import Broker
 from engine.clock import SECOND, Clock, Instant, SystemClock, after
 from engine.config import Settings
@@ -99,15 +99,13 @@ class Timekeeper:
         return self._ring(now)
 
     def _look_for_lost_tasks(self) -> LostTasks | None:
-        """Return who looks for tasks that their queues have lost: only RabbitMQ's HTTP API tells what queues hold."""
+        """Return who looks for tasks that their queues have lost, where it can be told what queues hold."""
         settings = self._settings
-        if settings.management_url is None or not is_rabbitmq(settings.broker_url):
+        census = open_census(settings.broker_url, settings.management_url)
+        if census is None:
             return None
-        from engine.broker.management import Management  # only where there is a RabbitMQ
-
-        management = Management(settings.management_url, settings.broker_url)
         interval = settings.rescuer_interval_seconds
-        return LostTasks(self._store, self._broker, management, self._clock, self._partitions, interval)
+        return LostTasks(self._store, self._broker, census, self._clock, self._partitions, interval)
 
     def _ring(self, now: Instant) -> float:
         with self._store.transaction() as transaction:

@@ -307,6 +307,15 @@ def test_a_url_that_cannot_be_read_is_a_wrong_setting(url: str) -> None:
         RedisBroker(url).ready("resize")
 
 
+def test_no_more_bytes_are_taken_at_once_than_there_is_room_for(redis_url: str) -> None:
+    broker = RedisBroker(redis_url, most_bytes=1_000)
+    broker.publish([Message(queue="large", body=bytes(5_000)), *numbered("large", 10)])
+    broker.consume("large", 100)
+
+    assert [len(broker.receive(100, SOON)) for _ in range(2)] == [1, 4]
+    broker.close()
+
+
 def test_a_busy_queue_does_not_starve_another(broker: RedisBroker) -> None:
     broker.publish([*numbered("busy", 100), *numbered("quiet", 1)])
     broker.consume("busy", 100)
