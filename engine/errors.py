@@ -5,6 +5,7 @@ BatonError
  |    +-- StoreUnavailable
  |    +-- BrokerUnavailable
  +-- Permanent            the same call will fail again
+      +-- Unstorable          what the database cannot keep: too large, too long
       +-- BadConfiguration    settings that cannot work; names every fault at once
       +-- SchemaTooNew        the database's tables are those of a newer version
       +-- BadDefinition       a workflow or task definition with its list of faults
@@ -50,6 +51,10 @@ class BadConfiguration(Permanent):
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
         super().__init__("The configuration cannot work:\n  " + "\n  ".join(self.faults))
+
+
+class Unstorable(Permanent):
+    """What the database cannot keep: larger than the statements it takes, longer than a column; the text says which."""
 
 
 class SchemaTooNew(Permanent):

@@ -12,7 +12,7 @@ from typing import Any, Final
 import sqlalchemy
 from sqlalchemy import URL, Connection, QueuePool, event, exc, make_url
 
-from engine.errors import BadConfiguration, StoreUnavailable
+from engine.errors import BadConfiguration, StoreUnavailable, Unstorable
 
 #: Seconds until an unreachable server, a free connection or another writer's lock is given up on.
 WAIT_SECONDS: Final = 30
@@ -81,7 +81,13 @@ def read_url(url: str) -> URL:
 def open_database(url: str, pool_size: int) -> sqlalchemy.Engine:
     """Return a pool of connections; none is opened yet. SQLite always has one: its transactions follow one another."""
     parsed = read_url(url)
-    shared: dict[str, Any] = {"poolclass": QueuePool, "max_overflow": 0, "pool_timeout": WAIT_SECONDS}
+    shared: dict[str, Any] = {
+        "poolclass": QueuePool,
+        "max_overflow": 0,
+        "pool_timeout": WAIT_SECONDS,
+        # What people store is not for the logs.
+        "hide_parameters": True,
+    }
     if parsed.get_backend_name() == "sqlite":
         database = sqlalchemy.create_engine(
             parsed, pool_size=1, connect_args={"check_same_thread": False, "timeout": WAIT_SECONDS}, **shared
@@ -137,7 +143,10 @@ def _greet_postgres(connection: Any, _: object) -> None:
 
 @contextmanager
 def faults_told_apart(database: sqlalchemy.Engine) -> Iterator[None]:
-    """Turn what the database does to us into ``StoreUnavailable``; let mistakes of our own pass."""
+    """Turn what the database does to us into ``StoreUnavailable``, and what it cannot keep into ``Unstorable``.
+
+    Mistakes of our own pass.
+    """
     try:
         yield
     except exc.TimeoutError as error:
@@ -149,6 +158,8 @@ def faults_told_apart(database: sqlalchemy.Engine) -> Iterator[None]:
             ) from error
         if _may_pass(error):
             raise StoreUnavailable(f"The database {_name(database)} did not answer: {error.orig}") from error
+        if isinstance(error, exc.DataError) or _never_fits(error):
+            raise Unstorable(f"The database cannot keep this: {_words(error)}") from error
         raise
 
 
@@ -156,9 +167,17 @@ def _may_pass(error: exc.DBAPIError) -> bool:
     """Tell whether the same may succeed later, on another connection or once the server is there again."""
     if error.connection_invalidated:
         return True
-    if type(error.orig).__module__.startswith("pymysql") and _mysql().never_fits(error.orig):
-        return False
-    return isinstance(error, exc.OperationalError | exc.InterfaceError)
+    return isinstance(error, exc.OperationalError | exc.InterfaceError) and not _never_fits(error)
+
+
+def _never_fits(error: exc.DBAPIError) -> bool:
+    return type(error.orig).__module__.startswith("pymysql") and _mysql().never_fits(error.orig)
+
+
+def _words(error: exc.DBAPIError) -> str:
+    """Return what the database said, without the statement and what was to be stored."""
+    said = error.orig.args[-1] if error.orig is not None and error.orig.args else error.orig
+    return str(said).strip().partition("\n")[0]
 
 
 def _name(database: sqlalchemy.Engine) -> str:

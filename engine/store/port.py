@@ -317,7 +317,8 @@ class Store(Protocol):
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Open a transaction; commits when the block ends, rolls back when it raises.
 
-        Raises ``StoreUnavailable`` when the database cannot be reached or drops the connection.
+        Raises ``StoreUnavailable`` when the database cannot be reached or drops the connection, ``Unstorable`` when
+        it cannot keep what it was given.
         """
         ...
 

@@ -52,7 +52,7 @@ class SqlStore:
         """Open a transaction; commits when the block ends, rolls back when it raises.
 
         Raises ``StoreUnavailable`` when the database cannot be reached, drops the connection or has not got the
-        tables yet.
+        tables yet, ``Unstorable`` when it cannot keep what it was given.
         """
         with faults_told_apart(self._database), self._database.begin() as connection:
             yield SqlTransaction(connection, self._batch)

@@ -6,10 +6,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import exc
 
 from deploy.probe import mysql_connection
-from engine.errors import BadConfiguration, StoreUnavailable
+from engine.errors import BadConfiguration, StoreUnavailable, Unstorable
 from engine.executor import Executor
 from engine.model.event import StartWorkflow
 from engine.store import mysql_connection as connections
@@ -48,7 +47,7 @@ def narrow(mysql_url: str) -> Iterator[Store]:
 def test_a_row_that_the_server_does_not_take_is_refused_at_once_and_the_reason_says_what_to_raise(
     narrow: Store,
 ) -> None:
-    with pytest.raises(exc.DataError, match="takes 1,047,552: raise its max_allowed_packet"):
+    with pytest.raises(Unstorable, match="takes 1,047,552: raise its max_allowed_packet"):
         create(narrow, a_run(input={"text": "x" * PACKET}))
     assert create(narrow, a_run()) == {"run"}
 
@@ -70,25 +69,39 @@ def test_a_row_that_grew_beyond_a_packet_can_still_be_read(narrow: Store) -> Non
     assert rows.workflow.input == rows.workflow.output == most
 
 
-def test_a_start_that_cannot_be_stored_becomes_a_dead_letter_and_its_neighbours_go_on(narrow: Store) -> None:
+@pytest.fixture
+def narrow_road(narrow: Store) -> Harness:
+    """Return an engine that keeps its runs there."""
     harness = Harness()
-    with narrow.transaction() as transaction:
-        harness.register({"name": "one", "tasks": [{"name": "a", "taskReferenceName": "a"}]})
-        with harness.store.transaction() as known:
-            for definition in known.workflow_defs():
-                transaction.register_workflow(definition, overwrite=True)
+    harness.store = narrow
+    harness.register({"name": "one", "tasks": [{"name": "a", "taskReferenceName": "a"}]})
     harness.executor = Executor(narrow, harness.road, harness.clock, harness.settings, 1)
+    return harness
+
+
+def test_a_start_that_cannot_be_stored_becomes_a_dead_letter_and_its_neighbours_go_on(narrow_road: Harness) -> None:
     inputs = {"small": {}, "large": {"text": "x" * PACKET}, "smaller": {}}
-    harness.publish(
+    narrow_road.publish(
         *(
             encode_start(StartWorkflow(event_id=f"start {run}", workflow_id=run, name="one", input=payload))
             for run, payload in inputs.items()
         )
     )
-    with narrow.transaction() as transaction:
+    with narrow_road.store.transaction() as transaction:
         assert transaction.load(list(inputs)).keys() == {"small", "smaller"}
-    (letter,) = harness.road.peek("baton.dead", 10)
+    (letter,) = narrow_road.road.peek("baton.dead", 10)
     assert "max_allowed_packet" in read_dead(letter.message).reason
+
+
+def test_a_result_that_cannot_be_stored_ends_its_run_with_the_reason_and_no_payload(narrow_road: Harness) -> None:
+    run, neighbour = narrow_road.start("one"), narrow_road.start("one")
+    sizes = iter([PACKET, 1])
+    narrow_road.work({"a": lambda _: {"text": "x" * next(sizes)}})
+    ended = narrow_road.run(run)
+    assert ended.status == "FAILED"
+    assert str(ended.reason).endswith("but the server takes 1,047,552: raise its max_allowed_packet")
+    assert "xxx" not in str(ended.reason)
+    assert narrow_road.run(neighbour).status == "COMPLETED"
 
 
 def test_a_lock_that_is_not_given_up_is_waited_for_and_then_tried_again_later(
