@@ -14,17 +14,17 @@ from psycopg import sql
 
 from deploy import servers as order
 from deploy.endpoint import Servers, Unusable
-from deploy.kinds import KINDS, POSTGRES, RABBITMQ
+from deploy.kinds import KINDS, MYSQL, POSTGRES, RABBITMQ, REDIS, Kind
 from deploy.probe import conninfo, postgres_version
 
 ROOT = Path(__file__).parents[2]
 
 
-def asked(**environment: str) -> subprocess.CompletedProcess[str]:
+def asked(*kinds: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Ask for servers, and take back the question at once."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("BATON_")}
     return subprocess.run(
-        [sys.executable, "-m", "deploy.servers", "serve"],
+        [sys.executable, "-m", "deploy.servers", "serve", *kinds],
         cwd=ROOT,
         env=inherited | environment,
         stdin=subprocess.DEVNULL,
@@ -47,6 +47,22 @@ def test_named_servers_come_first(servers: Servers) -> None:
     found = Servers.from_json(answer.stdout)
     assert (found["postgres"].origin, found["rabbitmq"].origin) == ("named", "named")
     assert (found.database_url, found.broker_url) == (servers.database_url, servers.broker_url)
+
+
+@pytest.mark.parametrize(
+    ("kind", "url"), [(MYSQL, "mysql://nobody:wrong@127.0.0.1:1"), (REDIS, "redis://:wrong@127.0.0.1:1")]
+)
+def test_a_server_that_is_asked_for_by_its_kind_is_told_and_not_replaced_either(kind: Kind, url: str) -> None:
+    answer = asked(kind.name, **{kind.variable: url})
+    assert answer.returncode == 1
+    assert answer.stdout.startswith(f"The server named by {kind.variable} cannot be used: ")
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_kind_that_there_is_not_is_told_with_those_that_there_are() -> None:
+    answer = asked("oracle")
+    assert answer.returncode == 2
+    assert "no such kind of server: oracle" in answer.stderr
 
 
 @pytest.mark.parametrize(
