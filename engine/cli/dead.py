@@ -1,4 +1,4 @@
-"""``baton dead``: look at messages that could not be understood, and send them back once they can."""
+"""``baton dead``: look at messages that could not be carried out, and send them back once they can."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LETTER = click.argument("letter", metavar="ID")
 
 @click.group()
 def dead() -> None:
-    """Look at messages that could not be understood, and send them back."""
+    """Look at messages that could not be carried out, and send them back."""
 
 
 @dead.command("list")
@@ -35,6 +35,7 @@ def list_letters(server: str | None, output: str) -> None:
     print_table(["Id", "From", "At", "Reason"], rows)
     if found["totalHits"] > len(rows):
         click.echo(f"{len(rows)} of {found['totalHits']:,}.")
+    click.echo("'baton dead show ID' says what to do about one.")
 
 
 @dead.command()
@@ -49,6 +50,7 @@ def show(letter: str, server: str | None, output: str) -> None:
         return
     click.echo(f"Reason: {visible(found['reason'])}")
     click.echo(f"From:   {visible(found['from'] or 'unknown', '')}, {_time(found['at']) or 'unknown when'}")
+    click.echo(f"Next:   {visible(found['next'])}")
     click.echo(f"Body ({found['bytes']:,} bytes):")
     click.echo(visible(found["body"]))
 

@@ -18,6 +18,7 @@ from engine.model.definition import TaskDef
 from engine.model.payload import JsonObject
 from engine.services.finding import Finding, sentence
 from engine.services.opening import new_broker, partitions_of
+from engine.services.set_aside_checkup import examine_set_aside
 from engine.services.worker_checkup import examine_workers
 from engine.store import open_store
 from engine.store.migrate import pending
@@ -64,6 +65,8 @@ def examine(timeout_seconds: float) -> Iterator[Finding]:
     if broker.state == "ok":
         waiting = _waiting(statistics)
         yield from _queues(settings, partitions, waiting)
+        if database.state == "ok":
+            yield from examine_set_aside(settings)
         yield from examine_workers(settings, waiting, definitions, timeout_seconds)
     yield server
 

@@ -9,6 +9,7 @@ import structlog
 from msgspec.structs import replace
 
 from deploy.probe import conninfo
+from engine.broker.opening import open_broker
 from engine.broker.rabbitmq import connection_parameters
 from engine.cli import run
 from engine.clock import Instant, SystemClock
@@ -16,8 +17,10 @@ from engine.model.definition import WorkflowDef
 from engine.model.execution import Task, Workflow
 from engine.store import open_store
 from engine.store.migrate import migrate
-from engine.store.port import Save
+from engine.store.port import InHand, Save
 from engine.store.presence import sign_of_life, this_process
+from engine.wire.dead_letter import bury
+from engine.wire.message import START_QUEUE, Delivery, Message
 
 
 @pytest.fixture
@@ -142,3 +145,37 @@ def test_tables_of_a_newer_version_are_a_fault(doctor, postgres_url):
     assert code == 1
     assert "newer version" in findings["database"]["what"]
     assert "newer version" in findings["database"]["remedy"]
+
+
+def test_dead_letters_are_counted_with_their_reasons_and_what_to_do(doctor, postgres_url, rabbitmq_url):
+    migrate(postgres_url)
+    broker = open_broker(rabbitmq_url)
+    delivery = Delivery(message=Message(queue=START_QUEUE, body=b"?"), queue=START_QUEUE)
+    _, before = doctor()
+    broker.publish([bury(delivery, reason, Instant(1)) for reason in ("it is odd", "it is odd", "it kills")])
+    broker.close()
+    _, after = doctor()
+    assert before["dead letters"]["state"] == "ok"
+    assert after["dead letters"]["state"] == "warning"
+    assert after["dead letters"]["what"] == "3: 2 × it is odd; 1 × it kills"
+    assert "baton dead list" in after["dead letters"]["remedy"]
+
+
+def test_a_message_that_processes_die_with_is_named(doctor, postgres_url):
+    migrate(postgres_url)
+    store = open_store(postgres_url)
+    lines = [
+        InHand(message="1" * 64, owner=owner, queue="baton.start", label="start m1", at=Instant(number))
+        for number, owner in enumerate(("box-1", "box-2", "box-3"))
+    ]
+    with store.transaction() as transaction:
+        transaction.take_in_hand(lines[:1])
+    _, one = doctor()
+    with store.transaction() as transaction:
+        transaction.take_in_hand(lines[1:])
+    _, several = doctor()
+    store.close()
+    # One line may be that of a process at work.
+    assert "deadly message" not in one
+    assert several["deadly message"]["what"] == "start m1 of queue baton.start was in hand when 2 processes died"
+    assert "box-3" in several["deadly message"]["remedy"]

@@ -44,5 +44,40 @@ def test_what_a_policy_of_the_broker_has_dead_lettered_is_sent_back_to_its_first
 
     known = read_dead(letter)
 
-    assert (known.reason, known.origin) == ("rejected", "resize")
+    assert (known.reason, known.origin) == ("rejected: whoever had it refused it for good", "resize")
     assert revive(letter).queue == "resize"
+
+
+def test_a_task_that_was_handed_out_too_often_says_so_and_when_and_brings_no_count_along():
+    headers = {
+        "task": "resize",
+        "id": "run.1",
+        "x-delivery-count": 20,
+        "x-first-death-queue": "resize",
+        "x-first-death-reason": "delivery_limit",
+        "x-first-death-exchange": "",
+        "x-death": [{"reason": "delivery_limit", "queue": "resize", "count": 1, "time": 1_700_000_000}],
+    }
+    letter = Message(queue=DEAD_QUEUE, body=b"{}", headers=headers)
+
+    known = read_dead(letter)
+
+    assert known.reason.startswith("delivery_limit: it was handed out more often than its queue allows")
+    assert known.at == 1_700_000_000_000
+    assert "mend its worker" in known.next_step
+    assert revive(letter).headers == {"task": "resize", "id": "run.1"}
+
+
+@pytest.mark.parametrize("history", [None, [], ["odd"], [{"time": "noon"}], {"time": 1}])
+def test_an_odd_history_of_deaths_tells_no_time(history):
+    headers = {"x-first-death-reason": "melted", "x-death": history}
+    known = read_dead(Message(queue=DEAD_QUEUE, body=b"{}", headers=headers))
+    assert (known.reason, known.at) == ("melted", 0)
+
+
+def test_each_letter_says_what_to_do_next():
+    ours = read_dead(bury(Delivery(message=ORIGINAL, queue="baton.start"), "odd", Instant(5_000_000)))
+    assert (
+        dead_json("m1", ours, body_limit=4)["next"] == "Mend the cause, then requeue it: it goes back to baton.start."
+    )
+    assert "by hand" in read_dead(Message(queue=DEAD_QUEUE, body=b"?")).next_step
