@@ -18,7 +18,10 @@ MARKDOWN =
 SEEDS = 10000
 FIRST = 0
 
-.PHONY: help install demo test check bench chaos simulate mutations up down pins
+# For `make fuzz`: how long each parser is tried.
+FUZZ_SECONDS = 60
+
+.PHONY: fuzz help install demo test check bench chaos simulate mutations up down pins
 .DEFAULT_GOAL := help
 
 help: ## show these commands
@@ -54,6 +57,10 @@ simulate: $(INSTALLED) ## stories of crashes, lost messages and wiped brokers on
 
 mutations: $(INSTALLED) ## break the engine on purpose, one way after the other: the simulation has to notice
 	@$(RUN) -m tests.simulation.mutations
+
+fuzz: $(INSTALLED) ## inputs that break a parser, guided by coverage (FUZZ_SECONDS each; installs atheris)
+	@$(RUN) -c 'import atheris' 2>/dev/null || .venv/bin/pip install -q -c constraints.txt '.[fuzz]'
+	@$(RUN) -m tests.fuzz --seconds $(if $(filter command line,$(origin SECONDS)),$(SECONDS),$(FUZZ_SECONDS))
 
 up: $(INSTALLED) ## start the real stack on this machine; writes .env
 	@$(RUN) -m deploy.stack up

@@ -20,7 +20,7 @@ RUN: Final = r"""
 (function () {
   const evaluate = eval, { parse, stringify } = JSON, { apply, ownKeys } = Reflect, { isArray } = Array;
   const { defineProperty, getPrototypeOf, freeze } = Object, global = globalThis;
-  const ArrayPrototype = Array.prototype, StringPrototype = String.prototype, map = ArrayPrototype.map;
+  const ArrayPrototype = Array.prototype, StringPrototype = String.prototype, { map, join } = ArrayPrototype;
   const plainNumber = Number, dateOf = Date.prototype.getTime;
   const MOST = 1000000, MOST_COMPARED = 20000000;
   let exceeded = null, work = 0;
@@ -123,11 +123,14 @@ RUN: Final = r"""
     if (message === 'out of memory' || message === 'string too long') return 'memory';
     return error instanceof RangeError && error.message === 'Maximum call stack size exceeded' ? 'stack' : null;
   }
+  /* A sum of long texts is kept in parts, which the other side cannot read; joining makes it one. */
+  const answer = (kind, json) => apply(join, [kind, json], ['']);
+
   function described(error) {
     const limit = limitOf(error);
     if (limit) return 'l' + limit;
     const stack = typeof error === 'object' ? error.stack : undefined;
-    return 'e' + stringify([`${error}`, typeof stack === 'string' ? stack : '']);
+    return answer('e', stringify([`${error}`, typeof stack === 'string' ? stack : '']));
   }
 
   return function run(source, bindings, onlyCheck) {
@@ -145,11 +148,11 @@ RUN: Final = r"""
         return described(error);
       }
       const json = stringify({ result }, exported);
-      return exceeded ? 'l' + exceeded : 'v' + json;
+      return exceeded ? 'l' + exceeded : answer('v', json);
     } catch (error) {
       try {
         const limit = limitOf(error);
-        return limit ? 'l' + limit : 'e' + stringify([`the result cannot be written as JSON: ${error}`, '']);
+        return limit ? 'l' + limit : answer('e', stringify([`the result cannot be written as JSON: ${error}`, '']));
       } catch {
         return 'lmemory';
       }

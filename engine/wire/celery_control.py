@@ -30,5 +30,5 @@ def decode_revoke(message: Message) -> str | None:
     try:
         body = msgspec.json.decode(message.body)
         return str(body["arguments"]["task_id"]) if body["method"] == "revoke" else None
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError, RecursionError):
         return None

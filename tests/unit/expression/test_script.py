@@ -276,3 +276,10 @@ def test_an_evaluator_that_is_not_offered_is_refused(evaluator: str, reason: str
 def test_input_that_is_no_json_is_refused(value: Json) -> None:
     with pytest.raises(BadExpression, match="cannot be written as JSON"):
         evaluate_javascript("1", {"$": value}, time_limit_seconds=0.2, memory_limit_bytes=16_000_000)
+
+
+@pytest.mark.parametrize("length", [100, 600, 9_000, 100_000])
+def test_a_result_of_any_length_is_read(length: int) -> None:
+    assert run(f"'x'.repeat({length})") == "x" * length
+    with pytest.raises(BadExpression, match="xxxx"):
+        run(f"throw 'x'.repeat({length})")
