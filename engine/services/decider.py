@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from engine.broker.port import Broker
 from engine.clock import Clock, Instant, SystemClock, after
 from engine.config import Settings
-from engine.errors import BrokerUnavailable, Transient
+from engine.errors import Transient
 from engine.executor import Executor
 from engine.identifier import new_id
 from engine.log import get_logger
@@ -22,7 +23,8 @@ from engine.services.opening import new_broker, partitions_of, ready_store
 from engine.services.orphans import Orphans
 from engine.services.presence import Presence
 from engine.services.quarantine import Portion, Quarantine
-from engine.services.stopping import Patience, Stop
+from engine.services.stopping import Stop, carry_on
+from engine.services.watchdog import Watchdog
 from engine.store.port import Store
 from engine.wire.dead_letter import bury
 from engine.wire.message import START_QUEUE, Delivery, events_queue
@@ -48,6 +50,7 @@ class RoadService:
         self._starter = starter
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
         self._quarantine = Quarantine(store, clock, self._owner)
+        self._held: list[Delivery] = []
         self._owned: tuple[int, ...] = ()
         self._orphans = Orphans(broker, settings.lease_seconds)
         #: False while what is consumed may be other than what is owned.
@@ -55,30 +58,29 @@ class RoadService:
         self._look_again = Instant(0)
         self._partitions = 0
         self.executor: Executor | None = None
+        #: What each batch is carried in: a watchdog, in processes that are nothing but a decider or starter.
+        self.watching: Callable[[], AbstractContextManager[None]] = nullcontext
         stop.also(broker.interrupt)
 
     def run(self) -> None:
         """Carry batches until stopped; what is away is waited for."""
-        patience = Patience(self._stop)
-        held: list[Delivery] = []
-        while not self._stop.wanted():
-            try:
-                executor = self._ready()
-                # What is held is done before partitions change hands: news of a run must not overtake older news.
-                if not held:
-                    self._share_now_and_then(executor)
-                    held = self._broker.receive(self._settings.batch_size, _LOOK_AROUND_SECONDS)
-                self._handle(executor, held)
-                patience.well()
-            except BrokerUnavailable as error:
-                # Unacked deliveries come again by themselves, to whoever is connected then.
-                held = []
-                self._quarantine.let_all_go()
-                patience.lost(error)
-                self._reconnect()
-            except Transient as error:
-                patience.lost(error)
+        carry_on(self._turn, self._broker, self._stop, lost=self._lose_what_is_held)
         self._leave()
+
+    def _turn(self) -> None:
+        """Carry what is held; if that is nothing, see to the partitions and take what has arrived."""
+        executor = self._ready()
+        # What is held is done before partitions change hands: news of a run must not overtake older news.
+        if not self._held:
+            self._share_now_and_then(executor)
+            self._held = self._broker.receive(self._settings.batch_size, _LOOK_AROUND_SECONDS)
+        self._handle(executor, self._held)
+
+    def _lose_what_is_held(self) -> None:
+        """Forget unacked deliveries: they come again by themselves, to whoever is connected then."""
+        self._held = []
+        self._quarantine.let_all_go()
+        self._orphans.start_over()
 
     def _ready(self) -> Executor:
         """Return the road, once store and broker are there."""
@@ -100,11 +102,13 @@ class RoadService:
         for portion in self._quarantine.portions(held):
             self._quarantine.take(portion)
             if portion.deaths >= self._settings.crash_limit:
-                self._set_aside(executor, portion)
+                with self.watching():
+                    self._set_aside(executor, portion)
                 del held[0]
             else:
                 for count in by_size(portion.deliveries, self._settings.batch_bytes):
-                    self._carry(executor, held, count)
+                    with self.watching():
+                        self._carry(executor, held, count)
             self._quarantine.let_go(portion)
 
     def _carry(self, executor: Executor, held: list[Delivery], count: int) -> None:
@@ -183,21 +187,8 @@ class RoadService:
         """Return the prefetch of one partition: an equal part, but never less than one busy run fills a batch with."""
         return max(self._settings.batch_size, -(-self._settings.prefetch // partitions))
 
-    def _reconnect(self) -> None:
-        if self._stop.wanted():
-            return
-        self._orphans.start_over()
-        try:
-            self._broker.reconnect()
-        except BrokerUnavailable as error:
-            log.debug("broker.still_away", reason=str(error))
-
     def _leave(self) -> None:
-        """Give everything back: the broker delivers it to others at once."""
-        try:
-            self._broker.close()
-        except Transient as error:
-            log.debug("broker.left_unclosed", reason=str(error))
+        """Give the partitions back: what they hold goes to others at once."""
         self._quarantine.let_all_go()
         if self._owned:
             try:
@@ -229,7 +220,11 @@ def run(settings: Settings, *, starter: bool = False) -> int:
     if store is None:
         return 0
     with Presence(settings, "starter" if starter else "decider", stop) as presence:
-        RoadService(store, new_broker(settings), settings, stop, clock=SystemClock(), starter=starter).run()
+        watchdog = Watchdog(settings.stuck_seconds)
+        road = RoadService(store, new_broker(settings), settings, stop, clock=SystemClock(), starter=starter)
+        road.watching = watchdog.watching
+        with watchdog.on_duty():
+            road.run()
     store.close()
     log.info("service.stopped")
     return presence.exit_code

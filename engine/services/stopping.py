@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+from engine.broker.port import Broker
+from engine.errors import BrokerUnavailable, Transient
 from engine.log import get_logger
 
 log = get_logger(__name__)
@@ -87,3 +89,34 @@ class Patience:
     def well(self) -> None:
         """Take note of a success."""
         self._seconds.clear()
+
+
+def carry_on(turn: Callable[[], None], broker: Broker, stop: Stop, *, lost: Callable[[], None] = lambda: None) -> None:
+    """Take one turn after the other until stopping is wanted, then close the broker's connection.
+
+    A server that is away is waited for, and a lost connection to the broker is made anew, ``lost`` being called first.
+    """
+    patience = Patience(stop)
+    while not stop.wanted():
+        try:
+            turn()
+            patience.well()
+        except BrokerUnavailable as error:
+            lost()
+            patience.lost(error)
+            _reconnect(broker, stop)
+        except Transient as error:
+            patience.lost(error)
+    try:
+        broker.close()
+    except Transient as error:
+        log.debug("broker.left_unclosed", reason=str(error))
+
+
+def _reconnect(broker: Broker, stop: Stop) -> None:
+    if stop.wanted():
+        return
+    try:
+        broker.reconnect()
+    except BrokerUnavailable as error:
+        log.debug("broker.still_away", reason=str(error))

@@ -10,14 +10,13 @@ from engine.broker.opening import open_census
 from engine.broker.port import Broker
 from engine.clock import SECOND, Clock, Instant, SystemClock, after
 from engine.config import Settings
-from engine.errors import BrokerUnavailable, Transient
 from engine.log import get_logger
 from engine.model.event import Wake
 from engine.services.lost_tasks import LostTasks
 from engine.services.opening import new_broker, partitions_of, ready_store
 from engine.services.presence import Presence
 from engine.services.rescuer import Rescuer
-from engine.services.stopping import Patience, Stop
+from engine.services.stopping import Stop, carry_on
 from engine.slots import ask_again
 from engine.store.port import Store
 from engine.wire.message import Message
@@ -57,25 +56,10 @@ class Timekeeper:
 
     def run(self) -> None:
         """Ring what is due, sleep until the next date, until stopped; what is away is waited for."""
-        patience = Patience(self._stop)
-        while not self._stop.wanted():
-            try:
-                pause = self._turn()
-                patience.well()
-                if pause:
-                    self._stop.sleep(pause)
-            except BrokerUnavailable as error:
-                patience.lost(error)
-                self._reconnect()
-            except Transient as error:
-                patience.lost(error)
-        try:
-            self._broker.close()
-        except Transient as error:
-            log.debug("broker.left_unclosed", reason=str(error))
+        carry_on(self._turn, self._broker, self._stop)
 
-    def _turn(self) -> float:
-        """Ring once, and let the rescuer look when its time has come; return how many seconds may be slept."""
+    def _turn(self) -> None:
+        """Ring once, let the rescuer look when its time has come, and sleep until something is due."""
         if self._rescuer is None:
             self._partitions = partitions_of(self._store, self._settings)
             self._broker.declare_partitions(self._partitions)
@@ -96,7 +80,9 @@ class Timekeeper:
             if self._lost_tasks is not None:
                 self._lost_tasks.look()
             self._next_rescue = after(now, self._settings.rescuer_interval_seconds)
-        return self._ring(now)
+        pause = self._ring(now)
+        if pause:
+            self._stop.sleep(pause)
 
     def _look_for_lost_tasks(self) -> LostTasks | None:
         """Return who looks for tasks that their queues have lost, where it can be told what queues hold."""
@@ -138,14 +124,6 @@ class Timekeeper:
             # What is due and was not rung just now has been rung before: it is the deciders' turn.
             return most
         return min(most, max(0.001, (upcoming - self._clock.now()) / SECOND))
-
-    def _reconnect(self) -> None:
-        if self._stop.wanted():
-            return
-        try:
-            self._broker.reconnect()
-        except BrokerUnavailable as error:
-            log.debug("broker.still_away", reason=str(error))
 
 
 def run(settings: Settings) -> int:
