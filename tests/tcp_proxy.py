@@ -22,6 +22,8 @@ class TcpProxy:
         self._server: tuple[str, int] | None = None
         self._delay = 0.0
         self._silent = False
+        #: Bytes that were lost in silence.
+        self.lost = 0
         self.open(target)
         threading.Thread(target=self._admit, daemon=True).start()
 
@@ -111,7 +113,9 @@ class TcpProxy:
         with suppress(OSError):
             while data := source.recv(65_536):
                 time.sleep(self._delay)
-                if not self._silent:
+                if self._silent:
+                    self.lost += len(data)
+                else:
                     sink.sendall(data)
         for end in (source, sink):
             _shut_down(end, socket.SHUT_RDWR)

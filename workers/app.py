@@ -26,9 +26,9 @@ def connect(app: Celery, domain: str | None = None, task_queues: str = topology.
     to the engine go to the engine; results of all other tasks go to the app's own backend, as before.
 
     Some things hold for all tasks of the workers, because a worker has them only once: messages are acked when the task
-    has ended (a killed worker loses nothing), the prefetch multiplier is 1 (urgent tasks go first), it stays so after a
-    lost connection, and a broker that is away is tried again every three seconds. On Redis, what a worker has taken is
-    leased (``workers.redis_lease``).
+    has ended (a killed worker loses nothing), the prefetch multiplier is 1 (urgent tasks go first), also after a lost
+    connection, what the broker has not confirmed is published again, and one that is away is tried every three seconds.
+    On Redis, what a worker has taken is leased (``workers.redis_lease``).
 
     ``task_queues`` is ``classic`` or ``quorum`` and must be what the engine is set to (``BATON_TASK_QUEUE_TYPE``). A
     worker whose tasks include two of one short name does not start and names them.
@@ -45,6 +45,8 @@ def connect(app: Celery, domain: str | None = None, task_queues: str = topology.
             # threads pool from the task's own thread, which reads the broker's answer off the connection that the
             # worker's thread is reading. Either may then wait for ever for what the other has got.
             app.conf.worker_enable_prefetch_count_reduction = False
+            # Result and ack travel on two lines: a broker that dies between them has the ack, and the result is gone.
+            app.conf.broker_transport_options = {"confirm_publish": True, **app.conf.broker_transport_options}
             reconnect_soon(app)
             lease_messages(app)
             try:

@@ -166,6 +166,7 @@ class Chaos:
             for line in lines:
                 self._console.print(f"{what}: {line}", markup=False)
         report.executions, report.executed_again = executions(self._troupe.executions)
+        report.silences = self._observer.silences()
         report.dead_letters = self._dead_letters()
 
     def _dead_letters(self) -> int:

@@ -28,6 +28,7 @@ else:
         task_queue_max_priority=10,
         worker_prefetch_multiplier=1,
         worker_enable_prefetch_count_reduction=False,
+        broker_transport_options={"confirm_publish": True},
     )
 
 

@@ -17,6 +17,7 @@ from celery.exceptions import Reject
 
 app = Celery("shop", broker=os.environ["SHOP_BROKER"], backend=os.environ["SHOP_BACKEND"])
 app.conf.broker_connection_retry_on_startup = True
+app.conf.broker_write_url = os.environ.get("SHOP_WRITES_TO", os.environ["SHOP_BROKER"])
 
 if os.environ.get("SHOP_CONNECTED"):
     from workers import connect

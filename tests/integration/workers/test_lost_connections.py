@@ -48,5 +48,22 @@ def test_a_worker_with_threads_goes_on_after_its_broker_was_away(
         assert {desk.end(seq).status for seq in (*running, *waiting)} == {TaskStatus.COMPLETED}
 
 
+def test_a_result_that_is_lost_on_its_way_is_sent_again(
+    desk: Desk, launch: Launcher, proxy: TcpProxy, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    launch.worker("prefork", "-c", "1", SHOP_CONNECTED="dumb", SHOP_WRITES_TO=proxy.url)
+    # Given a worker that takes messages through one line, and has given a sign of life through another.
+    seq = desk.send("dumb:hold", "hold", gate=str(gate))
+    assert desk.answers(seq)[0].heartbeat
+    # When the result gets lost on this one, and the ack goes through.
+    proxy.silence()
+    gate.touch()
+    until("the result is lost", lambda: proxy.lost)
+    proxy.end_silence()
+    # Then the result is sent once more.
+    assert desk.end(seq).output == {"redelivered": False}
+
+
 def _connected(launch: Launcher, worker: Popen[bytes], times: int) -> bool:
     return launch.log(worker).count("Connected to") >= times

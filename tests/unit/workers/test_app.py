@@ -77,6 +77,17 @@ def test_a_worker_tries_a_broker_that_is_away_again_after_short_pauses_and_witho
     assert app.conf.broker_connection_max_retries is None
 
 
+def test_a_result_counts_as_sent_when_the_broker_has_confirmed_it_unless_the_app_says_otherwise() -> None:
+    app, other = make(), make()
+    app.conf.broker_transport_options = {"client_properties": {}}
+    other.conf.broker_transport_options = {"confirm_publish": False}
+    for each in (app, other):
+        connect(each)
+        begin(each)
+    assert app.conf.broker_transport_options == {"client_properties": {}, "confirm_publish": True}
+    assert other.conf.broker_transport_options == {"confirm_publish": False}
+
+
 def test_a_choice_of_queues_is_kept_and_declared_as_the_engine_declares_it() -> None:
     app = make()
     connect(app)
