@@ -198,8 +198,11 @@ class Transaction(Protocol):
         """
         ...
 
-    def unsent_grants(self, limits: Collection[str] | None, before: Instant) -> tuple[TaskKey, ...]:
-        """Return tasks that were granted a slot until ``before`` and still wait; of all limits when it is None."""
+    def unsent_grants(self, limits: Collection[str] | None, before: Instant | None) -> tuple[TaskKey, ...]:
+        """Return tasks that have been granted a slot and still wait.
+
+        Only of these ``limits``, and only those granted until ``before``, unless it is None.
+        """
         ...
 
     def ring_limits(self, now: Instant, lease_seconds: float) -> tuple[TaskKey, ...]:

@@ -111,16 +111,18 @@ class Slots:
         held, counted, started, first = self._connection.execute(query).one()
         return int(held), int(counted), int(started), Instant(int(first))
 
-    def unsent_grants(self, limits: Collection[str] | None, before: Instant) -> tuple[TaskKey, ...]:
+    def unsent_grants(self, limits: Collection[str] | None, before: Instant | None) -> tuple[TaskKey, ...]:
         """See ``Transaction.unsent_grants``."""
         its_task = and_(task.c.workflow_id == _slot.workflow_id, task.c.seq == _slot.seq)
         query = (
             select(_slot.workflow_id, _slot.seq)
             .join_from(task_limit, limit_slot, _slot.limit_name == task_limit.c.name)
             .join(task, its_task)
-            .where(_HELD, _slot.granted_at <= before, task.c.slot == Slot.WAITING.value)
+            .where(_HELD, task.c.slot == Slot.WAITING.value)
             .order_by(*_IN_LINE)
         )
+        if before is not None:
+            query = query.where(_slot.granted_at <= before)
         if limits is not None:
             query = query.where(self._among(limits))
         return tuple((run, seq) for run, seq in self._connection.execute(query))

@@ -88,13 +88,13 @@ class MemorySlots:
         waiting.sort(key=lambda each: (-each[1].priority, each[1].since, each[1].seq, each[1].workflow_id))
         return [key for key, _ in waiting]
 
-    def unsent_grants(self, limits: Collection[str] | None, before: Instant) -> tuple[TaskKey, ...]:
+    def unsent_grants(self, limits: Collection[str] | None, before: Instant | None) -> tuple[TaskKey, ...]:
         """See ``Transaction.unsent_grants``."""
         return tuple(
             key
             for key, row, task in self._held()
             if (limits is None or row.task.limit in limits)
-            and row.granted_at <= before
+            and (before is None or row.granted_at <= before)
             and task is not None
             and task.slot is Slot.WAITING
         )
