@@ -49,7 +49,7 @@ check: $(INSTALLED) ## style, types, and who may import whom
 bench: $(INSTALLED) ## chains of tasks on RabbitMQ and Postgres, beside bare Celery
 	@$(RUN) -m benchmarks.run
 
-chaos: $(INSTALLED) ## minutes of kills, wipes, freezes and cut lines (SECONDS, SEED, RATE)
+chaos: $(INSTALLED) ## minutes of kills, wipes, freezes and cut lines (SECONDS, SEED, RATE, MARKDOWN)
 	@$(RUN) -m tests.chaos --seconds $(SECONDS) --rate $(RATE) $(if $(SEED),--seed $(SEED)) $(if $(MARKDOWN),--markdown $(MARKDOWN))
 
 simulate: $(INSTALLED) ## stories of crashes, lost messages and wiped brokers on a simulated clock (SEEDS, FIRST)
