@@ -22,7 +22,7 @@ from tests.property.world import DERIVED, derived
 from tests.simulation.message_names import name_of
 from tests.simulation.processes import Process
 from tests.simulation.row_rules import check_rows
-from tests.simulation.rules import Rule, expect
+from tests.simulation.rules import Rule, Violated, expect
 from tests.simulation.scenario import PARTITIONS
 from tests.simulation.workflows import LIMITS
 
@@ -239,8 +239,9 @@ class Invariants:
                 continue
             inside, outside = derived(run), derived(self._restored(rows))
             for name in DERIVED:
-                what = f"{name} of {workflow_id} in memory differ from the rows': {inside[name]} / {outside[name]}"
-                expect(inside[name] == outside[name], Rule.MEMORY, what)
+                if inside[name] != outside[name]:
+                    what = f"{name} of {workflow_id} in memory differ from the rows': {inside[name]} / {outside[name]}"
+                    raise Violated(Rule.MEMORY, what)
 
     def died(self, name: str) -> None:
         """Take in what a process has counted that is no more."""

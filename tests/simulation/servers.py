@@ -156,9 +156,9 @@ def arrived(connection: MemoryConnection) -> bool:
     """True when a call to ``receive`` would return at once, with messages or because the line is lost."""
     if connection._lost is not None:
         return True
-    queues = connection._hub.queues
-    return any(
-        queue.serves(connection) and connection._held.get(name, 0) < prefetch
-        for name, prefetch in connection._prefetch.items()
-        if (queue := queues.get(name)) is not None
-    )
+    queues, held = connection._hub.queues, connection._held
+    for name, prefetch in connection._prefetch.items():
+        queue = queues.get(name)
+        if queue is not None and queue.length and held.get(name, 0) < prefetch and queue.serves(connection):
+            return True
+    return False

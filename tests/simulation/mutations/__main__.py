@@ -46,7 +46,9 @@ def try_one(mutation: Mutation, most_seeds: int) -> Catch:
         )
     if told.returncode:
         raise RuntimeError(f"mutation {mutation.name!r} cannot be tried:\n{told.stderr.decode()}")
-    return msgspec.json.decode(told.stdout, type=Catch)
+    found = msgspec.json.decode(told.stdout, type=Catch)
+    print(f"{mutation.name}: {found.rule or 'survives'}, {found.told} stories", file=sys.stderr, flush=True)
+    return found
 
 
 def table(caught: list[tuple[Mutation, Catch]]) -> str:
