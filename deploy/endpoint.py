@@ -8,6 +8,7 @@ import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 
 class ServerMissing(Exception):
@@ -84,6 +85,15 @@ def free_ports(count: int) -> list[int]:
             listener.bind(("127.0.0.1", 0))
             ports.append(listener.getsockname()[1])
         return ports
+
+
+def kept_password(directory: Path) -> str:
+    """Return the password of the server in ``directory``, made at the first call: a server remembers its users."""
+    kept = directory / "password"
+    if not kept.exists():
+        kept.touch(0o600)
+        kept.write_text(new_password())
+    return kept.read_text()
 
 
 def new_password() -> str:

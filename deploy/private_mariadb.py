@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from deploy import process
-from deploy.endpoint import ServerMissing, Unusable, free_ports, new_password
+from deploy.endpoint import ServerMissing, Unusable, free_ports, kept_password
 from deploy.probe import mysql_version
 
 #: Where packages keep the server away from PATH (Debian, Homebrew on Apple and Intel).
@@ -101,8 +101,8 @@ class PrivateMariadb:
         making.rename(self._data)
 
     def _let_us_in(self) -> str:
-        """Write what the server does at its start, which makes our user with a new password; return the password."""
-        password = new_password()
+        """Write what the server does at its start, which makes our user; return the user's password."""
+        password = kept_password(self.directory)
         user = f"'{USER}'@'127.0.0.1'"
         self._init_file.touch(0o600)
         self._init_file.write_text(

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from deploy import process
-from deploy.endpoint import ServerMissing, Unusable, free_ports, new_password
+from deploy.endpoint import ServerMissing, Unusable, free_ports, kept_password, new_password
 from deploy.probe import answering_version
 
 #: The settings with which Baton is deployed hold for private nodes too.
@@ -57,7 +57,7 @@ class PrivateRabbitmq:
             raise ServerMissing("RabbitMQ is not installed: rabbitmq-server was not found.")
         self.directory.mkdir(parents=True, exist_ok=True)
         amqp, http, distribution, epmd = free_ports(4)
-        password = self._password()
+        password = kept_password(self.directory)
         self._configure(amqp, http, password)
         environment = self._environment(distribution, epmd)
         # The port mapper that Erlang would start by itself outlives the node; ours ends with it.
@@ -73,14 +73,6 @@ class PrivateRabbitmq:
         for name in ("node", "epmd"):
             if name in running:
                 process.end([running[name]], self.directory, STOP_SECONDS)
-
-    def _password(self) -> str:
-        """Return the user's password: a node remembers its users, so the first one stays."""
-        kept = self.directory / "password"
-        if not kept.exists():
-            kept.touch(0o600)
-            kept.write_text(new_password())
-        return kept.read_text()
 
     def _configure(self, amqp: int, http: int, password: str) -> None:
         lines = {

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from deploy import process
-from deploy.endpoint import ServerMissing, Unusable, free_ports, new_password
+from deploy.endpoint import ServerMissing, Unusable, free_ports, kept_password
 from deploy.probe import redis_version
 
 #: Seconds until a server that was started must answer, and until one that was told to stop must be gone.
@@ -48,7 +48,7 @@ class PrivateRedis:
         if path is None:
             raise ServerMissing("Redis is not installed: redis-server was not found.")
         self.directory.mkdir(parents=True, exist_ok=True)
-        port, password = free_ports(1)[0], new_password()
+        port, password = free_ports(1)[0], kept_password(self.directory)
         config = self.directory / "redis.conf"
         config.touch(0o600)
         settings = {**SETTINGS, "port": port, "requirepass": password, "dir": f'"{self.directory}"'}

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import kombu
 import psycopg
@@ -65,12 +66,15 @@ def test_a_private_server_keeps_its_data_when_it_is_started_again(kind: Kind) ->
     directory = Path(tempfile.mkdtemp(prefix="baton-"))
     directory.chmod(0o755)
     try:
+        passwords = set()
         for kept in (False, True):
             url, _ = kind.start(directory)
+            passwords.add(urlsplit(url).password)
             assert remembers(url) is kept
             kind.private(directory).stop()
             with pytest.raises(Unusable):
                 kind.look(url, None, "private")
+        assert len(passwords) == 1
     finally:
         kind.private(directory).stop()
         shutil.rmtree(directory)
