@@ -10,6 +10,7 @@ import msgspec
 from engine.decider.execution import Execution
 from engine.decider.place import definition_of
 from engine.errors import BadMessage
+from engine.expression.budget import outweighs
 from engine.expression.secret import reveal
 from engine.model.command import (
     Announce,
@@ -51,6 +52,11 @@ Secrets: TypeAlias = Callable[[str], Json]
 
 def _no_secret(_: str) -> Json:
     return None
+
+
+#: Characters of what a failure workflow is told; of a larger run it is told without payloads and tasks, which it can
+#: ask for, and is started at least.
+_LARGEST_REPORT = 8 * 1024 * 1024
 
 
 def messages(  # noqa: C901  one arm each
@@ -221,12 +227,15 @@ def _failure_workflow(run: Execution) -> StartWorkflow:
     workflow, definition = run.workflow, run.definition
     assert workflow.failure_workflow_id is not None
     tasks = [run.tasks[seq] for seq in sorted(run.tasks)]
+    whole = workflow_json(workflow, tasks, definition, lambda task: describe(run, task))
+    if outweighs([workflow.input, whole], _LARGEST_REPORT):
+        whole = {**whole, "tasks": [], "input": {}, "output": {}}
     added: dict[str, Json] = {
         "workflowId": workflow.id,
         "reason": workflow.reason,
         "failureStatus": workflow.status.value,
         "failureTaskId": workflow.failed_task_id,
-        "failedWorkflow": workflow_json(workflow, tasks, definition, lambda task: describe(run, task)),
+        "failedWorkflow": whole,
     }
     return StartWorkflow(
         event_id=workflow.failure_workflow_id,
