@@ -112,6 +112,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redelivery_limit: Count = 3
     #: Processes that may die with one and the same message in hand before it is set aside.
     crash_limit: Count = 3
+    #: Processor time that a batch may take in a decider before the process counts as stuck and ends itself.
+    stuck_seconds: Seconds = 120.0
     #: Largest input or output of a task or workflow, as JSON.
     payload_limit_bytes: Annotated[int, Meta(ge=1_024)] = 10 * MEGABYTE
     #: Limits of one script in the decider (conditions of SWITCH and DO_WHILE).
