@@ -13,7 +13,7 @@ from engine.broker import topology
 from engine.wire.message import DEAD_QUEUE
 from workers.system import KINDS
 
-(POLICY,) = json.loads(DEFINITIONS.read_text())["policies"]
+(CLASSIC, QUORUM) = json.loads(DEFINITIONS.read_text())["policies"]
 
 TASK_QUEUES = [*(queue for queues in KINDS.values() for queue in queues), "resize", "eu:resize", "ship order", "baton"]
 
@@ -35,21 +35,30 @@ OTHER_QUEUES = [
 @pytest.mark.parametrize("queue", TASK_QUEUES)
 def test_task_queues_get_their_dead_lettering_by_policy(queue: str) -> None:
     assert not topology.is_engine_queue(queue)
-    assert re.search(POLICY["pattern"], queue)
+    assert re.search(CLASSIC["pattern"], queue)
+    assert re.search(QUORUM["pattern"], queue)
 
 
 @pytest.mark.parametrize("queue", OTHER_QUEUES)
 def test_other_queues_do_not(queue: str) -> None:
-    assert not re.search(POLICY["pattern"], queue)
+    assert not re.search(CLASSIC["pattern"], queue)
+    assert not re.search(QUORUM["pattern"], queue)
 
 
 def test_dead_letters_go_to_the_queue_that_baton_reads_them_from() -> None:
-    definition = POLICY["definition"]
-    assert (definition["dead-letter-exchange"], definition["dead-letter-routing-key"]) == ("", DEAD_QUEUE)
+    for policy in (CLASSIC, QUORUM):
+        definition = policy["definition"]
+        assert (definition["dead-letter-exchange"], definition["dead-letter-routing-key"]) == ("", DEAD_QUEUE)
 
 
 def test_a_quorum_queue_gives_a_task_that_comes_back_again_and_again_up_in_every_version_of_rabbitmq() -> None:
-    assert POLICY["definition"]["delivery-limit"] == 20
+    assert QUORUM["definition"]["delivery-limit"] == 20
+    assert QUORUM["priority"] > CLASSIC["priority"]
+
+
+def test_a_classic_queue_has_a_policy_that_it_does_not_refuse_for_what_it_cannot_do() -> None:
+    # A policy with one key that a queue does not know is no policy of that queue at all.
+    assert set(CLASSIC["definition"]) == {"dead-letter-exchange", "dead-letter-routing-key"}
 
 
 @pytest.mark.parametrize("kind", topology.TaskQueueType)
