@@ -17,7 +17,7 @@ from tests.acceptance.processes import ROOT, Process, until
 from tests.acceptance.stack import Stack, simple, task_def, vanilla, workflow
 from tests.acceptance.supervisor import Supervisor
 
-#: A package of somebody's with a task type that takes the whole process along, as a fault in C code does.
+#: A package of somebody's with task types that take the whole process along: a fault in C code, an endless loop.
 TYPE = """
 import ctypes
 
@@ -32,9 +32,18 @@ class Crash(TaskType):
         return Complete()
 
 
-TYPE = Crash()
+class Hang(TaskType):
+    name = "HANG"
+
+    def start(self, at):
+        while True:
+            pass
+
+
+TYPES = (Crash(), Hang())
 """
 
+HANG = {"name": "hang", "taskReferenceName": "hang", "type": "HANG"}
 CRASH = {"name": "crash", "taskReferenceName": "crash", "type": "CRASH"}
 NOTHING = {"name": "nothing", "taskReferenceName": "nothing", "type": "NOOP"}
 
@@ -55,7 +64,7 @@ def fragile(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with own_servers(servers) as (database_url, broker_url):
         folder = tmp_path_factory.mktemp("fragile")
         path = f"{packages}:{ROOT}"
-        stack = Stack(folder, database_url, broker_url, BATON_PARTITIONS="1", PYTHONPATH=path)
+        stack = Stack(folder, database_url, broker_url, BATON_PARTITIONS="1", BATON_STUCK_SECONDS="1", PYTHONPATH=path)
         try:
             timekeeper = stack.baton("timekeeper")
             stack.serve()
@@ -63,6 +72,7 @@ def fragile(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Itera
             add = simple("add", left=1, right=2)
             stack.define(
                 workflow("crashes", CRASH),
+                workflow("hangs", HANG),
                 workflow("does nothing", NOTHING),
                 workflow("adds and crashes", add, CRASH),
                 workflow("adds", add, NOTHING),
@@ -95,16 +105,19 @@ def waiting(stack: Stack, queue: str) -> int:
         broker.close()
 
 
-def crashed(supervisor: Supervisor) -> int:
-    """Return how many deciders have crashed; nothing else has ended one."""
-    assert set(supervisor.exit_codes) <= {-signal.SIGSEGV}
+def died(supervisor: Supervisor, exit_code: int) -> int:
+    """Return how many deciders have died; all of them have died in this way."""
+    assert set(supervisor.exit_codes) <= {exit_code}
     return len(supervisor.exit_codes)
 
 
-def test_a_start_that_crashes_deciders_is_set_aside_and_the_starts_beside_it_run(fragile: Stack) -> None:
+@pytest.mark.parametrize(("name", "exit_code"), [("crashes", -signal.SIGSEGV), ("hangs", 1)])
+def test_a_start_that_kills_deciders_is_set_aside_and_the_starts_beside_it_run(
+    fragile: Stack, name: str, exit_code: int
+) -> None:
     # Given starts that wait for a decider, so that it takes them all at once.
     neighbours = [fragile.start("does nothing") for _ in range(NEIGHBOURS)]
-    culprit = fragile.start("crashes", message_id="a deadly start")
+    culprit = fragile.start(name, message_id=f"a start that {name}")
     neighbours += [fragile.start("does nothing") for _ in range(NEIGHBOURS)]
     until("all starts wait", lambda: waiting(fragile, START_QUEUE) == 2 * NEIGHBOURS + 1)
 
@@ -117,11 +130,11 @@ def test_a_start_that_crashes_deciders_is_set_aside_and_the_starts_beside_it_run
     assert run is not None
     assert run["status"] == "FAILED"
     assert "3 processes died with this message in hand" in run["reasonForIncompletion"]
-    (letter,) = letters(fragile)
-    assert (letter["id"], letter["from"]) == ("a deadly start", START_QUEUE)
+    (letter,) = (each for each in letters(fragile) if each["id"] == f"a start that {name}")
+    assert letter["from"] == START_QUEUE
     assert letter["reason"] == run["reasonForIncompletion"]
     # Once as it came, once among those that came back, twice alone.
-    assert crashed(supervisor) == Settings().crash_limit + 1
+    assert died(supervisor, exit_code) == Settings().crash_limit + 1
     supervisor.process.ask_to_stop()
     supervisor.process.end()
 
@@ -148,7 +161,7 @@ def test_a_result_after_which_its_run_crashes_deciders_fails_that_run_and_no_oth
     assert run["status"] == "FAILED"
     assert "processes died with this message in hand" in run["reasonForIncompletion"]
     assert len(letters(fragile)) == before + 1
-    assert crashed(supervisor) == Settings().crash_limit + 1
+    assert died(supervisor, -signal.SIGSEGV) == Settings().crash_limit + 1
     # The partition goes on.
     later = fragile.start("adds")
     supervisor.until("a later run ends", lambda: status(fragile, later) == "COMPLETED")
