@@ -66,7 +66,7 @@ def serve(
 ) -> None:
     """Answer requests on a bound socket until a signal comes or ``stop`` is wanted; call it from the main thread.
 
-    ``ready`` is called once, when the first request would be answered.
+    ``ready`` is called once, when the first request would be answered; never, if stopping is wanted already.
     """
 
     def listening() -> None:
@@ -82,7 +82,9 @@ def serve(
     )
     server = _Server(config, listening)
     stop.also(server.end)
-    server.run(sockets=[listener])
+    # A signal that came before is over.
+    if not stop.wanted():
+        server.run(sockets=[listener])
 
 
 def url_of(settings: Settings) -> str:

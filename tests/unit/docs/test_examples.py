@@ -152,9 +152,11 @@ def test_the_first_workflow_passes_its_own_test(tmp_path: Path, monkeypatch: pyt
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "shop", raising=False)
     importlib.invalidate_caches()
+    (tmp_path / "order.json").write_text(block(page, "json workflow"))
+    monkeypatch.chdir(tmp_path)
     room: dict[str, Any] = {}
     exec(block(page, "python test"), room)
-    room["test_a_small_order_is_billed"](json.loads(block(page, "json workflow")))
+    room["test_a_small_order_is_billed"]()
     monkeypatch.delitem(sys.modules, "shop")
 
 

@@ -1,0 +1,42 @@
+"""A server ends when it is told to, at whatever moment that comes."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from engine.config import Settings
+from engine.services.server import serve
+from engine.services.stopping import Stop
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+def test_a_server_that_is_told_to_stop_before_it_begins_does_not_begin(listener: socket.socket) -> None:
+    stop, begun = Stop(), threading.Event()
+    stop.now()
+    serve(FastAPI(), listener, Settings(), stop, begun.set)
+    assert not begun.is_set()
+
+
+def test_a_server_ends_once_another_thread_wants_it_to(listener: socket.socket) -> None:
+    stop, answered = Stop(), []
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+    def ask_and_stop() -> None:
+        answered.append(httpx.get(url).status_code)
+        stop.now()
+
+    asking = threading.Thread(target=ask_and_stop)
+    serve(FastAPI(), listener, Settings(), stop, asking.start)
+    asking.join()
+    assert answered == [404]
