@@ -47,7 +47,7 @@ class Chain:
         self._meter = Meter(processes)
         with stack.store.transaction() as transaction:
             transaction.register_workflow(check_workflow(definition()), overwrite=True)
-        self._broker: Broker = open_broker(stack.servers.broker_url)
+        self._broker: Broker = open_broker(stack.broker_url)
         self._broker.subscribe(f"workflow.*.{NAME}", _LISTENER)
         self._broker.consume(_LISTENER, 10_000)
 
@@ -80,10 +80,10 @@ class Chain:
 
     def celery(self) -> Round:
         """Send the same tasks through Celery itself and collect every result."""
-        os.environ["BATON_BROKER_URL"] = self._stack.servers.broker_url
+        os.environ["BATON_BROKER_URL"] = self._stack.broker_url
         from benchmarks.worker import app, empty
 
-        app.conf.broker_url = self._stack.servers.broker_url
+        app.conf.broker_url = self._stack.broker_url
         self._meter.start()
         began = time.perf_counter()
         results = [empty.apply_async() for _ in range(self.tasks)]

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from benchmarks.chain import Chain, Round, middle
 from benchmarks.stack import Stack, running
+from deploy.kinds import PAIR
 
 #: The share of bare Celery's rate that chains have to reach.
 TARGET = 0.6
@@ -29,11 +30,12 @@ def main() -> int:
     arguments.add_argument("--rounds", type=int, default=5, help="measurements of each side (default 5)")
     arguments.add_argument("--workflows", type=int, default=500, help="chains of ten tasks in a round (default 500)")
     arguments.add_argument("--database", choices=["postgres", "mysql"], default="postgres", help="what keeps the runs")
+    arguments.add_argument("--broker", choices=["rabbitmq", "redis"], default="rabbitmq", help="what carries messages")
     given = arguments.parse_args()
     console = Console()
     logs = Path(tempfile.mkdtemp(prefix="baton-bench-"))
     console.print(f"Logs of the processes: {logs}", highlight=False)
-    with running(logs, given.database) as stack:
+    with running(logs, given.database, given.broker) as stack:
         console.print(stack.servers.versions(), highlight=False)
         scenarios = [
             _chain(stack, console, given.rounds, given.workflows, prefetch_multiplier=16, target=TARGET),
@@ -41,9 +43,10 @@ def main() -> int:
         ]
         versions = _versions(stack)
     measured = {"machine": _machine(), "versions": versions, "scenarios": scenarios}
-    results = RESULTS if given.database == "postgres" else RESULTS.with_stem(f"results-{given.database}")
+    unusual = [kind for kind in (given.database, given.broker) if kind not in PAIR]
+    results = RESULTS.with_stem("-".join([RESULTS.stem, *unusual]))
     results.write_text(json.dumps(measured, indent=2))
-    _print(console, scenarios)
+    _print(console, scenarios, given.broker)
     return 0 if all(each["met"] is not False for each in scenarios) else 1
 
 
@@ -86,9 +89,9 @@ def _entry(measured: Round) -> dict[str, object]:
     return {"rate": round(measured.rate, 1), "cpu_ms_per_task": {k: round(v, 3) for k, v in measured.cpu_ms.items()}}
 
 
-def _print(console: Console, scenarios: list[dict[str, object]]) -> None:
+def _print(console: Console, scenarios: list[dict[str, object]], broker: str) -> None:
     table = Table(title="Medians; CPU in milliseconds for each task, user + system")
-    for heading in ("scenario", "Baton", "bare Celery", "ratio", "target", "decider", "database", "rabbitmq", "worker"):
+    for heading in ("scenario", "Baton", "bare Celery", "ratio", "target", "decider", "database", broker, "worker"):
         table.add_column(heading, justify="left" if heading == "scenario" else "right")
     for each in scenarios:
         cpu = each["cpu_ms_per_task"]
@@ -100,7 +103,7 @@ def _print(console: Console, scenarios: list[dict[str, object]]) -> None:
             f"{each['baseline']:,}/s",
             f"{each['ratio']}",
             f"{each['target'] or ''} {met}".strip(),
-            *(f"{cpu[name]:.3f}" for name in ("decider", "database", "rabbitmq", "worker")),
+            *(f"{cpu[name]:.3f}" for name in ("decider", "database", broker, "worker")),
         )
     console.print(table)
 

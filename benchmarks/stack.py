@@ -25,11 +25,17 @@ class Stack:
     """What is running: where it answers, and which processes it consists of."""
 
     servers: Servers
-    #: The kind of server that keeps the runs.
+    #: The kind of server that keeps the runs, and of the one that carries the messages.
     database: str
+    broker: str
     database_url: str
     store: Store
     logs: Path
+
+    @property
+    def broker_url(self) -> str:
+        """Where the messages go."""
+        return self.servers[self.broker].url
 
     @property
     def environment(self) -> dict[str, str]:
@@ -37,15 +43,15 @@ class Stack:
         return {
             **{key: value for key, value in os.environ.items() if not key.startswith("BATON_")},
             "BATON_DATABASE_URL": self.database_url,
-            "BATON_BROKER_URL": self.servers.broker_url,
+            "BATON_BROKER_URL": self.broker_url,
             "BATON_LOG_LEVEL": "warning",
         }
 
     def server_processes(self) -> dict[str, list[int]]:
-        """Return the processes of the database and of RabbitMQ."""
+        """Return the processes of the database and of the broker."""
         database = urlsplit(self.database_url).port or 0
-        broker = urlsplit(self.servers.broker_url).port or 5672
-        return {"database": serving(database), "rabbitmq": serving(broker)}
+        broker = urlsplit(self.broker_url).port or 5672
+        return {"database": serving(database), self.broker: serving(broker)}
 
     @contextmanager
     def process(self, name: str, *command: str) -> Iterator[int]:
@@ -76,16 +82,16 @@ class Stack:
 
 
 @contextmanager
-def running(logs: Path, database: str) -> Iterator[Stack]:
-    """Provide a private RabbitMQ and a private server of that kind, with empty tables."""
-    with provided(("rabbitmq", database), private=True) as servers:
+def running(logs: Path, database: str, broker: str = "rabbitmq") -> Iterator[Stack]:
+    """Provide private servers of these kinds, with empty tables."""
+    with provided((broker, database), private=True) as servers:
         url = servers[database].url
         if database == "mysql":
             url = _with_database(url)
         migrate(url)
         store = open_store(url)
         try:
-            yield Stack(servers, database, url, store, logs)
+            yield Stack(servers, database, broker, url, store, logs)
         finally:
             store.close()
 

@@ -71,7 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     #: SQLAlchemy's URL of the database that holds the truth; Postgres through psycopg, MariaDB or MySQL, or SQLite.
     database_url: DatabaseUrl = "postgresql+psycopg://baton:baton@localhost:5432/baton"
-    #: kombu's URL of the broker; ``//`` at the end is RabbitMQ's default virtual host.
+    #: Celery's URL of the broker: RabbitMQ (``//`` at the end is its default virtual host) or ``redis://``.
     broker_url: BrokerUrl = "amqp://guest:guest@localhost:5672//"
     #: RabbitMQ's HTTP API, by which ``python -m deploy.policies`` sets the policies.
     management_url: HttpUrl | None = None
