@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from threading import Event
 
 from kombu.connection import Connection
 from kombu.exceptions import KombuError
@@ -55,7 +54,8 @@ class KombuBroker:
                 [f"The broker's transport {scheme!r} cannot be used: {error}. Install what it needs (kombu[{scheme}])."]
             ) from error
         self._zero_is_urgent = self._kombu.transport_cls in _ZERO_IS_URGENT
-        self._interrupted = Event()
+        # A plain value, because a signal handler may set it while this very thread looks at it.
+        self._interrupted = False
         self._lost: str | None = None
         self._opened = False
         self._arrived: list[Delivery] = []
@@ -122,9 +122,9 @@ class KombuBroker:
         with self._using():
             while len(self._arrived) < limit and self._drain(0):
                 pass
-            while not (self._arrived or self._interrupted.is_set() or time.monotonic() >= deadline):
+            while not (self._arrived or self._interrupted or time.monotonic() >= deadline):
                 self._drain(min(_GLANCE_SECONDS, deadline - time.monotonic()))
-        self._interrupted.clear()
+        self._interrupted = False
         taken, self._arrived = self._arrived[:limit], self._arrived[limit:]
         return taken
 
@@ -181,7 +181,7 @@ class KombuBroker:
 
     def interrupt(self) -> None:
         """See the port; notices within a tenth of a second."""
-        self._interrupted.set()
+        self._interrupted = True
 
     def close(self) -> None:
         """See the port."""
