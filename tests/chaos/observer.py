@@ -49,9 +49,12 @@ class Observer:
         rows = self._rows("SELECT id, name, status, reason, output, parent_id FROM workflow")
         return [dict(zip(("id", "name", "status", "reason", "output", "parent"), row, strict=True)) for row in rows]
 
-    def silences(self) -> int:
-        """Return how many attempts were ended because nothing was heard of them."""
-        return int(self._rows("SELECT count(*) FROM task WHERE status = 'TIMED_OUT'")[0][0])
+    def silences(self) -> list[tuple[Any, ...]]:
+        """Return the attempts that were ended because nothing was heard of them."""
+        return self._rows(
+            "SELECT workflow_id, seq, name, worker, scheduled_at, started_at, reason FROM task"
+            " WHERE status = 'TIMED_OUT' ORDER BY scheduled_at"
+        )
 
     def tasks(self, identity: str) -> list[tuple[Any, ...]]:
         """Return the tasks of a run, for whoever looks for the reason why it is stuck."""

@@ -47,7 +47,7 @@ class Report:
     deaths: Counter[str] = field(default_factory=Counter)
     executions: int = 0
     executed_again: int = 0
-    silences: int = 0
+    silences: Sequence[str] = ()
 
     def faults(self) -> list[str]:
         """Return every promise that was not kept, in words."""
@@ -115,7 +115,7 @@ class Report:
             "processes that ended unasked": self.deaths.total(),
             "executions of tasks by Celery workers": self.executions,
             "… tasks executed more than once": self.executed_again,
-            "attempts of which nothing was heard any more": self.silences,
+            "attempts of which nothing was heard any more": len(self.silences),
         }
         for name, number in rows.items():
             yield name, str(number)

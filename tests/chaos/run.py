@@ -162,11 +162,11 @@ class Chaos:
             for line in self._observer.tasks(identity):
                 self._console.print(f"    {line}", markup=False)
         report.wrong = wrong(runs, self._journal.starts())
-        for what, lines in (("lost", report.lost), ("wrong", report.wrong)):
+        report.silences = [str(each) for each in self._observer.silences()]
+        for what, lines in (("lost", report.lost), ("wrong", report.wrong), ("unheard", report.silences)):
             for line in lines:
                 self._console.print(f"{what}: {line}", markup=False)
         report.executions, report.executed_again = executions(self._troupe.executions)
-        report.silences = self._observer.silences()
         report.dead_letters = self._dead_letters()
 
     def _dead_letters(self) -> int:
