@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from operator import attrgetter
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from sqlalchemy import BigInteger, Boolean, Table
 
+from engine.errors import BatonError
 from engine.model.execution import Task, Workflow
 from engine.model.payload import Json
 from engine.model.status import Slot, TaskStatus, WorkflowStatus
@@ -104,6 +105,13 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
 _UNKNOWN: Final = object()
 
 
+class _Statuses(dict[str, StrEnum]):
+    """Statuses by their names."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise BatonError(f"A row has the status {name!r}, which this version does not know: a newer one has written it")
+
+
 class Record(Generic[_R]):
     """One kind of row: all its fields, those that may change, and the way there and back."""
 
@@ -120,7 +128,7 @@ class Record(Generic[_R]):
         self._all = attrgetter(*self.names)
         self._changing = attrgetter(*(field.name for field in self.changing))
         self._born = attrgetter(*(field.name for field in self.born))
-        statuses: dict[str, Any] = {each.value: each for each in status}
+        statuses = _Statuses({each.value: each for each in status})
         readers: dict[str, Callable[[Any], Any]] = {**_READERS, "status": statuses.__getitem__}
         self._run: Final = self.names.index(next(iter(table.primary_key)).name)
         self._large: Final = tuple(place for place, name in enumerate(self.names) if name in _LARGE)
