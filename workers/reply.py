@@ -11,7 +11,7 @@ import structlog
 from celery import Celery, states
 from celery.backends.rpc import RPCBackend
 from kombu.entity import Exchange, Queue
-from kombu.exceptions import EncodeError
+from kombu.exceptions import EncodeError, KombuError
 from kombu.utils.json import dumps
 
 from engine.broker import topology
@@ -95,7 +95,7 @@ class EngineReplies(RPCBackend):  # type: ignore[misc]
                 connection.Producer().publish(message.body, **_properties(message))
                 while not answers and (left := deadline - time.monotonic()) > 0:
                     connection.drain_events(timeout=left)
-        except (*connection.connection_errors, *connection.channel_errors, OSError, BadMessage) as error:
+        except (*connection.connection_errors, *connection.channel_errors, KombuError, OSError, BadMessage) as error:
             _log.warning("engine.not_answering", asked=question.verb, reason=str(error) or type(error).__name__)
         return answers[0] if answers else None
 
