@@ -10,6 +10,7 @@ from kombu.entity import Exchange, Queue
 
 from engine.broker import topology
 from workers.guard import guarded, guarded_class
+from workers.intake import careful_strategy
 from workers.reconnecting import reconnect_soon
 from workers.redis_lease import lease_messages
 from workers.reply import AnswerBackend, EngineReplies
@@ -64,6 +65,7 @@ def prepare_task(task: Task, replies: EngineReplies) -> None:
     task.backend = AnswerBackend(_backend_of(task), replies)
     task.run = guarded(task, task.run)
     task.__class__ = guarded_class(task)
+    task.Strategy = careful_strategy
     task.acks_late = True
 
 

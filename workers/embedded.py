@@ -309,7 +309,7 @@ def _arguments(body: bytes) -> _Arguments:
     """Return the positional and keyword arguments in a message, and Celery's own part of it."""
     try:
         args, kwargs, embed = _decode(body)
-    except (msgspec.DecodeError, TypeError, ValueError) as error:
+    except (msgspec.DecodeError, TypeError, ValueError, RecursionError) as error:
         raise InvalidTaskError(f"the task message cannot be read: {error}") from None
     if not isinstance(args, list) or not isinstance(kwargs, dict):
         raise InvalidTaskError("the task message must hold a list of arguments and a dict of keyword arguments")

@@ -110,7 +110,7 @@ def _urgency(message: Message) -> int:
 def _envelope(payload: bytes) -> dict[str, Json] | None:
     try:
         found = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, ValueError):
         return None
     known = isinstance(found, dict) and "body" in found and isinstance(found.get("properties"), dict)
     return found if known else None
