@@ -157,12 +157,21 @@ def servers(pytestconfig: pytest.Config) -> Servers:
 @pytest.fixture
 def postgres_url(servers: Servers) -> Iterator[str]:
     """Return SQLAlchemy's URL of an empty database of this test's own."""
+    with own_postgres(servers.database_url) as url:
+        yield url
+
+
+@contextmanager
+def own_postgres(server: str) -> Iterator[str]:
+    """Give an empty database for as long as it is needed."""
     name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(conninfo(servers.database_url), autocommit=True) as connection:
+    with psycopg.connect(conninfo(server), autocommit=True) as connection:
         create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'")
         connection.execute(create.format(sql.Identifier(name)))
-        yield servers.database_url.rpartition("/")[0] + "/" + name
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        try:
+            yield server.rpartition("/")[0] + "/" + name
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @pytest.fixture

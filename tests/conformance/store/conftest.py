@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from deploy.endpoint import Servers
 from engine.store import open_store
 from engine.store.database import open_database
 from engine.store.migrate import migrate
 from engine.store.port import Store
 from engine.store.schema import metadata
 from engine.testing.memory_store import MemoryStore
-from tests.conftest import own_mysql
+from tests.conftest import own_mysql, own_postgres
 
 REAL = [
     "sqlite",
@@ -34,29 +35,40 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
+def migrated_postgres(servers: Servers) -> Iterator[str]:
+    """Return the URL of a database with tables: making them takes as long as many a test."""
+    with own_postgres(servers.database_url) as url:
+        migrate(url)
+        yield url
+
+
+@pytest.fixture(scope="session")
 def migrated_mysql(mysql_server: str) -> Iterator[str]:
-    """Return the URL of a database with tables, which takes a MySQL as long to make as twenty tests take."""
+    """Return the URL of a database with tables: making them takes as long as twenty tests."""
     with own_mysql(mysql_server) as url:
         migrate(url)
         yield url
 
 
+@pytest.fixture
+def migrated_sqlite(tmp_path: Path) -> str:
+    """Return the URL of a file with tables."""
+    url = f"sqlite:///{tmp_path / 'baton.db'}"
+    migrate(url)
+    return url
+
+
 @pytest.fixture(params=["memory", *REAL])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     """Return an empty store of each kind, its tables made."""
     if request.param == "memory":
         yield MemoryStore()
         return
-    if request.param == "mysql":
-        place = request.getfixturevalue("migrated_mysql")
-    else:
-        place = an_empty_database(request.param, request, tmp_path)
-        migrate(place)
-    opened = open_store(place)
+    url = request.getfixturevalue(f"migrated_{request.param}")
+    opened = open_store(url)
     yield opened
     opened.close()
-    if request.param == "mysql":
-        empty(place)
+    empty(url)
 
 
 def empty(url: str) -> None:
