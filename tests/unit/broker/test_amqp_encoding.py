@@ -21,7 +21,7 @@ values = st.recursive(
 )
 messages = st.builds(
     Message,
-    queue=st.text(min_size=1, max_size=60),
+    queue=st.text(st.characters(exclude_characters="\n\r", codec="utf-8"), min_size=1, max_size=60),
     body=st.binary(max_size=3 * FRAME_SIZE),
     exchange=st.sampled_from(["", "baton.status"]),
     headers=st.dictionaries(st.text(max_size=20), values, max_size=5),
