@@ -72,5 +72,5 @@ def _taken_from(note: bytes) -> str:
     """Return the queue from which a worker took a message; empty for a note that nobody understands."""
     try:
         return _TAKEN.decode(note)[2]
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return ""

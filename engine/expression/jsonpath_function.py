@@ -82,7 +82,7 @@ def _flat(arguments: Sequence[Json]) -> Iterator[Json]:
 
 def _numbers(subject: Json, arguments: Sequence[Json], budget: Budget) -> list[float]:
     elements = [*(subject if isinstance(subject, list | tuple) else ()), *_flat(arguments)]
-    budget.spend(len(elements))
+    budget.spend(2 * len(elements))
     try:
         numbers = [float(element) for element in elements if _is_number(element)]
     except OverflowError:

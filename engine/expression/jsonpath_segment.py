@@ -6,13 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import ClassVar, Final
 
 from engine.expression.budget import SCALARS, Budget
 from engine.model.payload import Json
 
 #: Steps of asking a condition, besides what it looks at.
-_CONDITION: Final = 4
+_CONDITION: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,9 @@ class Segment(ABC):
     """One step of a path."""
 
     __slots__ = ()
+
+    #: Steps of selecting one value.
+    cost: ClassVar[int] = 2
 
     @property
     def definite(self) -> bool:
@@ -69,8 +72,8 @@ class Path:
         nodes = [start]
         budget = document.budget
         for segment in self.segments:
-            nodes = list(islice(segment.select_all(nodes, document), budget.left + 1))
-            budget.spend(len(nodes) + 1)
+            nodes = list(islice(segment.select_all(nodes, document), budget.left // segment.cost + 1))
+            budget.spend(len(nodes) * segment.cost + 1)
         return nodes
 
     def find(self, root: Json, budget: Budget | None = None) -> Json:
@@ -158,6 +161,8 @@ class Wildcard(Segment):
 @dataclass(frozen=True, slots=True)
 class Descendants(Segment):
     """``..``: a value and everything below it, parents before their children."""
+
+    cost: ClassVar[int] = 6
 
     def select(self, node: Json, document: Document) -> Iterator[Json]:
         """Yield ``node`` and all below it; with a stack of its own, since data may be nested deeply."""

@@ -106,7 +106,7 @@ def test_a_path_that_costs_too_much_ends_the_run_with_the_reason(harness: Harnes
     run = began(harness, step("n", inputParameters={"x": "${workflow.input.t" + "..*" * 12 + "}"}), given={"t": twins})
 
     assert harness.run(run).status == "FAILED"
-    assert "1,000,000 steps" in str(harness.run(run).reason)
+    assert "500,000 steps" in str(harness.run(run).reason)
 
 
 def handled_once(harness: Harness, *tasks: dict[str, object], given: dict[str, Json] | None = None) -> str:
