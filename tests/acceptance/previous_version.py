@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
-import tarfile
+import zipfile
 from pathlib import Path
 
 from tests.acceptance.processes import ROOT, Process
@@ -15,7 +16,8 @@ from tests.acceptance.stack import Stack
 #: know that newer ones may add to their tables.
 PREVIOUS = "a2f07481357e26d877a48a8bcbc2ddd80b13f406"
 
-_MAIN = "import sys; from engine.cli import main; main()"
+_MAIN = "from engine.cli import main; main()"
+_SETTINGS = "from engine.config import Settings, variable_of; print(*map(variable_of, Settings.__struct_fields__))"
 
 
 class NotInHistory(Exception):
@@ -27,15 +29,27 @@ class PreviousVersion:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        archive = subprocess.run(
-            ["git", "archive", PREVIOUS, "engine"], cwd=ROOT, capture_output=True, check=False, timeout=60
-        )
+        command = ["git", "archive", "--format=zip", PREVIOUS, "engine"]
+        archive = subprocess.run(command, cwd=ROOT, capture_output=True, check=False, timeout=60)
         if archive.returncode:
             raise NotInHistory(archive.stderr.decode(errors="replace").strip())
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-            tar.extractall(folder, filter="data")
+        with zipfile.ZipFile(io.BytesIO(archive.stdout)) as files:
+            files.extractall(folder)
+        self._settings = set(self._says(_SETTINGS).split())
 
     def baton(self, stack: Stack, *command: str) -> Process:
         """Start one of the earlier version's processes."""
-        variables = {**stack.environment, "PYTHONPATH": str(self._folder)}
+        # A setting that it does not know would keep it from starting.
+        known = {
+            name: value
+            for name, value in stack.environment.items()
+            if name in self._settings or not name.startswith("BATON_")
+        }
+        variables = {**known, "PYTHONPATH": str(self._folder)}
         return stack.processes.start(f"previous-{command[0]}", [sys.executable, "-c", _MAIN, *command], variables)
+
+    def _says(self, program: str) -> str:
+        variables = {**os.environ, "PYTHONPATH": str(self._folder)}
+        return subprocess.run(
+            [sys.executable, "-c", program], cwd=self._folder, env=variables, capture_output=True, text=True, check=True
+        ).stdout
