@@ -127,6 +127,10 @@ def worker(kind: str, concurrency: int | None, pool: str, celery_options: tuple[
     Further options are handed to 'celery worker'.
     """
     settings = _settings()
+    from engine.broker.opening import open_broker
+
+    # Nothing is connected: a broker whose client is missing is told now, before Celery trips over it.
+    open_broker(settings.broker_url)
     _worker_pool()(
         kind,
         settings.broker_url,

@@ -1,5 +1,6 @@
 """The command line is up at once: what is heavy is imported where it is used."""
 
+import os
 import subprocess
 import sys
 
@@ -43,3 +44,18 @@ def test_help_is_there_in_a_moment():
         return float(subprocess.run(command, capture_output=True, text=True, check=True).stderr)
 
     assert min(seconds() for _ in range(5)) < 0.3
+
+
+def test_a_worker_without_the_client_of_its_broker_says_what_to_install():
+    program = "import sys; sys.modules['redis'] = None; from engine.cli import run; sys.exit(run(['worker', 'script']))"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "BATON_BROKER_URL": "redis://127.0.0.1:1/0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "pip install 'baton-engine[redis]'" in done.stderr
+    assert "Traceback" not in done.stderr
