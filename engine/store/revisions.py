@@ -17,7 +17,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, func, literal, select
 from sqlalchemy.dialects.mysql.base import MySQLDialect
 
-from engine.errors import SchemaTooNew
+from engine.errors import SchemaTooNew, StoreUnavailable
 from engine.store.database import faults_told_apart, open_database
 
 #: Where the migrations are: a folder for each kind.
@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 #: Seconds to wait for whoever changes the tables of a MySQL just now.
-_AN_HOUR: Final = 3600
+_LONGEST_SECONDS: Final = 3600
 
 #: Where the database says how far each kind has come.
 VERSION_TABLES: Final = {Kind.BEFORE: "alembic_version", Kind.AFTER: "alembic_version_after"}
@@ -120,7 +120,8 @@ def _lock_postgres(connection: Connection) -> None:
 def _lock_mysql(connection: Connection) -> None:
     """Wait for a lock that ends with the connection: there, each change of a table ends a transaction."""
     name = func.concat("baton.migrate.", func.md5(func.database()))
-    connection.execute(select(func.get_lock(name, _AN_HOUR)))
+    if connection.scalar(select(func.get_lock(name, _LONGEST_SECONDS))) != 1:
+        raise StoreUnavailable(f"Another process has been changing the tables for more than {_LONGEST_SECONDS} s")
 
 
 def _compare_by_bytes(connection: Connection) -> None:

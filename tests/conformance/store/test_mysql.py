@@ -12,7 +12,7 @@ from engine.errors import BadConfiguration, StoreUnavailable, Unstorable
 from engine.executor import Executor
 from engine.model.event import StartWorkflow
 from engine.store import mysql_connection as connections
-from engine.store import open_store
+from engine.store import open_store, revisions
 from engine.store.database import open_database
 from engine.store.migrate import migrate, pending
 from engine.store.port import Save, Store
@@ -119,6 +119,15 @@ def test_a_lock_that_is_not_given_up_is_waited_for_and_then_tried_again_later(
         cursor.execute("ROLLBACK")
     assert save(store, Save(workflow=change(a_run()), loaded_version=1)) == {"run"}
     store.close()
+
+
+def test_whoever_waits_in_vain_for_another_one_to_change_the_tables_is_told(
+    mysql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revisions, "_LONGEST_SECONDS", 1)
+    with revisions.connected(mysql_url, alone=True), pytest.raises(StoreUnavailable, match="changing the tables"):
+        migrate(mysql_url)
+    assert migrate(mysql_url)
 
 
 @pytest.mark.parametrize("step", ["create_table", "create_index"])
