@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from engine.broker.port import Broker
 from engine.clock import Clock, Instant, SystemClock, after
@@ -23,6 +24,7 @@ from engine.services.orphans import Orphans
 from engine.services.presence import Presence
 from engine.services.quarantine import Portion, Quarantine
 from engine.services.stopping import Stop, carry_on
+from engine.services.watchdog import Watchdog
 from engine.store.port import Store
 from engine.wire.dead_letter import bury
 from engine.wire.message import START_QUEUE, Delivery, events_queue
@@ -56,6 +58,8 @@ class RoadService:
         self._look_again = Instant(0)
         self._partitions = 0
         self.executor: Executor | None = None
+        #: What each batch is carried in: a watchdog, in processes that are nothing but a decider or starter.
+        self.watching: Callable[[], AbstractContextManager[None]] = nullcontext
         stop.also(broker.interrupt)
 
     def run(self) -> None:
@@ -98,11 +102,13 @@ class RoadService:
         for portion in self._quarantine.portions(held):
             self._quarantine.take(portion)
             if portion.deaths >= self._settings.crash_limit:
-                self._set_aside(executor, portion)
+                with self.watching():
+                    self._set_aside(executor, portion)
                 del held[0]
             else:
                 for count in by_size(portion.deliveries, self._settings.batch_bytes):
-                    self._carry(executor, held, count)
+                    with self.watching():
+                        self._carry(executor, held, count)
             self._quarantine.let_go(portion)
 
     def _carry(self, executor: Executor, held: list[Delivery], count: int) -> None:
@@ -214,7 +220,11 @@ def run(settings: Settings, *, starter: bool = False) -> int:
     if store is None:
         return 0
     with Presence(settings, "starter" if starter else "decider", stop) as presence:
-        RoadService(store, new_broker(settings), settings, stop, clock=SystemClock(), starter=starter).run()
+        watchdog = Watchdog(settings.stuck_seconds)
+        road = RoadService(store, new_broker(settings), settings, stop, clock=SystemClock(), starter=starter)
+        road.watching = watchdog.watching
+        with watchdog.on_duty():
+            road.run()
     store.close()
     log.info("service.stopped")
     return presence.exit_code
