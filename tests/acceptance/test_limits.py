@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -17,8 +18,10 @@ from tests.acceptance.stack import Stack, simple, task_def, vanilla, workflow
 LIMIT = 3
 RUNS = 30
 
-#: Seconds within which a freed slot has its next task at work, message to the worker included.
+#: Seconds within which a freed slot has its next task at work, message to the worker included; and how many ordinary
+#: steps of a workflow that may take where they are slower than that, because the machine is busy with something else.
 HAND_OVER = 0.1
+STEPS = 4
 
 
 class Limited:
@@ -35,6 +38,10 @@ class Limited:
         stack.define(
             workflow("visitors", simple("visit", journal="${workflow.input.journal}", seconds=0.05)),
             workflow("holders", simple("hold", gate="${workflow.input.gate}")),
+            workflow(
+                "steps",
+                *(simple("visit", f"visit_{n}", journal="${workflow.input.journal}", seconds=0.05) for n in range(12)),
+            ),
             workflow("adders", simple("add", left=1, right=2)),
         )
 
@@ -48,6 +55,14 @@ class Limited:
         chance = random.Random(count)
         given = {"journal": str(self.journal)}
         return [self.stack.start("visitors", input=given, priority=chance.randrange(100)) for _ in range(count)]
+
+    def ordinary_step(self) -> float:
+        """Return how long it takes from the end of a task that nobody limits to the beginning of the next."""
+        self.limit("visit")
+        self.journal.unlink(missing_ok=True)
+        self.all_end_well([self.stack.start("steps", input={"journal": str(self.journal)})])
+        visits = self.visits()
+        return median(after[0] - before[1] for before, after in pairwise(visits))
 
     def visits(self) -> list[tuple[float, float]]:
         """Return when each visit began and ended; one that a broker delivered twice counts the first time."""
@@ -80,9 +95,8 @@ def limited(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def test_never_more_than_the_limit_are_at_work_and_a_freed_slot_is_taken_at_once(limited: Limited) -> None:
+    step = limited.ordinary_step()
     limited.limit("visit", concurrentExecLimit=LIMIT)
-    # Until the deciders have shared the partitions out.
-    limited.all_end_well(limited.visitors(LIMIT))
     runs = limited.visitors(RUNS)
     adder = limited.stack.start("adders")
     assert limited.stack.ended(adder)["status"] == "COMPLETED"
@@ -92,7 +106,7 @@ def test_never_more_than_the_limit_are_at_work_and_a_freed_slot_is_taken_at_once
     assert most_at_once(visits) == LIMIT
     ends = sorted(end for _, end in visits)
     gaps = [begin - freed for (begin, _), freed in zip(visits[LIMIT:], ends, strict=False)]
-    assert median(gaps) < HAND_OVER, [f"{1000 * gap:.0f} ms" for gap in gaps]
+    assert median(gaps) < max(HAND_OVER, STEPS * step), [f"{1000 * gap:.0f} ms" for gap in (step, *gaps)]
 
 
 def test_a_decider_that_is_killed_takes_no_slot_along(limited: Limited) -> None:
