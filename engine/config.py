@@ -36,8 +36,8 @@ DatabaseUrl = Annotated[
     str,
     Meta(
         pattern=r"^(postgresql\+psycopg|(mysql|mariadb)(\+pymysql)?|sqlite)://",
-        description="a URL like postgresql+psycopg://user:password@host:5432/name, mysql://user:password@host:3306/name "
-        "or sqlite:///file",
+        description="a URL like postgresql+psycopg://user:password@host:5432/name, "
+        "mysql://user:password@host:3306/name or sqlite:///file",
     ),
 ]
 BrokerUrl = Annotated[
