@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.acceptance.processes import until
+from tests.acceptance.processes import ROOT, until
 from tests.acceptance.stack import HASTE, Stack, simple, task_def, vanilla, workflow
 from tests.tcp_proxy import TcpProxy
 
@@ -17,14 +18,14 @@ STEPS = 12
 class Gated:
     """The stack, its proxies, and what of it is expected to notice that a server is away."""
 
-    def __init__(self, stack: Stack, broker: TcpProxy, database: TcpProxy) -> None:
+    def __init__(self, stack: Stack, broker: TcpProxy, database: TcpProxy, app: str) -> None:
         self.stack = stack
         self.processes = stack.processes
         self.broker = broker
         self.database = database
         self._starter = stack.baton("starter")
         self._busy = [stack.baton(name) for name in ("decider", "timekeeper")]
-        self._worker = stack.celery("vanilla", "worker-vanilla", "-c", "2", "-Q", "add", **vanilla(stack))
+        self._worker = stack.celery(app, f"worker-{app}", "-c", "2", "-Q", "add", **apps(stack))
         stack.serve()
         stack.ready(self._starter, *self._busy, self._worker)
         define_chain(stack)
@@ -33,13 +34,18 @@ class Gated:
     @classmethod
     @contextmanager
     def running(
-        cls, folder: Path, database_url: str, broker_url: str, pauses: Mapping[str, str] = HASTE
+        cls,
+        folder: Path,
+        database_url: str,
+        broker_url: str,
+        pauses: Mapping[str, str] = HASTE,
+        app: str = "vanilla",
     ) -> Iterator[Gated]:
-        """Give the stack while it runs; ``pauses`` as for a ``Stack``."""
+        """Give the stack while it runs; ``pauses`` as for a ``Stack``, ``app`` is the worker's."""
         broker, database = TcpProxy(broker_url, 5672), TcpProxy(database_url, 5432)
         stack = Stack(folder, database.url, broker.url, pauses)
         try:
-            yield cls(stack, broker, database)
+            yield cls(stack, broker, database, app)
         finally:
             stack.close()
             broker.close()
@@ -71,6 +77,12 @@ class Gated:
 
     def _misses(self) -> list[int]:
         return [process.log().count("server.away") for process in self._busy]
+
+
+def apps(stack: Stack) -> dict[str, str]:
+    """Return what the apps of workers need to know; one that is connected imports what is ours."""
+    known = vanilla(stack)
+    return {**known, "PYTHONPATH": f"{known['PYTHONPATH']}{os.pathsep}{ROOT}"}
 
 
 def define_chain(stack: Stack) -> None:

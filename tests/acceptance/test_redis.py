@@ -1,4 +1,4 @@
-"""A Redis that loses everything, by a wipe or by a restart without a log, is noticed, and all work ends well."""
+"""On Redis, lines are cut and deciders killed, and all is lost by a wipe or a restart: all work ends well."""
 
 from __future__ import annotations
 
@@ -50,11 +50,24 @@ def forgetful(servers: Servers, redis_directory: Path, tmp_path_factory: pytest.
         try:
             with (
                 own_database(servers) as database_url,
-                Gated.running(tmp_path_factory.mktemp("forgetful"), database_url, url) as gated,
+                Gated.running(tmp_path_factory.mktemp("forgetful"), database_url, url, app="connected") as gated,
             ):
                 yield Forgetful(gated, PrivateRedis(redis_directory / "redis"), url)
         finally:
             stop(redis_directory)
+
+
+def test_all_work_ends_well_when_lines_are_cut_and_a_decider_is_killed(forgetful: Forgetful) -> None:
+    gated = forgetful.gated
+    doomed = gated.stack.baton("decider")
+    gated.stack.ready(doomed)
+    runs = gated.chains(20)
+    gated.are_under_way(runs)
+    doomed.kill()
+    gated.broker.cut()
+    gated.stack.healthy()
+    gated.all_end_well(runs)
+    assert gated.all_alive()
 
 
 @pytest.mark.parametrize("lose", [Forgetful.wipe, Forgetful.restart])
