@@ -85,11 +85,11 @@ def test_a_task_that_kills_worker_after_worker_fails_and_spares_those_beside_it(
     engine.carry_until(lambda: engine.broker.ready(f"{domain}:die") == 0)
 
 
-@pytest.mark.parametrize("kind", ["exit", "exit well"])
-def test_a_task_that_leaves_its_process_of_a_pool_fails_at_once(engine: Engine, launch: Launcher, kind: str) -> None:
-    run = domain = f"leaving-by-{kind.replace(' ', '-')}"
-    engine.run(run, "die", domain=domain, kind=kind)
-    supervisor = Supervisor(launch, "prefork", domain)
-    ended(engine, supervisor, run)
-    assert str(engine.task(run).reason).startswith("WorkerLostError")
+def test_a_task_that_leaves_its_process_of_a_pool_fails_at_once(engine: Engine, launch: Launcher) -> None:
+    supervisor = Supervisor(launch, "prefork", "leaving")
+    for kind in ("exit", "exit well"):
+        run = f"leaving-by-{kind.replace(' ', '-')}"
+        engine.run(run, "die", domain="leaving", kind=kind)
+        ended(engine, supervisor, run)
+        assert str(engine.task(run).reason).startswith("WorkerLostError")
     assert supervisor.deaths == 0
