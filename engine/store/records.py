@@ -98,7 +98,6 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "retried": bool,
     "executed": bool,
     "dispatched": bool,
-    "slot": {each.value: each for each in Slot}.__getitem__,
 }
 
 #: Stands for a payload that was never seen before.
@@ -129,7 +128,12 @@ class Record(Generic[_R]):
         self._changing = attrgetter(*(field.name for field in self.changing))
         self._born = attrgetter(*(field.name for field in self.born))
         statuses = _Statuses({each.value: each for each in status})
-        readers: dict[str, Callable[[Any], Any]] = {**_READERS, "status": statuses.__getitem__}
+        slots = _Statuses({each.value: each for each in Slot})
+        readers: dict[str, Callable[[Any], Any]] = {
+            **_READERS,
+            "status": statuses.__getitem__,
+            "slot": slots.__getitem__,
+        }
         self._run: Final = self.names.index(next(iter(table.primary_key)).name)
         self._large: Final = tuple(place for place, name in enumerate(self.names) if name in _LARGE)
         self._readers = {

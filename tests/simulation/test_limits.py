@@ -118,7 +118,7 @@ class LimitedWorld(World):
 @pytest.mark.timeout(300)
 def test_slots_and_tasks_say_the_same_and_no_slot_lies_idle():
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-    for seed in range(60):
+    for seed in range(40):
         world = LimitedWorld(scenario(seed))
         try:
             world.run()
