@@ -17,6 +17,9 @@ _PATIENCE_SECONDS = 2.0
 class Management:
     """Asks the management plugin at ``url`` about the virtual host that ``broker_url`` names."""
 
+    #: Waiting for an HTTP API that does not answer keeps the timekeeper from ringing.
+    unanswered_seconds: float = 60.0
+
     def __init__(self, url: str, broker_url: str) -> None:
         vhost = connection_parameters(broker_url.partition(";")[0]).virtual_host
         self._address = f"{url.rstrip('/')}/api/queues/{quote(vhost, safe='')}"

@@ -122,6 +122,9 @@ class Broker(Protocol):
 class Census(Protocol):
     """Counts what a broker holds, in a way that differs from broker to broker."""
 
+    #: After no answer it is not to be asked again for so long.
+    unanswered_seconds: float
+
     def totals(self) -> dict[str, int]:
         """Return the messages of each queue, ready and unacked together; queues that were not counted are left out.
 

@@ -23,6 +23,9 @@ _TAKEN = msgspec.json.Decoder(tuple[msgspec.Raw, str, str])
 class RedisCensus:
     """Counts on a line of its own."""
 
+    #: The timekeeper waits for Redis anyway, and what got lost while it was away should not wait for long.
+    unanswered_seconds: float = 1.0
+
     def __init__(self, url: str) -> None:
         self._url = url
         self._redis: Redis | None = None

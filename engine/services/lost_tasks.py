@@ -31,9 +31,6 @@ _INTERVALS = 6
 #: The pause after a look is so many times what the look has cost the database: it reads every open task.
 _REST = 20
 
-#: Seconds until an HTTP API that did not answer is asked again: waiting for it keeps the timekeeper from ringing.
-_UNANSWERED_SECONDS = 60.0
-
 #: Runs that are woken with one publication.
 _PAGE = 500
 
@@ -82,8 +79,10 @@ class LostTasks:
         try:
             totals = self._census.totals()
         except BrokerUnavailable as error:
-            log.warning("lost_tasks.not_looked_for", reason=str(error), again_in_seconds=_UNANSWERED_SECONDS)
-            self._next = after(self._clock.now(), max(self._interval, _UNANSWERED_SECONDS))
+            log.warning(
+                "lost_tasks.not_looked_for", reason=str(error), again_in_seconds=self._census.unanswered_seconds
+            )
+            self._next = after(self._clock.now(), max(self._interval, self._census.unanswered_seconds))
             return {}
         on_the_way = sum(totals.get(events_queue(number), 0) for number in range(self._partitions))
         missing = {queue: count - totals.get(queue, 0) - on_the_way for queue, count in scheduled.items()}
