@@ -205,3 +205,20 @@ def test_what_follows_from_a_refused_message_goes_out_again_with_the_event_that_
     child = harness.task(RUN, "c").child_id
     assert (harness.run(child).status, harness.run(RUN).status) == ("FAILED", "FAILED")
     assert harness.run(harness.run(child).failure_workflow_id).status == "RUNNING"
+
+
+def test_a_request_by_a_relative_that_is_published_again_is_not_carried_out_again(harness, line):
+    # Given a child that was retried, so that its parent waited for it again, and that has failed once more
+    harness.start("parent", workflow_id=RUN)
+    harness.work({"a": bad})
+    child = harness.task(RUN, "c").child_id
+    del line.batches[:]
+    harness.advance(1)
+    harness.request(child, "retry")
+    [revival] = [each for batch in line.batches for each in batch if str(each.message_id).startswith(f"{child}/retry/")]
+    harness.work({"a": bad})
+    assert harness.run(RUN).status == "FAILED"
+    # When its word to the parent comes another time, as after a crash before the ack
+    harness.publish(revival)
+    # Then the parent does not wait for a child that will never say anything again
+    assert harness.run(RUN).status == "FAILED"
