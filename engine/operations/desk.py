@@ -77,6 +77,10 @@ class Desk(Protocol):
         """True when the task waited for the end of a child run."""
         ...
 
+    def wait_for_child(self, task: Task) -> None:
+        """Reopen a closed task whose child goes on, and hear from the child if it has ended meanwhile."""
+        ...
+
     def retry_child(self, task: Task) -> None:
         """Reopen a closed task and ask its child to go on from where it failed."""
         ...

@@ -44,7 +44,9 @@ def _operate(desk: Desk, request: Request) -> Outcome:
         return refused(409, f"Workflow {workflow.id} does not wait for {request.by} any more.")
     desk.change_workflow(status=WorkflowStatus.RUNNING, last_retried_at=desk.now, reason=None, failed_task_id=None)
     for task in closed:
-        if task.id == revived or desk.is_container(task):
+        if task.id == revived:
+            desk.wait_for_child(task)
+        elif desk.is_container(task):
             desk.reopen(task)
         elif request.arguments.get("resumeSubworkflowTasks") and desk.has_child(task):
             desk.retry_child(task)

@@ -222,3 +222,26 @@ def test_a_request_by_a_relative_that_is_published_again_is_not_carried_out_agai
     harness.publish(revival)
     # Then the parent does not wait for a child that will never say anything again
     assert harness.run(RUN).status == "FAILED"
+
+
+def test_a_parent_that_hears_too_late_that_its_child_goes_on_hears_of_its_end_too(harness, line):
+    # Given a child that was retried and has failed once more before its parent hears of the retry
+    harness.start("parent", workflow_id=RUN)
+    harness.work({"a": bad})
+    child = harness.task(RUN, "c").child_id
+    take, held = line._publish, []
+
+    def hold_back(messages: Sequence[Message]) -> None:
+        held.extend(each for each in messages if str(each.message_id).startswith(f"{child}/retry/"))
+        take([each for each in messages if each not in held])
+
+    line._publish = hold_back
+    harness.advance(1)
+    harness.request(child, "retry")
+    harness.work({"a": bad})
+    # When it hears of it
+    harness.publish(*held)
+    # Then it does not wait for ever
+    assert len(held) == 1
+    assert harness.run(RUN).last_retried_at
+    assert harness.run(RUN).status == "FAILED"
