@@ -104,7 +104,8 @@ class Accountant:
 
     def something_is_under_way(self) -> bool:
         """Return whether any event is applied and not acked, or is to come again."""
-        return bool(self._pending) or any(map(self._applied, self._world.processes.values()))
+        in_hand = any(map(self._applied, self._world.processes.values()))
+        return in_hand or bool(self._pending or self._world.trouble.held_back)
 
     def runs_in_hand(self, process: Process) -> list[str]:
         """Return the runs about which a process holds events that it has applied."""
@@ -113,9 +114,13 @@ class Accountant:
     def crashed(self, process: Process, point: str) -> None:
         """Take note of a death."""
         _count(self.account.points, [point])
-        for key, kinds in self._applied(process):
+        for _, kinds in self._applied(process):
             _count(self.account.after_commit, kinds)
-            self._pending[key] = (kinds, False)
+        self.interrupted(process)
+
+    def interrupted(self, process: Process) -> None:
+        """Take note that what a process has applied comes again."""
+        self._pending |= {key: (kinds, False) for key, kinds in self._applied(process)}
 
     def saved(self, workflow_id: str) -> None:
         """Take note that newer news of this run has been stored."""

@@ -24,6 +24,15 @@ class BrokerFaults:
         self._hub = world.hub
         #: What a process held that has died, and the step at which it comes again at the latest.
         self.held_back: list[tuple[int, Delivery]] = []
+        #: Wake-ups that are to get lost, as soon as some are on their way.
+        self.wakes_to_lose = 0
+        #: Kinds of message: the disk is wiped as soon as one of them waits.
+        self.lost_with_the_disk: list[str] = []
+
+    def calm(self) -> None:
+        """Want nothing any more."""
+        self.wakes_to_lose = 0
+        self.lost_with_the_disk.clear()
 
     def engine_queues(self) -> list[Any]:
         """Return the messages of every queue of the engine that holds some."""
@@ -48,6 +57,13 @@ class BrokerFaults:
 
     def let_go(self, *, everything: bool = False) -> None:
         """Deliver again what was held back, once newer news of its run is stored or its time has come."""
+        if self.wakes_to_lose:
+            self._lose_wakes()
+        if self.lost_with_the_disk:
+            waiting = {str(entry.message.headers.get("baton")) for level in self.engine_queues() for entry in level}
+            for kind in waiting.intersection(self.lost_with_the_disk):
+                self.lost_with_the_disk.remove(kind)
+                self.wipe()
         for held in list(self.held_back):
             until, there = held
             if everything or self._world.step >= until or not self._world.accountant.awaits(there):
@@ -91,12 +107,13 @@ class BrokerFaults:
         for level in self.engine_queues():
             level.rotate(1 + number % 3)
 
-    def lose_wakes(self) -> None:
-        """Lose every wake-up that nobody has seen yet."""
+    def _lose_wakes(self) -> None:
+        """Lose wake-ups that nobody has seen yet; they ring again. What the rescuer asks for is asked once."""
         for level in self.engine_queues():
             for entry in [entry for entry in level if entry.message.headers.get("baton") == "wake"]:
-                if not entry.redelivered:
+                if self.wakes_to_lose and not entry.redelivered and b'"resend":true' not in entry.message.body:
                     entry.queue.remove(entry)
+                    self.wakes_to_lose -= 1
 
     def purge(self, name: str) -> None:
         """Empty a task queue."""

@@ -31,8 +31,8 @@ class Faults:
         self._world = world
         self._due: dict[int, list[Happening]] = {}
         self._armed: dict[tuple[str, str], tuple[str, bool]] = {}
-        #: Crashes that wait for a process that has stored something of a kind: kind, point, whether it is held back.
-        self._wanted: list[tuple[str, str, bool]] = []
+        #: What waits for a process that has stored something of a kind: fault, kind, point, whether it is held back.
+        self._wanted: list[tuple[str, str, str, bool]] = []
         for happening in scenario.happenings:
             if happening[0] != "worker":
                 self._due.setdefault(happening[1], []).append(happening)
@@ -44,23 +44,25 @@ class Faults:
         """Return what happens to a process at this point, once."""
         kind, late = self._armed.pop((process.name, point), (None, False))
         self.requeue_late = late
-        if kind is None and any(point == where for _, where, _ in self._wanted):
-            return self._crash_wanted(process, point)
+        if kind is None and any(point == each[2] for each in self._wanted):
+            return self._wanted_at(process, point)
         return kind
 
-    def _crash_wanted(self, process: Process, point: str) -> str | None:
+    def _wanted_at(self, process: Process, point: str) -> str | None:
         in_hand = self._world.accountant.kinds_in_hand(process)
         for wanted in self._wanted:
-            if wanted[1] == point and wanted[0] in in_hand:
+            fault, kind, where, self.requeue_late = wanted
+            if where == point and kind in in_hand:
                 self._wanted.remove(wanted)
-                self.requeue_late = wanted[2]
-                return "crash"
+                return fault
+        self.requeue_late = False
         return None
 
     def calm(self) -> None:
         """Let nothing happen any more."""
         self._armed.clear()
         self._wanted.clear()
+        self._world.trouble.calm()
         self._due.clear()
 
     def happen(self, step: int) -> None:
@@ -76,7 +78,10 @@ class Faults:
         self._armed[process, point] = ("crash", late)
 
     def _crash_after(self, kind: str, point: str, late: bool) -> None:
-        self._wanted.append((kind, point, late))
+        self._wanted.append(("crash", kind, point, late))
+
+    def _cut_after(self, kind: str, point: str, late: bool) -> None:
+        self._wanted.append(("cut", kind, point, late))
 
     def _cut(self, process: str, point: str) -> None:
         self._armed[process, point] = ("cut", False)
@@ -107,11 +112,14 @@ class Faults:
     def _wipe(self, _: int) -> None:
         self._world.trouble.wipe()
 
+    def _wipe_with(self, kind: str) -> None:
+        self._world.trouble.lost_with_the_disk.append(kind)
+
     def _duplicate(self, number: int) -> None:
         self._world.trouble.duplicate(number)
 
-    def _lose_wakes(self, _: int) -> None:
-        self._world.trouble.lose_wakes()
+    def _lose_wakes(self, number: int) -> None:
+        self._world.trouble.wakes_to_lose += 1 + number % 3
 
     def _purge(self, number: int) -> None:
         self._world.trouble.purge(QUEUES[number % len(QUEUES)])

@@ -113,7 +113,8 @@ class Invariants:
 
     def _check_limits(self) -> None:
         """Of a limited name, no more tasks are out than may be."""
-        out = [task for rows in self._world.every_run() for task in rows.tasks if task.slot is Slot.HELD]
+        tasks = (task for rows in self._world.every_run() for task in rows.tasks if task.status.is_open)
+        out = [task for task in tasks if task.dispatched or task.slot is Slot.HELD]
         for name, most in LIMITS.items():
             held = [task.id for task in out if task.name == name]
             expect(len(held) <= most, Rule.LIMITS, f"of {name}, {held} are out at a time, and not {most}")
@@ -204,8 +205,9 @@ class Invariants:
         if rows.workflow.wake_at != NEVER and rows.workflow.wake_at <= self._world.latest:
             # The flow was stopped on its way by the step budget, or goes on anyway.
             return
-        if recall(rows.workflow.unconfirmed, said.event_id) is not None:
-            # It was applied; a retry may have reopened its task since.
+        reopened = isinstance(said, ChildEnded) and rows.workflow.last_retried_at != NEVER
+        if reopened or recall(rows.workflow.unconfirmed, said.event_id) is not None:
+            # It was applied, or came too late; a retry may have reopened its task since, which asks the child again.
             return
         run = self._restored(rows)
         if isinstance(said, TaskResult) and run.configs[said.seq].async_complete:

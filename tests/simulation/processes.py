@@ -43,6 +43,8 @@ class Process:
         self.world = world
         self.connection: MemoryConnection = world.hub.connect()
         self.stalled_until = Instant(0)
+        #: The broker has just refused something for good: what is published next follows from it.
+        self.refused = False
         self._until = Instant(0)
         self._ready: Callable[[], bool] | None = None
         self._greenlet = greenlet(lambda: main(self))
@@ -92,7 +94,7 @@ class Process:
                 self.world.crashed_at(self, name)
                 raise Crashed
             case "cut":
-                self.world.trouble.break_connection(self)
+                self.world.cut_at(self)
                 raise BrokerUnavailable("the story has cut the line")
             case "store":
                 raise StoreUnavailable("the story has taken the database away")

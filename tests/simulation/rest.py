@@ -84,8 +84,19 @@ class Rest:
             if given_up and task.type == "SUB_WORKFLOW" and task.child_id and not self._child_ended_so(task):
                 asked = any(name.startswith(f"request:{task.id}/cancel") for name in confirms)
                 expect(asked, Rule.I8, f"the child of {task.id} was left running")
+                self._check_unwanted(task)
             elif given_up and task.queue:
                 expect(f"revoke:{task.id}" in confirms, Rule.I8, f"{task.id} was not revoked")
+
+    def _check_unwanted(self, task: Task) -> None:
+        """A child that began only after nobody wanted it was asked to end once it was there."""
+        world = self._world
+        rows, confirms = world.rows(str(task.child_id)), world.invariants.confirms
+        if rows is None or rows.workflow.created_at < task.ended_at or self._child_ended_so(task):
+            return
+        begun = confirms.get(f"status:{task.child_id}:RUNNING", 0)
+        asked = max((at for name, at in confirms.items() if name.startswith(f"request:{task.id}/cancel")), default=0)
+        expect(asked > begun, Rule.I8, f"the child of {task.id} began when nobody wanted it, and was left running")
 
     def _child_ended_so(self, task: Task) -> bool:
         rows = self._world.rows(str(task.child_id))

@@ -8,7 +8,7 @@ from typing import TypeVar
 from engine.clock import SECOND, Instant
 from engine.decider.execution import Execution
 from engine.model.execution import NEVER, Task
-from engine.model.status import TASK_TRANSITIONS, WORKFLOW_TRANSITIONS, TaskStatus, WorkflowStatus
+from engine.model.status import TASK_TRANSITIONS, WORKFLOW_TRANSITIONS, Slot, TaskStatus, WorkflowStatus
 from engine.store.port import Rows, Save
 from tests.simulation.rules import Rule, expect
 from tests.simulation.workflows import TASK_DEF
@@ -26,6 +26,7 @@ def check_rows(save: Save, before: Rows | None, rows: Rows, run: Execution, now:
         if task.retry_of:
             _check_attempt(rows, run, task)
     _check_dates(save, before, now)
+    _check_wake(rows)
     _check_pause(save, before)
     fresh = sum(not task.retry_of for task in save.inserted)
     expect(fresh <= budget, Rule.I6, f"{rows.workflow.id} took {fresh} steps at once, of {budget} that are allowed")
@@ -57,7 +58,8 @@ def _check_moves(rows: Rows, before: Rows | None, *, several: bool) -> None:
         may_follow = _reachable(TASK_TRANSITIONS, was.status, several)
         what = f"{task.id} ({task.ref})"
         expect(task.status in may_follow, Rule.STATES, f"{what} went from {was.status} to {task.status}")
-        if was.status.is_terminal and task.status.is_terminal:
+        reopened = rows.workflow.last_retried_at != before.workflow.last_retried_at
+        if was.status.is_terminal and task.status.is_terminal and not reopened:
             expect(task.output == was.output, Rule.I2, f"{what} had ended and got another output")
         expect(task.attempt == was.attempt and task.ref == was.ref, Rule.STATES, f"{what} has become another task")
 
@@ -102,6 +104,18 @@ def _check_dates(save: Save, before: Rows | None, now: Instant) -> None:
         was = before.tasks[task.seq - 1] if before is not None and task.seq <= len(before.tasks) else None
         if task.queue and task.dispatched and (was is None or not was.dispatched):
             expect(task.visible_at <= now, Rule.DATES, f"{task.id} ({task.ref}) was handed out before its time")
+
+
+def _check_wake(rows: Rows) -> None:
+    """A run that goes on is woken for the first of its dates at the latest."""
+    if rows.workflow.status is not WorkflowStatus.RUNNING:
+        return
+    for task in rows.tasks:
+        if task.status.is_open:
+            delayed = not task.dispatched and bool(task.queue) and task.slot is Slot.NONE
+            date = task.due_at or (task.visible_at if delayed else NEVER)
+            woken = date == NEVER or NEVER < rows.workflow.wake_at <= date
+            expect(woken, Rule.I4, f"{task.id} ({task.ref}) is due at {date}, its run wakes at {rows.workflow.wake_at}")
 
 
 def _check_pause(save: Save, before: Rows | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -18,10 +19,12 @@ PARTITIONS = 3
 
 #: Where a process can be hit on its road, in the order of the road.
 STORE_POINTS = ("begin", "loaded", "saving", "committing", "committed")
-BROKER_POINTS = ("received", "publishing", "half", "published", "acking", "acked")
+BROKER_POINTS = ("sharing", "received", "publishing", "half", "published", "following", "acking", "acked")
 POINTS = (*STORE_POINTS, *BROKER_POINTS)
 #: Those between the commit and the ack.
 AFTER_COMMIT = ("committed", "publishing", "half", "published", "acking")
+#: Kinds of message whose loss, with the broker's disk, somebody has to notice.
+_LOST_WITH_THE_DISK = ("child_started", "child_ended", "start", "wake", "slot", "request")
 
 #: What a worker may do that changes nothing about the outcome, and what may change it.
 HARMLESS = ("twice", "twice", "late twice", "slow", "alive", "progress", "retries", "dies")
@@ -29,13 +32,13 @@ HARMFUL = ("hangs", "hangs alive", "too late", "contradicts")
 
 #: What may happen in any story; in a hard one also what may change the outcome.
 _EASY_KINDS = (
-    *("crash",) * 5, *("crash_after",) * 4, *("cut",) * 3, *("store",) * 3, "cut_all", "zombie", "duplicate",
-    "duplicate", "reorder", "both_own", "lease_lost", "stall", "garbage", "start_again", "pause", "pause", "jump",
-    "back", "lose_wakes",
+    *("crash",) * 5, *("crash_after",) * 3, *("cut_after",) * 2, *("cut",) * 3, *("store",) * 3, "cut_all", "zombie",
+    "duplicate", "duplicate", "reorder", "both_own", "lease_lost", "stall", "garbage", "start_again", "pause", "pause",
+    "jump", "back", "lose_wakes",
 )  # fmt: skip
 _HARD_KINDS = (
-    *_EASY_KINDS, *("wipe",) * 2, "leap", "leap", "terminate", "terminate", "retry", "retry", "retry_child", "signal",
-    "resume", "update", "update", "purge", "bug",
+    *_EASY_KINDS, "wipe", "wipe_with", "wipe_with", "leap", "leap", "terminate", "terminate", "retry", "retry",
+    "retry_child", "signal", "resume", "update", "update", "purge", "bug",
 )  # fmt: skip
 
 #: Steps of a story during which things happen; it ends when everything has come to rest.
@@ -81,6 +84,10 @@ def scenario(seed: int) -> Scenario:
     happenings += [["worker", random.randint(0, 40), random.choice(HARMLESS)] for _ in range(random.randint(0, 6))]
     if hard:
         happenings += [["worker", random.randint(0, 25), random.choice(HARMFUL)] for _ in range(random.randint(0, 3))]
+    if any(each[0].startswith("wipe") for each in happenings) and random.random() < 0.7:
+        happenings.append(["crash", 1, "timekeeper", random.choice(("committed", "publishing", "half")), False])
+    happenings += _refused(random, roots) if random.random() < 0.1 else []
+    happenings += _flapping(random) if random.random() < 0.06 else []
     if random.random() < 0.5:
         happenings += _pointed(random, random.choice(list(Kind)), roots)
     settings = {
@@ -102,11 +109,14 @@ def _root(random: Random, number: int, hard: bool) -> Root:
 def _pointed(random: Random, kind: Kind, roots: list[Root]) -> list[Happening]:
     """Return crashes after the commit of this very kind of command, and what makes it likely to be given at all."""
     point = random.choice(AFTER_COMMIT)
-    found: list[Happening] = [["crash_after", 1, kind.value, point, True] for _ in range(2)]
+    fault = random.choice(("crash_after", "crash_after", "cut_after"))
+    found: list[Happening] = [[fault, 1, kind.value, point, True] for _ in range(2)]
     number = random.randint(0, 1_000)
     match kind:
         case Kind.FAILURE:
             roots[0].failure, roots[0].end = True, "FAILED"
+        case Kind.RETRY:
+            roots[0].shapes.insert(0, ["same", "work", 8, {"optional": True}])
         case Kind.RESUME | Kind.REPLY:
             at = random.randint(roots[0].start, roots[0].start + 60)
             found += [["pause", at, 0], ["resume", at + 20, 0]]
@@ -116,34 +126,51 @@ def _pointed(random: Random, kind: Kind, roots: list[Root]) -> list[Happening]:
             found += [[verb, 200 + 60 * each, 2 * number + 1] for each in range(4)]
         case Kind.CANCEL:
             roots[0].shapes.insert(0, ["fork", [[["end", "FAILED"]], [["work", "slow", {}]], [["human"]]], 0])
+            roots[0].shapes.insert(0, ["child", [["work", "work", {}]], True, "", {}])
+            found.append(["terminate", roots[0].start + random.randint(5, 25), 0])
         case Kind.SLOT | Kind.FREED:
-            roots[0].shapes.insert(0, ["same", "limited", 3, {}])
+            roots[0].shapes.insert(0, ["same", random.choice(("limited", "rated")), 4, {}])
         case Kind.CHILD | Kind.STARTED | Kind.ENDED:
             roots[0].shapes.insert(0, ["child", [["work", "work", {}]], random.random() < 0.5, "", {}])
     return found
 
 
+def _refused(random: Random, roots: list[Root]) -> list[Happening]:
+    """Return what hits a process that deals with a message which the broker refuses."""
+    roots[0].shapes.insert(0, ["child", [["heavy", "task", {}]], random.random() < 0.5, "", {}])
+    fault = random.choice((["crash", False], ["crash", True], ["cut"]))
+    return [[fault[0], 1, process, "following", *fault[1:]] for process in PROCESSES[:3]]
+
+
+def _flapping(random: Random) -> list[Happening]:
+    """Return leases lost again and again while the line is cut in the middle of sharing out."""
+    found: list[Happening] = [["cut", at, "decider-1", "sharing"] for at in (30, 80, 130)]
+    return found + [["lease_lost", at, "decider-2"] for at in range(25 + random.randint(0, 5), 160, 6)]
+
+
 def _happening(random: Random, hard: bool) -> Happening:
     at = random.randint(1, _BUSY_STEPS)
     kind = random.choice(_HARD_KINDS if hard else _EASY_KINDS)
+    # What waits for something to come by is there early.
+    at = at // 3 if kind in ("crash_after", "cut_after", "wipe_with") else at
+    return [kind, at, *_arguments(random, kind)]
+
+
+def _arguments(random: Random, kind: str) -> list[Any]:
     process = random.choice(PROCESSES[:2] * 3 + PROCESSES)
-    match kind:
-        case "crash":
-            return [kind, at, process, random.choice(POINTS), random.random() < 0.3]
-        case "crash_after":
-            return [kind, at // 3, random.choice(list(Kind)).value, random.choice(AFTER_COMMIT), random.random() < 0.7]
-        case "cut":
-            return [kind, at, process, random.choice(BROKER_POINTS)]
-        case "store":
-            return [kind, at, process, random.choice(STORE_POINTS)]
-        case "zombie" | "lease_lost":
-            return [kind, at, process]
-        case "stall":
-            return [kind, at, process, random.randint(1, 60)]
-        case "jump" | "back":
-            return [kind, at, random.randint(1, 20)]
-        case "leap":
-            return [kind, at, random.choice((100, 5_000, 90_000))]
-        case "both_own":
-            return [kind, at, random.randrange(PARTITIONS)]
-    return [kind, at, random.randint(0, 1_000)]
+    drawn: dict[str, Callable[[], list[Any]]] = {
+        "crash": lambda: [process, random.choice(POINTS), random.random() < 0.3],
+        "crash_after": lambda: [random.choice(list(Kind)).value, random.choice(AFTER_COMMIT), random.random() < 0.7],
+        "cut_after": lambda: [random.choice(list(Kind)).value, random.choice(AFTER_COMMIT), random.random() < 0.7],
+        "cut": lambda: [process, random.choice(BROKER_POINTS)],
+        "store": lambda: [process, random.choice(STORE_POINTS)],
+        "wipe_with": lambda: [random.choice(_LOST_WITH_THE_DISK)],
+        "zombie": lambda: [process],
+        "lease_lost": lambda: [process],
+        "stall": lambda: [process, random.randint(1, 60)],
+        "jump": lambda: [random.randint(1, 20)],
+        "back": lambda: [random.randint(1, 20)],
+        "leap": lambda: [random.choice((100, 5_000, 90_000))],
+        "both_own": lambda: [random.randrange(PARTITIONS)],
+    }
+    return drawn.get(kind, lambda: [random.randint(0, 1_000)])()

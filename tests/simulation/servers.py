@@ -115,7 +115,8 @@ class SimulatedBroker:
     def publish(self, messages: Sequence[Message]) -> None:
         process, world = self._process, self._process.world
         names = tuple(name_of(message) for message in messages)
-        process.point("publishing")
+        process.point("publishing" if not process.refused else "following")
+        process.refused = False
         faults = [(message, "the story has made it too heavy") for message in messages if is_heavy(message)]
         refused = [message for message, _ in faults]
         world.refused |= {name_of(message).partition(":")[2] for message in refused}
@@ -127,6 +128,7 @@ class SimulatedBroker:
         process.point("published")
         world.invariants.confirmed(names, messages)
         if faults:
+            process.refused = True
             raise Unsendable(faults)
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
@@ -136,7 +138,16 @@ class SimulatedBroker:
         self._inner.ack(deliveries)
         process.point("acked")
 
+    def consume(self, queue: str, prefetch: int) -> None:
+        self._process.point("sharing", halt=False)
+        self._inner.consume(queue, prefetch)
+
+    def cancel(self, queue: str) -> None:
+        self._process.point("sharing", halt=False)
+        self._inner.cancel(queue)
+
     def reconnect(self) -> None:
+        self._process.refused = False
         self._process.point("reconnecting")
         self._inner.reconnect()
 

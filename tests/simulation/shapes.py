@@ -69,7 +69,7 @@ class Shapes:
     def _harsh(self, kind: str) -> Shape:
         match kind:
             case "broken":
-                return [kind, self._random.choice(("dynamic", "switch", "loop"))]
+                return [kind, self._random.choice(("dynamic", "switch", "loop", "join"))]
             case "heavy":
                 return [kind, self._random.choice(("task", "child", "output")), self._random.choice(_FLAGS[3:6])]
             case "end":

@@ -140,8 +140,12 @@ class Writer:
 
     # what cannot go well
 
-    def _broken(self, ref: str, _: str | None, how: str) -> Step:
+    def _broken(self, ref: str, _: str | None, how: str) -> Step | list[Step]:
         match how:
+            case "join":
+                fork = self._step(ref, "FORK_JOIN", forkTasks=[[self._step(f"{ref}_branch", "NOOP")]])
+                join = self._step(f"{ref}_join", "JOIN", joinOn=[f"{ref}_behind"])
+                return [fork, join, self._step(f"{ref}_behind", "NOOP")]
             case "dynamic":
                 return self._step(ref, "DYNAMIC", dynamicTaskNameParam="which")
             case "switch":

@@ -135,8 +135,17 @@ class World:
     def crashed_at(self, process: Process, point: str) -> None:
         """Take note of a death, and of what it has kept from being sent."""
         self.accountant.crashed(process, point)
+        self._make_news(process)
+
+    def cut_at(self, process: Process) -> None:
+        """Cut a process's line, and let what it held come back late where the story wants it so."""
+        self.accountant.interrupted(process)
+        self._make_news(process)
+        self.trouble.break_connection(process, late=self.faults.requeue_late)
+
+    def _make_news(self, process: Process) -> None:
+        """What is held back is to come after newer news, so here is some, which changes nothing."""
         for workflow_id in self.accountant.runs_in_hand(process) if self.faults.requeue_late else ():
-            # What is held back is to come after newer news, so here is some, which changes nothing.
             self.client.ask(workflow_id, "signal", ref="nobody")
 
     def _bury(self, process: Process) -> None:

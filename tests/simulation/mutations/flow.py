@@ -64,18 +64,6 @@ FLOW: tuple[Mutation, ...] = (
         "closed = task is None or task.status.is_terminal or",
         "closed = task is None or",
     ),
-    mutation(
-        "results are applied to runs that have ended",
-        _APPLY,
-        "task.status.is_terminal or draft.workflow.status.is_terminal\n    return None if closed",
-        "task.status.is_terminal\n    return None if closed",
-    ),
-    mutation(
-        "the end of a child that the task did not start is taken for its own",
-        _APPLY,
-        "task is None or task.child_id != news.child_id:\n        return False\n    place = place_of(walk",
-        "task is None:\n        return False\n    place = place_of(walk",
-    ),
     # commands
     mutation(
         "the parent is not told of the end",

@@ -54,10 +54,11 @@ OUTSIDE: tuple[Mutation, ...] = (
         "        if gained or lost:\n",
     ),
     mutation(
-        "leases that have run out are not free to take",
+        "the partitions of a dead decider stay nobody's",
         "engine/store/share.py",
         "if holder in living and 0 <=",
         "if 0 <=",
+        (_DECIDER, "self._orphans.look(set(range(self._partitions)) - set(leased), now)", "()"),
     ),
     mutation(
         "resume lets nothing go on",
