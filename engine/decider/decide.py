@@ -31,7 +31,7 @@ from engine.model.definition import WorkflowDef
 from engine.model.event import ChildEnded, ChildStarted, Event, SlotNews, StartWorkflow, TaskResult, Wake
 from engine.model.execution import Task, Workflow
 from engine.model.payload import Json
-from engine.model.request import Outcome, Request
+from engine.model.request import ASKED_BY, Outcome, Request
 from engine.model.status import WorkflowStatus
 from engine.operations import operations
 from engine.operations.desk import refused
@@ -189,7 +189,9 @@ def give_up(execution: Execution, facts: Sequence[Event | StartWorkflow], now: I
             outcomes[fact.event_id] = refused(409, reason)
             if fact.reply_to is not None:
                 draft.command(Reply(fact.reply_to, fact.reply_id, outcomes[fact.event_id]))
-                commands[fact.event_id] = (*commands.get(fact.event_id, ()), *draft.take_commands())
+            if ASKED_BY in fact.arguments:
+                OpenDesk(Walk(draft)).tell_parent_again(fact)
+            commands[fact.event_id] = (*commands.get(fact.event_id, ()), *draft.take_commands())
     return _decision(draft, commands, outcomes)
 
 

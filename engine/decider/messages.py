@@ -14,6 +14,7 @@ from engine.expression.budget import outweighs
 from engine.expression.secret import reveal
 from engine.model.command import (
     Announce,
+    AskChild,
     Cancel,
     Command,
     Dispatch,
@@ -84,6 +85,10 @@ def messages(  # noqa: C901  one arm each
             task = run.tasks[command.seq]
             if task.status.is_open and task.child_id is not None:
                 yield _retry(run, task.child_id, task.id, partitions, **{ASKED_BY: task.id})
+        case AskChild():
+            task = run.tasks[command.seq]
+            if task.status.is_open and task.child_id is not None:
+                yield _question(run, task, task.child_id, partitions)
         case ReviveParent():
             workflow = run.workflow
             if workflow.parent_id is not None and workflow.status.is_open:
@@ -178,6 +183,18 @@ def _cancellation(run: Execution, task: Task, partitions: int) -> Iterator[Messa
             ),
             partitions,
         )
+
+
+def _question(run: Execution, task: Task, child_id: str, partitions: int) -> Message:
+    """Return the request for the news of a child's end; its answer counts also where the same news came before."""
+    request = Request(
+        event_id=f"{task.id}/ask/{run.workflow.last_retried_at}",
+        workflow_id=child_id,
+        verb="tell_parent",
+        arguments={ASKED_BY: task.id},
+        by=task.id,
+    )
+    return encode_request(request, partitions)
 
 
 def _retry(run: Execution, workflow_id: str, by: str, partitions: int, **why: Json) -> Message:

@@ -12,7 +12,7 @@ from engine.decider.deadline import note_all_dates
 from engine.decider.ending import end
 from engine.decider.schedule import schedule_retry
 from engine.decider.walk import Walk
-from engine.model.command import Announce, RetryChild, ReviveParent, StartChild, TellParent
+from engine.model.command import Announce, AskChild, RetryChild, ReviveParent, TellParent
 from engine.model.definition import WorkflowTask
 from engine.model.event import TaskResult
 from engine.model.execution import NEVER, Task, Workflow
@@ -113,7 +113,7 @@ class OpenDesk:
     def wait_for_child(self, task: Task) -> None:
         """Reopen a closed task whose child goes on, and ask the child again: it may have ended meanwhile."""
         self.reopen(task)
-        self._draft.command(StartChild(task.seq))
+        self._draft.command(AskChild(task.seq))
 
     def retry_child(self, task: Task) -> None:
         """Reopen a closed task and ask its child to go on."""

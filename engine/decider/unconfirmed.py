@@ -15,6 +15,7 @@ import msgspec
 from engine.clock import SECOND, Instant
 from engine.model.command import (
     Announce,
+    AskChild,
     Cancel,
     Command,
     Dispatch,
@@ -31,11 +32,12 @@ from engine.model.payload import Json
 from engine.model.request import Outcome
 
 #: Commands that are about one task: their letter stands before its seq.
-_OF_A_TASK: Final[dict[str, type[Dispatch | StartChild | Cancel | RetryChild | SeeToSlot]]] = {
+_OF_A_TASK: Final[dict[str, type[Dispatch | StartChild | Cancel | RetryChild | AskChild | SeeToSlot]]] = {
     "d": Dispatch,
     "c": StartChild,
     "x": Cancel,
     "y": RetryChild,
+    "q": AskChild,
     "l": SeeToSlot,
 }
 
@@ -86,7 +88,7 @@ def still_open(unconfirmed: Json, confirmed: frozenset[str], now: Instant) -> It
 
 def _reference(command: Command) -> Json:
     match command:
-        case Dispatch() | StartChild() | Cancel() | RetryChild() | SeeToSlot():
+        case Dispatch() | StartChild() | Cancel() | RetryChild() | AskChild() | SeeToSlot():
             return f"{_LETTER[type(command)]}{command.seq}"
         case StartFailureWorkflow() | WakeSoon() | ReviveParent():
             return _LETTER[type(command)]

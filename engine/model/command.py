@@ -44,6 +44,12 @@ class RetryChild(Struct, frozen=True):
     seq: int
 
 
+class AskChild(Struct, frozen=True):
+    """Ask the child of the task with this seq for the news of its end, should it have ended already."""
+
+    seq: int
+
+
 class ReviveParent(Struct, frozen=True):
     """Tell the parent that this run goes on, so that it waits for it again."""
 
@@ -83,6 +89,7 @@ Command: TypeAlias = (
     | Cancel
     | TellParent
     | RetryChild
+    | AskChild
     | ReviveParent
     | StartFailureWorkflow
     | Announce

@@ -12,6 +12,7 @@ from engine.decider.unconfirmed import recall
 from engine.errors import BadMessage
 from engine.model.command import (
     Announce,
+    AskChild,
     Cancel,
     Command,
     Dispatch,
@@ -64,6 +65,7 @@ _KINDS: Mapping[type[Command], Kind] = {
     Reply: Kind.REPLY,
     WakeSoon: Kind.GO_ON,
     RetryChild: Kind.RETRY_CHILD,
+    AskChild: Kind.REVIVE,
     ReviveParent: Kind.REVIVE,
     SeeToSlot: Kind.SLOT,
 }

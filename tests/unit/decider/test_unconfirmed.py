@@ -1,10 +1,74 @@
-"""What a run's row remembers about events is understood by the versions beside the one that wrote it."""
+"""What a run's row remembers of commands is enough to give them again."""
 
-from engine.decider.unconfirmed import recall
-from engine.model.command import Dispatch, WakeSoon
+from __future__ import annotations
+
+from typing import get_args
+
+import msgspec
+import pytest
+
+from engine.clock import Instant
+from engine.decider.unconfirmed import KEPT, entry, recall, still_open
+from engine.model.command import (
+    Announce,
+    AskChild,
+    Cancel,
+    Command,
+    Dispatch,
+    Reply,
+    RetryChild,
+    ReviveParent,
+    SeeToSlot,
+    StartChild,
+    StartFailureWorkflow,
+    TellParent,
+    WakeSoon,
+)
+from engine.model.request import Outcome
+
+NOW = Instant(1_000_000)
+COMMANDS = (
+    Dispatch(7),
+    StartChild(8),
+    Cancel(9),
+    RetryChild(10),
+    AskChild(11),
+    SeeToSlot(12),
+    ReviveParent(),
+    StartFailureWorkflow(),
+    WakeSoon(),
+    Announce(0, "COMPLETED"),
+    TellParent("parent.3"),
+    TellParent("parent.3", started=True),
+    TellParent("parent.3", again="/a request"),
+    Reply("replies", "r1", Outcome(granted=False, code=409, message="no", result={"a": [1]})),
+    Reply("replies", None, Outcome(granted=True)),
+)
+
+
+def stored(*notes):
+    """Return notes as they come back from the database."""
+    return msgspec.json.decode(msgspec.json.encode(list(notes)))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+def test_a_command_comes_back_as_it_was(command):
+    assert recall(stored(entry("e", NOW, [command])), "e") == (command,)
+
+
+def test_no_kind_of_command_is_forgotten_here():
+    assert {type(command) for command in COMMANDS} == set(get_args(Command))
+
+
+def test_an_event_that_commanded_nothing_is_known_all_the_same():
+    assert recall(stored(entry("e", NOW, [])), "e") == ()
+    assert recall(stored(entry("e", NOW, [])), "another") is None
+
+
+def test_notes_are_carried_over_until_they_are_confirmed_or_too_old():
+    notes = stored(entry("confirmed", NOW, []), entry("old", NOW, []), entry("open", Instant(NOW + 1), []))
+    assert [note[0] for note in still_open(notes, frozenset({"confirmed"}), Instant(NOW + KEPT))] == ["open"]
 
 
 def test_a_command_that_only_a_newer_version_knows_leads_to_another_look_at_the_run():
-    noted = [["event", 0, ["d3", "?7"]]]
-    assert recall(noted, "event") == (Dispatch(3), WakeSoon())
-    assert recall(noted, "another event") is None
+    assert recall([["e", NOW, ["d3", "?7"]]], "e") == (Dispatch(3), WakeSoon())
