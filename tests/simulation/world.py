@@ -288,8 +288,11 @@ class World:
         found: dict[str, list[str]] = {}
         for there in self._everything():
             identity = about(there.message)
-            if identity is not None:
+            while identity is not None:
                 found.setdefault(identity, []).append(there.queue)
+                # What a run's news lead to may be for the run above it.
+                rows = self.rows(identity)
+                identity = rows.workflow.parent_id if rows is not None else None
         return found
 
     def every_message(self) -> Iterator[Message]:
