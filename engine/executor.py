@@ -17,6 +17,7 @@ The database or the broker going away raises ``Transient``: nothing is acked, th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 import msgspec
 from msgspec import Struct
@@ -28,7 +29,7 @@ from engine.config import Settings
 from engine.decider.decide import Decision, begin, decide, give_up, new_run
 from engine.decider.messages import messages
 from engine.decider.residents import Resident, Residents
-from engine.decider.unconfirmed import entry, recall, still_open
+from engine.decider.unconfirmed import Note, entry, notes, recall, still_open
 from engine.errors import BadExpression, Deadly, Permanent, StoreUnavailable, Transient
 from engine.log import get_logger
 from engine.model.command import Command
@@ -43,6 +44,9 @@ from engine.wire.message import Delivery, Message
 from engine.wire.request_message import encode_slot_news
 
 log = get_logger(__name__)
+
+#: Events of which a process remembers that it has sent what they command.
+_MOST_SEEN_TO = 10_000
 
 #: Rounds in which rows may turn out to have moved on before the batch is given back to the broker.
 _MOST_ROUNDS = 10
@@ -72,6 +76,8 @@ class Executor:
         self._secrets = secret_values(settings.secrets_directory)
         self._residents = Residents(settings.cache_workflows, settings.cache_tasks, settings.cache_bytes)
         self._known_queues: set[str] = set()
+        #: Notes whose commands the broker has confirmed to this process, by run, the oldest first.
+        self._seen_to: dict[tuple[str, Note], None] = {}
         self.counts = Counts()
 
     def handle(self, deliveries: Sequence[Delivery]) -> None:
@@ -188,7 +194,7 @@ class Executor:
                 known = self._answered_before(work.transaction, group, event)
             if known is None:
                 events.append(event)
-            else:
+            elif not self._was_seen_to(resident, event):
                 recalled += known
         resident.fault = resident.fault or group.fault
         decision = self._safely(
@@ -259,6 +265,16 @@ class Executor:
         # A parent that asks again may have missed what happened since: also the end, which another event commanded.
         answer = batch.answer_repeated_start(start, resident.run.workflow)
         return (*(known or ()), *(command for command in answer if command not in (known or ())))
+
+    def _was_seen_to(self, resident: Resident, event: Event) -> bool:
+        """True when what an event commanded has been sent by this very process, and nobody waits for an answer.
+
+        Two runs that have each applied the other's news would else repeat them to each other for ever.
+        """
+        answered = isinstance(event, Request) and event.reply_to is not None
+        workflow = resident.run.workflow
+        found = [note for note in notes(workflow.unconfirmed) if note[0] == event.event_id]
+        return not answered and bool(found) and all((workflow.id, note) in self._seen_to for note in found)
 
     def _answered_before(self, transaction: Transaction, group: Group, event: Event) -> tuple[Command, ...] | None:
         """Return the answer to a request that was carried out before, if the audit trail has it.
@@ -361,8 +377,13 @@ class Executor:
         """Remember that these events need no note any more; runs that have ended leave the memory."""
         for each in finished:
             run = each.resident.run
+            told = each.group.event_ids()
+            sent = (note for note in notes(run.workflow.unconfirmed) if note[0] in told)
+            self._seen_to.update(((run.workflow.id, note), None) for note in sent)
             if run.workflow.status.is_terminal:
                 self._residents.drop(run.workflow.id)
             else:
                 noted = {note[0] for note in run.workflow.unconfirmed}
                 each.resident.confirmed = (each.resident.confirmed | each.group.event_ids()) & noted
+        for oldest in list(islice(self._seen_to, max(0, len(self._seen_to) - _MOST_SEEN_TO))):
+            del self._seen_to[oldest]

@@ -32,7 +32,7 @@ from engine.model.event import ChildEnded, ChildStarted, Event, SlotNews, StartW
 from engine.model.execution import Task, Workflow
 from engine.model.payload import Json
 from engine.model.request import ASKED_BY, Outcome, Request
-from engine.model.status import TaskStatus, WorkflowStatus
+from engine.model.status import WorkflowStatus
 from engine.operations import operations
 from engine.operations.desk import refused
 from engine.tasks.step import Branch
@@ -180,8 +180,6 @@ def give_up(execution: Execution, facts: Sequence[Event | StartWorkflow], now: I
             if fact.parent_task_id is not None:
                 draft.command(TellParent(fact.parent_task_id, started=True))
             _answer_start(draft, fact)
-        elif isinstance(fact, ChildEnded):
-            _close(draft, fact)
     if draft.workflow.status.is_open:
         end(draft, WorkflowStatus.FAILED, reason, output={})
     first = facts[0].event_id if facts else f"{execution.workflow.id}/given up"
@@ -195,13 +193,6 @@ def give_up(execution: Execution, facts: Sequence[Event | StartWorkflow], now: I
                 OpenDesk(Walk(draft)).tell_parent_again(fact)
             commands[fact.event_id] = (*commands.get(fact.event_id, ()), *draft.take_commands())
     return _decision(draft, commands, outcomes)
-
-
-def _close(draft: Draft, news: ChildEnded) -> None:
-    """Close the task whose child has ended, so that nobody asks that child to end."""
-    task = draft.tasks.get(news.seq)
-    if task is not None and task.status.is_open and task.child_id == news.child_id:
-        draft.change(task, status=TaskStatus.CANCELED, ended_at=draft.now, updated_at=draft.now)
 
 
 def _decision(draft: Draft, commands: dict[str, tuple[Command, ...]], outcomes: dict[str, Outcome]) -> Decision:

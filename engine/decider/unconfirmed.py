@@ -8,7 +8,7 @@ what the rows do not know. From these the commands are built again; payloads are
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 
 import msgspec
 
@@ -30,6 +30,9 @@ from engine.model.command import (
 )
 from engine.model.payload import Json
 from engine.model.request import Outcome
+
+#: An event that a row remembers: its id and when it was applied.
+Note: TypeAlias = tuple[str, Instant]
 
 #: Commands that are about one task: their letter stands before its seq.
 _OF_A_TASK: Final[dict[str, type[Dispatch | StartChild | Cancel | RetryChild | AskChild | SeeToSlot]]] = {
@@ -77,6 +80,12 @@ def recall(unconfirmed: Json, event_id: str) -> tuple[Command, ...] | None:
         if known == event_id or known.endswith(MADE_ON_THE_ROAD)
         for reference in references
     )
+
+
+def notes(unconfirmed: Json) -> Iterator[Note]:
+    """Yield which events the row remembers, and when each was applied: the same one may have been twice."""
+    for event_id, at, _ in unconfirmed:
+        yield event_id, Instant(at)
 
 
 def still_open(unconfirmed: Json, confirmed: frozenset[str], now: Instant) -> Iterator[Json]:
