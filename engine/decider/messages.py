@@ -77,7 +77,10 @@ def messages(  # noqa: C901  one arm each
             if task.status.is_open:
                 yield _child(run, task, partitions)
         case Cancel():
-            yield from _cancellation(run, run.tasks[command.seq], partitions)
+            task = run.tasks[command.seq]
+            # One that a retry has reopened meanwhile is wanted again.
+            if task.status.is_terminal:
+                yield from _cancellation(run, task, partitions)
         case TellParent():
             if command.started or run.workflow.status.is_terminal:
                 yield _news(run, command, partitions)
