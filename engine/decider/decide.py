@@ -18,7 +18,7 @@ from engine.decider import apply
 from engine.decider.carry import too_large
 from engine.decider.deadline import workflow_deadline
 from engine.decider.draft import Draft, Surroundings
-from engine.decider.ending import end
+from engine.decider.ending import end, tell_parent_again
 from engine.decider.execution import ROOT, Execution, OpenList
 from engine.decider.open_desk import OpenDesk
 from engine.decider.schema import input_mismatch
@@ -190,7 +190,7 @@ def give_up(execution: Execution, facts: Sequence[Event | StartWorkflow], now: I
             if fact.reply_to is not None:
                 draft.command(Reply(fact.reply_to, fact.reply_id, outcomes[fact.event_id]))
             if ASKED_BY in fact.arguments:
-                OpenDesk(Walk(draft)).tell_parent_again(fact)
+                tell_parent_again(draft, fact.event_id)
             commands[fact.event_id] = (*commands.get(fact.event_id, ()), *draft.take_commands())
     return _decision(draft, commands, outcomes)
 

@@ -90,6 +90,12 @@ def end(
         draft.command(TellParent(draft.workflow.parent_task_id))
 
 
+def tell_parent_again(draft: Draft, request_id: str) -> None:
+    """Command the news of the run's end another time, because of a request; the parent counts it as new."""
+    if draft.workflow.parent_task_id is not None:
+        draft.command(TellParent(draft.workflow.parent_task_id, again=f"/{request_id}"))
+
+
 def _output(draft: Draft) -> dict[str, Json]:
     """Return the run's output: ``outputParameters``, else the output of the last task (Conductor 4.6)."""
     parameters = draft.definition.output_parameters

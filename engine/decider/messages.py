@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias, assert_never
 
 import msgspec
@@ -87,16 +87,17 @@ def messages(  # noqa: C901  one arm each
         case RetryChild():
             task = run.tasks[command.seq]
             if task.status.is_open and task.child_id is not None:
-                yield _retry(run, task.child_id, task.id, partitions, **{ASKED_BY: task.id})
+                arguments = {"resumeSubworkflowTasks": True, ASKED_BY: task.id}
+                yield _ask(run, task.child_id, "retry", task.id, partitions, arguments)
         case AskChild():
             task = run.tasks[command.seq]
             if task.status.is_open and task.child_id is not None:
-                yield _question(run, task, task.child_id, partitions)
+                yield _ask(run, task.child_id, "tell_parent", task.id, partitions, {ASKED_BY: task.id})
         case ReviveParent():
             workflow = run.workflow
             if workflow.parent_id is not None and workflow.status.is_open:
-                why = {REVIVED_TASK: workflow.parent_task_id}
-                yield _retry(run, workflow.parent_id, workflow.id, partitions, **why)
+                arguments = {"resumeSubworkflowTasks": True, REVIVED_TASK: workflow.parent_task_id}
+                yield _ask(run, workflow.parent_id, "retry", workflow.id, partitions, arguments)
         case StartFailureWorkflow():
             yield encode_start(_failure_workflow(run))
         case Announce():
@@ -188,25 +189,15 @@ def _cancellation(run: Execution, task: Task, partitions: int) -> Iterator[Messa
         )
 
 
-def _question(run: Execution, task: Task, child_id: str, partitions: int) -> Message:
-    """Return the request for the news of a child's end; its answer counts also where the same news came before."""
+def _ask(
+    run: Execution, workflow_id: str, verb: str, by: str, partitions: int, arguments: Mapping[str, Json]
+) -> Message:
+    """Return the request to a relative of this run; each retry of the run asks anew."""
     request = Request(
-        event_id=f"{task.id}/ask/{run.workflow.last_retried_at}",
-        workflow_id=child_id,
-        verb="tell_parent",
-        arguments={ASKED_BY: task.id},
-        by=task.id,
-    )
-    return encode_request(request, partitions)
-
-
-def _retry(run: Execution, workflow_id: str, by: str, partitions: int, **why: Json) -> Message:
-    """Return the request that a relative of this run goes on where it failed."""
-    request = Request(
-        event_id=f"{by}/retry/{run.workflow.last_retried_at}",
+        event_id=f"{by}/{verb}/{run.workflow.last_retried_at}",
         workflow_id=workflow_id,
-        verb="retry",
-        arguments={"resumeSubworkflowTasks": True, **why},
+        verb=verb,
+        arguments=arguments,
         by=by,
     )
     return encode_request(request, partitions)

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 from engine.clock import Instant
 from engine.decider import apply
 from engine.decider.deadline import note_all_dates
-from engine.decider.ending import end
+from engine.decider.ending import end, tell_parent_again
 from engine.decider.schedule import schedule_retry
 from engine.decider.walk import Walk
-from engine.model.command import Announce, AskChild, RetryChild, ReviveParent, TellParent
+from engine.model.command import Announce, AskChild, RetryChild, ReviveParent
 from engine.model.definition import WorkflowTask
 from engine.model.event import TaskResult
 from engine.model.execution import NEVER, Task, Workflow
@@ -127,8 +127,7 @@ class OpenDesk:
 
     def tell_parent_again(self, request: Request) -> None:
         """Send the parent the news of the run's end another time."""
-        if self.workflow.parent_task_id is not None:
-            self._draft.command(TellParent(self.workflow.parent_task_id, again=f"/{request.event_id}"))
+        tell_parent_again(self._draft, request.event_id)
 
     def is_within_reach(self, task: Task) -> bool:
         """True unless the flow has left the task's list for good: the loop around it has gone on or ended."""

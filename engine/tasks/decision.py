@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.errors import BadExpression, Fault
-from engine.expression.script import case_key, evaluate
+from engine.expression.script import case_key
 from engine.model.definition import WorkflowTask
 from engine.model.execution import Task
 from engine.model.payload import Json
@@ -57,13 +57,7 @@ def _selector(at: At) -> Json:
     config = at.config
     if not config.case_expression:
         return at.task.input.get(config.case_value_param or "")
-    return evaluate(
-        "javascript",
-        config.case_expression,
-        at.task.input,
-        time_limit_seconds=at.limits.script_seconds,
-        memory_limit_bytes=at.limits.script_bytes,
-    )
+    return at.evaluate("javascript", config.case_expression, at.task.input)
 
 
 def _steps(config: WorkflowTask, case: str) -> tuple[WorkflowTask, ...]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -142,38 +143,23 @@ def decode_result(delivery: Delivery, max_result_bytes: int = MAX_RESULT_BYTES) 
     workflow_id, seq = identity
     # Two reports of progress have different bodies; the same message delivered twice keeps its name.
     event_id = f"{seq}/{reply.status[:_LONGEST_STATUS]}/{zlib.crc32(body):08x}"
-    worker = _worker(reply)
+    says = partial(TaskResult, event_id=event_id, workflow_id=workflow_id, seq=seq, worker=_worker(reply))
     match reply.status:
         case "SUCCESS" if fault is None:
             output = reply.result if isinstance(reply.result, dict) else {"result": reply.result}
-            return TaskResult(
-                event_id=event_id,
-                workflow_id=workflow_id,
-                seq=seq,
-                status=TaskStatus.COMPLETED,
-                output=output,
-                worker=worker,
-            )
+            return says(status=TaskStatus.COMPLETED, output=output)
         case "SUCCESS" | "FAILURE" | "REVOKED":
             failure = _failure(reply, fault)
-            return TaskResult(
-                event_id=event_id,
-                workflow_id=workflow_id,
-                seq=seq,
+            return says(
                 status=TaskStatus.FAILED_WITH_TERMINAL_ERROR if failure.terminal else TaskStatus.FAILED,
                 output=failure.output,
                 reason=failure.reason,
-                worker=worker,
             )
         case _:
             progress = None if fault or reply.status in _BARE_SIGNS_OF_LIFE else reply.result
-            return TaskResult(
-                event_id=event_id,
-                workflow_id=workflow_id,
-                seq=seq,
+            return says(
                 status=TaskStatus.IN_PROGRESS,
                 output=progress if isinstance(progress, dict) else {} if progress is None else {"progress": progress},
-                worker=worker,
                 heartbeat=progress is None,
                 beginning=None if reply.asks and reply.status == "STARTED" else _BEGINNINGS.get(reply.status),
             )

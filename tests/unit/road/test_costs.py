@@ -132,6 +132,26 @@ def test_a_loop_of_costly_conditions_lets_others_go_first_and_comes_to_its_end(
     assert harness.rows(run).workflow.last_seq > 2 * first
 
 
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"type": "SWITCH", "evaluatorType": "javascript", "expression": "(() => 'a')()"},
+        {"type": "DECISION", "caseExpression": "(() => 'a')()"},
+    ],
+    ids=lambda choice: str(choice["type"]),
+)
+def test_a_row_of_costly_choices_lets_others_go_first_and_comes_to_its_end(
+    harness: Harness, choice: dict[str, str]
+) -> None:
+    row = [step(f"c{number}", decisionCases={"b": [step(f"b{number}")]}, **choice) for number in range(40)]
+
+    run = handled_once(harness, *row)
+
+    assert harness.run(run).status == "RUNNING"
+    harness.carry()
+    assert harness.run(run).status == "COMPLETED"
+
+
 def test_a_fork_whose_every_branch_is_large_is_sent_in_parts() -> None:
     harness = Harness(settings=Settings(payload_limit_bytes=1_000_000, step_budget=1_000))
     branches = [[step(f"b{number}", "SIMPLE", inputParameters={"t": "${workflow.input.text}"})] for number in range(40)]
