@@ -6,7 +6,8 @@
     harness.work({"hello": lambda input: {"text": f"Hello {input['who']}"}})
     assert harness.run(run).status == "COMPLETED"
 
-Everything is the real thing but the store, the broker and the clock; nothing runs by itself.
+Everything is the real thing but the store, the broker and the clock; nothing runs by itself. Another store and broker
+may be given, so that what holds in memory can be tried on those of production.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from engine.broker.memory import MemoryBroker, MemoryConnection
+from engine.broker.memory import MemoryBroker
+from engine.broker.port import OpenBroker
 from engine.clock import after
 from engine.config import Settings
 from engine.decider.validate import check_task, check_workflow
@@ -26,7 +28,7 @@ from engine.model.execution import Task, Workflow
 from engine.model.payload import Json, JsonObject
 from engine.model.request import Outcome, Request
 from engine.slots import ask_again
-from engine.store.port import Rows
+from engine.store.port import Rows, Store
 from engine.testing.clock import FixedClock
 from engine.testing.memory_store import MemoryStore
 from engine.wire.message import START_QUEUE, Delivery, Message, events_queue
@@ -38,6 +40,9 @@ Worker: TypeAlias = Callable[[dict[str, Json]], Json]
 
 _REPLIES = "baton.replies.harness"
 
+#: Seconds until an answer that does not come counts as missing; in memory all is there at once.
+_PATIENCE_SECONDS = 10.0
+
 
 class TerminalFailure(Exception):
     """Raised by a test's worker to fail its task for good."""
@@ -46,13 +51,18 @@ class TerminalFailure(Exception):
 class Harness:
     """An engine with one partition on memory; every method returns once everything has come to rest."""
 
-    def __init__(self, *, settings: Settings | None = None) -> None:
+    def __init__(
+        self, *, settings: Settings | None = None, store: Store | None = None, connect: OpenBroker | None = None
+    ) -> None:
         self.clock = FixedClock()
-        self.store = MemoryStore()
+        self.store: Store = store or MemoryStore()
+        #: The broker in memory, where no other was given.
         self.broker = MemoryBroker()
+        connect = connect or self.broker.connect
         #: The connection of the road itself.
-        self.road = self.broker.connect()
-        self._outside = self.broker.connect()
+        self.road = connect()
+        self._outside = connect()
+        self._hands = connect()
         self.road.declare_partitions(1)
         self._outside.declare_replies(_REPLIES)
         self._outside.consume(_REPLIES, 100)
@@ -106,16 +116,21 @@ class Harness:
             reply_id=event_id,
         )
         self.publish(encode_request(request, 1))
-        for delivery in self._outside.receive(100, 0):
-            self._outside.ack([delivery])
-            if delivery.message.correlation_id == event_id:
-                return decode_outcome(delivery)
+        while answers := self._outside.receive(100, _PATIENCE_SECONDS):
+            self._outside.ack(answers)
+            for answer in answers:
+                if answer.message.correlation_id == event_id:
+                    return decode_outcome(answer)
         raise AssertionError(f"request {verb} was not answered")
 
     def carry(self) -> None:
         """Let the road carry whatever has arrived until nothing is left."""
-        while deliveries := self.road.receive(self.settings.batch_size, 0):
+        while deliveries := self.arrived():
             self.executor.handle(deliveries)
+
+    def arrived(self) -> list[Delivery]:
+        """Return what has arrived for the road, nothing once everything rests."""
+        return self.road.receive(self.settings.batch_size, 0)
 
     def advance(self, seconds: float) -> None:
         """Let time pass, ring whatever has become due on the way, each at its date, and carry it."""
@@ -134,6 +149,12 @@ class Harness:
             self.publish(*(encode_wake(wake, 1) for wake in wakes), *(encode_slot_news(ask, 1) for ask in asks))
         self.clock.set(goal)
 
+    def close(self) -> None:
+        """Close what is connected to a store and a broker outside of this process."""
+        for connection in (self.road, self._outside, self._hands):
+            connection.close()
+        self.store.close()
+
     def restart_decider(self) -> None:
         """Go on with an executor that remembers nothing."""
         self.executor = self._executor()
@@ -142,17 +163,18 @@ class Harness:
 
     def take(self, *queues: str) -> list[Delivery]:
         """Take every waiting message from these task queues, as a worker that never answers would."""
-        connection: MemoryConnection = self.broker.connect()
         taken: list[Delivery] = []
         for queue in queues:
-            if connection.ready(queue) is None:
+            found: list[Delivery] = []
+            waiting = self._hands.ready(queue)
+            if not waiting:
                 continue
-            connection.consume(queue, 100_000)
-            found = connection.receive(100_000, 0)
-            connection.ack(found)
-            connection.cancel(queue)
+            self._hands.consume(queue, waiting)
+            while len(found) < waiting:
+                found += self._hands.receive(waiting - len(found), _PATIENCE_SECONDS)
+            self._hands.ack(found)
+            self._hands.cancel(queue)
             taken += found
-        connection.close()
         self.handed_out += [(each.queue, str(each.message.headers["id"])) for each in taken]
         return taken
 
