@@ -123,6 +123,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_depth: Count = 64
     #: ``quorum`` trades priorities for replication; workers must then be set the same way.
     task_queue_type: Literal["classic", "quorum"] = "classic"
+    #: Whether ``isolationGroupId`` and ``executionNameSpace`` give system tasks queues of their own, which somebody has
+    #: to serve; ``baton dev`` does without.
+    isolated_queues: bool = True
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     #: Networks that HTTP, EVENT and KAFKA_PUBLISH never call: links, and where clouds tell machines their secrets.

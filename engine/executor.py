@@ -26,7 +26,7 @@ from engine.batch import Batch, Counts, Group
 from engine.broker.port import Broker, Unsendable
 from engine.clock import Clock, Instant
 from engine.config import Settings
-from engine.decider.decide import Decision, begin, decide, give_up, new_run
+from engine.decider.decide import Decision, give_up, new_run
 from engine.decider.messages import messages
 from engine.decider.residents import Resident, Residents
 from engine.decider.unconfirmed import Note, entry, notes, recall, still_open
@@ -72,7 +72,7 @@ class Executor:
         self._clock = clock
         self._settings = settings
         self._partitions = partitions
-        self._outlook = Outlook(settings)
+        self._outlook = Outlook(settings, broker)
         self._secrets = secret_values(settings.secrets_directory)
         self._residents = Residents(settings.cache_workflows, settings.cache_tasks, settings.cache_bytes)
         self._known_queues: set[str] = set()
@@ -145,7 +145,7 @@ class Executor:
         now = self._clock.now()
         try:
             with self._store.transaction() as transaction:
-                work = Round(transaction, batch, now, self._residents, self._outlook.catalog)
+                work = Round(transaction, batch, now, self._residents, self._outlook)
                 work.load(groups)
                 starting = any(group.start is not None for group in groups)
                 waking = any(isinstance(event, Wake) for group in groups for event in group.events)
@@ -197,9 +197,7 @@ class Executor:
             elif not self._was_seen_to(resident, event):
                 recalled += known
         resident.fault = resident.fault or group.fault
-        decision = self._safely(
-            resident, events, work.now, lambda: decide(resident.run, events, work.now, work.surroundings)
-        )
+        decision = self._safely(resident, events, work.now, lambda: work.decide(resident.run, events))
         save = self._save(resident, decision, work.now)
         if save is None and group.events and not work.is_read(group):
             # No save will notice when the run at hand is older than its row, and news of what has happened there
@@ -247,9 +245,7 @@ class Executor:
             return None
         self.counts.starts += 1
         resident = Resident(run, group.fault)
-        decision = self._safely(
-            resident, [start], work.now, lambda: begin(resident.run, start, work.now, work.surroundings)
-        )
+        decision = self._safely(resident, [start], work.now, lambda: work.begin(resident.run, start))
         return Decided(group, resident, decision, self._save(resident, decision, work.now, new=True), ())
 
     def _start_again(self, resident: Resident, batch: Batch, group: Group) -> Sequence[Command]:

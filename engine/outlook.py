@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from engine.broker.port import Broker
 from engine.clock import SECOND, Instant
 from engine.config import Settings
 from engine.decider.draft import Surroundings
 from engine.errors import Refused
 from engine.model.definition import WorkflowDef
 from engine.model.event import StartWorkflow
+from engine.model.payload import Json
+from engine.model.question import Question
 from engine.named_values import environment_values
 from engine.store.catalog import Catalog
 from engine.store.port import Transaction
@@ -16,12 +21,21 @@ from engine.tasks.step import Limits
 #: For how long the registered task definitions are taken as they are when nothing is being started.
 _CATALOG_KEPT = 1 * SECOND
 
+#: For how long a queue counts as served, or not, once its consumers were counted.
+_SERVED_KEPT = 1 * SECOND
+
+#: Queues of which that is remembered: their names come from starts, and anybody may invent one.
+_MOST_SERVED = 10_000
+
 
 class Outlook:
     """Looks around in each transaction, as far as it is necessary; what is dear to look up is kept for a while."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, broker: Broker) -> None:
         self._settings = settings
+        self._broker = broker
+        #: Whether queues have consumers, each with the moment until which that holds.
+        self._served: dict[str, tuple[bool, Instant]] = {}
         self._environment = environment_values()
         self.catalog = Catalog()
         self._fresh_until = Instant(0)
@@ -48,6 +62,7 @@ class Outlook:
             step_budget=self._settings.step_budget,
             unheard_timeout_seconds=self._settings.unheard_timeout_seconds,
             redelivery_limit=self._settings.redelivery_limit,
+            isolated_queues=self._settings.isolated_queues,
             environment=self._environment,
         )
 
@@ -61,3 +76,16 @@ class Outlook:
         if start.workflow_def is not None:
             return self.catalog.inline(transaction, start.workflow_def)
         return self.catalog.resolve(transaction, start.name, start.version)
+
+    def answers(self, questions: Iterable[Question], now: Instant) -> dict[Question, Json]:
+        """Return what decisions of this moment have asked for."""
+        return {question: self._is_served(question.queue, now) for question in questions}
+
+    def _is_served(self, queue: str, now: Instant) -> bool:
+        """Return whether somebody consumes from a queue; False where the broker cannot tell."""
+        known = self._served.get(queue)
+        if known is None or now >= known[1]:
+            if len(self._served) >= _MOST_SERVED:
+                self._served.clear()
+            self._served[queue] = known = bool(self._broker.consumers(queue)), Instant(now + _SERVED_KEPT)
+        return known[0]

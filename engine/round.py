@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 from engine.batch import Batch, Group
 from engine.clock import Instant
+from engine.decider.decide import Decision, begin, decide
 from engine.decider.draft import Surroundings
-from engine.decider.execution import restore, salvage
+from engine.decider.execution import Execution, restore, salvage
 from engine.decider.residents import Resident, Residents
 from engine.model.definition import WorkflowDef
-from engine.store.catalog import Catalog
+from engine.model.event import Event, StartWorkflow
+from engine.outlook import Outlook
 from engine.store.port import Rows, Transaction
+
+#: How often one decision may come to ask for something more; after that it goes by what is known.
+_MOST_INQUIRIES = 20
 
 
 class Round:
     """Holds the runs of one transaction, whatever the decider's memory has to let go meanwhile."""
 
     def __init__(
-        self, transaction: Transaction, batch: Batch, now: Instant, residents: Residents, catalog: Catalog
+        self, transaction: Transaction, batch: Batch, now: Instant, residents: Residents, outlook: Outlook
     ) -> None:
         self.transaction = transaction
         self.batch = batch
         self.now = now
         self.surroundings = Surroundings()
         self._residents = residents
-        self._catalog = catalog
+        self._outlook = outlook
         self._runs: dict[str, Resident] = {}
         #: Ids of runs whose rows were looked for in this very transaction.
         self._read: set[str] = set()
@@ -46,7 +53,7 @@ class Round:
             return
         self._read.update(missing)
         found = self.transaction.load(missing)
-        self._catalog.snapshots(self.transaction, {rows.workflow.definition_hash for rows in found.values()})
+        self._outlook.catalog.snapshots(self.transaction, {rows.workflow.definition_hash for rows in found.values()})
         for workflow_id, rows in found.items():
             self._runs[workflow_id] = self._restored(rows)
             self._residents.keep(self._runs[workflow_id])
@@ -57,6 +64,25 @@ class Round:
         self._read.add(workflow_id)
         for rows in self.transaction.load([workflow_id], payloads=False).values():
             self._runs[workflow_id] = Resident(salvage(rows.workflow, rows.tasks, WorkflowDef(name=rows.workflow.name)))
+
+    def begin(self, run: Execution, start: StartWorkflow) -> Decision:
+        """Return the decision that starts a run."""
+        return self._with_answers(lambda around: begin(run, start, self.now, around))
+
+    def decide(self, run: Execution, events: Sequence[Event]) -> Decision:
+        """Return the decision that carries a run on."""
+        return self._with_answers(lambda around: decide(run, events, self.now, around))
+
+    def _with_answers(self, decision: Callable[[Surroundings], Decision]) -> Decision:
+        """Have a decision made, and made anew as long as it comes to ask for more."""
+        around = self.surroundings
+        for _ in range(_MOST_INQUIRIES):
+            made = decision(around)
+            if not made.draft.questions:
+                return made
+            found = self._outlook.answers(made.draft.questions, self.now)
+            around = msgspec.structs.replace(around, answers={**around.answers, **found})
+        return decision(around)
 
     def run_of(self, group: Group) -> Resident | None:
         """Return the run that a group is about, None when there is none."""
@@ -74,7 +100,8 @@ class Round:
         self.load([group])
 
     def _restored(self, rows: Rows) -> Resident:
-        definition = self._catalog.by_hash.get(rows.workflow.definition_hash) or WorkflowDef(name=rows.workflow.name)
+        known = self._outlook.catalog.by_hash.get(rows.workflow.definition_hash)
+        definition = known or WorkflowDef(name=rows.workflow.name)
         try:
             return Resident(restore(rows.workflow, rows.tasks, definition), None, rows.payload_bytes)
         except Exception as error:

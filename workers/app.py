@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from celery import Celery, Task
@@ -19,7 +20,12 @@ from workers.task_names import queue_name, served_tasks
 _CONNECTED: Final = "baton_connected"
 
 
-def connect(app: Celery, domain: str | None = None, task_queues: str = topology.TaskQueueType.CLASSIC) -> None:
+def connect(
+    app: Celery,
+    domain: str | None = None,
+    task_queues: str = topology.TaskQueueType.CLASSIC,
+    queues: Sequence[str] = (),
+) -> None:
     """Let the workers of ``app`` carry out the tasks of workflows.
 
     A task ``shop.tasks.resize`` is called ``resize`` in workflows, and is served on the queue ``resize`` (with a
@@ -30,6 +36,8 @@ def connect(app: Celery, domain: str | None = None, task_queues: str = topology.
     has ended (a killed worker loses nothing), the prefetch multiplier is 1 (urgent tasks go first), also after a lost
     connection, what the broker has not confirmed is published again, and one that is away is tried every three seconds.
     On Redis, what a worker has taken is leased (``workers.redis_lease``).
+
+    ``queues`` are further ones that carry these tasks; a worker serves them where ``-Q`` names them.
 
     ``task_queues`` is ``classic`` or ``quorum`` and must be what the engine is set to (``BATON_TASK_QUEUE_TYPE``). A
     worker whose tasks include two of one short name does not start and names them.
@@ -51,7 +59,7 @@ def connect(app: Celery, domain: str | None = None, task_queues: str = topology.
             reconnect_soon(app)
             lease_messages(app)
             try:
-                _serve(app, domain, kind)
+                _serve(app, domain, kind, queues)
             except Exception as error:
                 # Celery logs what a signal's receiver raises and goes on; the worker would then serve nothing of ours.
                 raise SystemExit(f"This worker cannot work for Baton. {error}") from error
@@ -69,16 +77,19 @@ def prepare_task(task: Task, replies: EngineReplies) -> None:
     task.acks_late = True
 
 
-def _serve(app: Celery, domain: str | None, task_queues: topology.TaskQueueType) -> None:
+def _serve(app: Celery, domain: str | None, task_queues: topology.TaskQueueType, further: Sequence[str]) -> None:
     replies = EngineReplies(app)
     # None as long as no -Q was given.
     chosen = app.amqp.queues._consume_from
+    names = []
     for name, task in served_tasks(app).items():
         prepare_task(task, replies)
         # The engine sends by the short name; under it the worker must find the task.
         app.tasks[name] = task
-        queue = _queue(queue_name(name, domain), task_queues)
-        if chosen is None or queue.name in chosen:
+        names.append(queue_name(name, domain))
+    for each in (*names, *further):
+        queue = _queue(each, task_queues)
+        if each in chosen if chosen is not None else each in names:
             app.amqp.queues.select_add(queue)
         else:
             app.amqp.queues.add(queue)

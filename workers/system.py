@@ -12,6 +12,7 @@ from celery import Celery
 from engine.broker.compression import leave_packed
 from engine.broker.topology import TaskQueueType
 from engine.config import Settings
+from engine.wire.system_queue import system_queue
 from workers import network, tasks
 from workers.app import connect
 from workers.task_log import leave_out_payloads
@@ -32,10 +33,16 @@ _HARD_LIMIT: Final = 330
 _CONCURRENCY: Final[Mapping[str, int | None]] = {"http": 16, "script": None, "event": 4, "kafka": 4, "sql": 4}
 
 
-def system_app(broker_url: str, task_queues: str = TaskQueueType.CLASSIC, settings: Settings | None = None) -> Celery:
+def system_app(
+    broker_url: str,
+    task_queues: str = TaskQueueType.CLASSIC,
+    settings: Settings | None = None,
+    queues: Sequence[str] = (),
+) -> Celery:
     """Return the Celery app with every system task, ready for ``worker_main`` or for ``EmbeddedWorkers``.
 
     ``task_queues`` must be what the engine is set to. Tasks call what ``settings`` allow, by default the process's own.
+    ``queues`` are served beside the usual ones, where ``-Q`` names them.
     """
     if settings is not None:
         network.use(network.rules_of(settings))
@@ -61,7 +68,7 @@ def system_app(broker_url: str, task_queues: str = TaskQueueType.CLASSIC, settin
         # Celery copies the tasks of every other app in the process into this one.
         if not name.startswith(("system.", "celery.")):
             app.tasks.unregister(name)
-    connect(app, task_queues=task_queues)
+    connect(app, task_queues=task_queues, queues=queues)
     return app
 
 
@@ -72,15 +79,24 @@ def run_worker(
     pool: str = "prefork",
     options: Sequence[str] = (),
     task_queues: str = TaskQueueType.CLASSIC,
+    namespace: str | None = None,
+    groups: Sequence[str] = (),
 ) -> None:
     """Serve the queues of one kind of system task until told to stop; ``kind`` is one of ``KINDS``.
 
-    ``options`` are further options of ``celery worker``. The hard time limit holds in the ``prefork`` pool only.
+    ``options`` are further options of ``celery worker``. The hard time limit holds in the ``prefork`` pool only. With a
+    ``namespace`` or isolation ``groups`` it is their queues that are served, and not the usual ones.
     """
     leave_out_payloads()
     leave_packed()
     processes = concurrency or _CONCURRENCY[kind]
-    arguments = ["worker", "-Q", ",".join(KINDS[kind]), "-P", pool, "-n", f"baton-{kind}@%h", "-E", *options]
+    queues = queues_of(kind, namespace, groups)
+    arguments = ["worker", "-Q", ",".join(queues), "-P", pool, "-n", f"baton-{kind}@%h", "-E", *options]
     if processes:
         arguments += ["-c", str(processes)]
-    system_app(broker_url, task_queues).worker_main(arguments)
+    system_app(broker_url, task_queues, queues=queues).worker_main(arguments)
+
+
+def queues_of(kind: str, namespace: str | None = None, groups: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the queues that a worker of this kind serves, in a namespace or for isolation groups if there are any."""
+    return tuple(system_queue(body, namespace, group) for body in KINDS[kind] for group in groups or (None,))

@@ -120,8 +120,17 @@ def timekeeper(context: click.Context) -> None:
 @click.argument("kind", type=click.Choice(_KINDS))
 @click.option("-c", "--concurrency", type=click.IntRange(1), help="How many tasks at a time.")
 @click.option("--pool", type=click.Choice(["prefork", "threads", "solo"]), default="prefork", show_default=True)
+@click.option("--namespace", help="Serve tasks of this executionNameSpace, and no others.")
+@click.option("--isolation-group", "groups", multiple=True, help="Serve tasks of this isolationGroupId, and no others.")
 @click.argument("celery_options", nargs=-1, type=click.UNPROCESSED)
-def worker(kind: str, concurrency: int | None, pool: str, celery_options: tuple[str, ...]) -> None:
+def worker(
+    kind: str,
+    concurrency: int | None,
+    pool: str,
+    namespace: str | None,
+    groups: tuple[str, ...],
+    celery_options: tuple[str, ...],
+) -> None:
     """Run system workers of one kind: http, script (INLINE, LAMBDA and jq), event, kafka or sql.
 
     Further options are handed to 'celery worker'.
@@ -138,6 +147,8 @@ def worker(kind: str, concurrency: int | None, pool: str, celery_options: tuple[
         pool=pool,
         options=("-l", settings.log_level, *celery_options),
         task_queues=settings.task_queue_type,
+        namespace=namespace,
+        groups=groups,
     )
 
 

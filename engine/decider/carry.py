@@ -7,6 +7,7 @@ from typing import assert_never
 from uuid import NAMESPACE_OID, uuid5
 
 from engine.decider.deadline import note_dates
+from engine.decider.domain import domain_of
 from engine.decider.draft import Draft
 from engine.decider.ending import abort, end
 from engine.decider.execution import ListKey, OpenList
@@ -20,9 +21,7 @@ from engine.model.status import Slot, TaskStatus
 from engine.tasks import task_type
 from engine.tasks.step import Abort, Assign, Await, Complete, End, Fail, HandOut, Hold, Launch, Open, Step
 from engine.wire.message import is_engines_own
-
-#: A task domain that stands for "no domain".
-_NO_DOMAIN = "NO_DOMAIN"
+from engine.wire.system_queue import system_queue
 
 
 def out(draft: Draft, task: Task, step: Step) -> Task:  # noqa: C901  one arm for each member of a closed union
@@ -92,14 +91,17 @@ def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
     wrong = input_mismatch(definition_of(draft.configs[task.seq], task), given)
     if wrong is not None:
         return _finish(draft, task, TaskStatus.FAILED_WITH_TERMINAL_ERROR, {}, wrong, given)
-    domain = _domain(draft, step.name or task.name) if step.by_domain else None
+    domain = task.domain
+    if step.by_domain and not task.updated_at:
+        # One that its worker wants back goes to the same workers again.
+        domain = domain_of(draft, step.name or task.name, step.queue)
     own = task.own_definition
     name = task.name
     if step.name is not None and step.by_domain and step.name != task.name:
         name = step.name
         found = draft.surroundings.task_defs.get(name)
         own = found.to_json() if found is not None and own is None else own
-    queue = f"{domain}:{step.queue}" if domain else step.queue
+    queue = f"{domain}:{step.queue}" if domain else _queue(draft, task, step)
     if is_engines_own(queue):
         reason = f"The task cannot go to the queue {queue[:100]!r}, which is the engine's or the broker's own"
         return _finish(draft, task, TaskStatus.FAILED_WITH_TERMINAL_ERROR, {}, reason, step.input)
@@ -122,14 +124,12 @@ def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
     return task
 
 
-def _domain(draft: Draft, name: str) -> str | None:
-    """Return the domain that ``taskToDomain`` names for this task: its own entry, else the one for all (``*``)."""
-    domains = draft.workflow.task_to_domain
-    if not domains:
-        return None
-    listed = str(domains.get(name) or domains.get("*") or "")
-    last = listed.rpartition(",")[2].strip()
-    return None if not last or last.upper() == _NO_DOMAIN else last
+def _queue(draft: Draft, task: Task, step: HandOut) -> str:
+    """Return a system task's queue as its definition wants it; a worker's own is named in one way only."""
+    if step.by_domain or not draft.surroundings.isolated_queues:
+        return step.queue
+    definition = definition_of(draft.configs[task.seq], task)
+    return system_queue(step.queue, definition.execution_name_space, definition.isolation_group_id)
 
 
 def _hold(draft: Draft, task: Task, step: Hold) -> Task:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import Struct
 
@@ -13,6 +15,7 @@ from engine.model.command import Command, SeeToSlot
 from engine.model.definition import TaskDef, WorkflowTask
 from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import Json
+from engine.model.question import Question
 from engine.model.status import TASK_TRANSITIONS, WORKFLOW_TRANSITIONS, Slot, TaskStatus, WorkflowStatus
 from engine.tasks.step import Limits
 
@@ -37,6 +40,10 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     unheard_timeout_seconds: float = 3_600.0
     #: How often a task may be begun anew within one attempt, because whoever had it was lost.
     redelivery_limit: int = 3
+    #: Definitions may keep system tasks apart, in queues of their own.
+    isolated_queues: bool = True
+    #: What is known of all that decisions have asked about so far.
+    answers: Mapping[Question, Json] = {}
 
 
 class Draft:
@@ -56,6 +63,8 @@ class Draft:
         self.dropped = 0
         #: What evaluating expressions and conditions has cost so far, in steps of ``expression.budget``.
         self.effort = 0
+        #: What it would have to know and does not; only the answers make it the decision that counts.
+        self.questions: dict[Question, None] = {}
         #: The step budget was spent: what is left is found again from the rows.
         self.unfinished = False
         self._lay_over(base)
@@ -82,6 +91,13 @@ class Draft:
         """
         rows = [self.tasks[seq] for seq in sorted(self.tasks)]
         self._lay_over(restore(self.workflow, rows, self.definition))
+
+    def ask(self, question: Question) -> Json:
+        """Return the answer to a question, None as long as nobody has looked for it."""
+        answers = self.surroundings.answers
+        if question not in answers:
+            self.questions[question] = None
+        return answers.get(question)
 
     def has_ended(self) -> bool:
         """True once the run has an end, also one reached in this very decision."""

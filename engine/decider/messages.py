@@ -46,6 +46,7 @@ from engine.wire.request_message import (
     encode_wake,
 )
 from engine.wire.start_message import encode_start, read_start
+from engine.wire.system_queue import body_of
 
 #: Finds the value of a secret by its name, or None.
 Secrets: TypeAlias = Callable[[str], Json]
@@ -131,7 +132,7 @@ def _task(run: Execution, task: Task, partitions: int, secrets: Secrets) -> Mess
     written = {**definition_of(config, task).input_template, **config.input_parameters}
     return encode_task(
         task_id=task.id,
-        name=task.name if task.queue.rpartition(":")[2] == task.name else task.queue,
+        name=task.name if task.queue.rpartition(":")[2] == task.name else body_of(task.queue) or task.queue,
         queue=task.queue,
         input=reveal(task.input, written, secrets),
         workflow_id=workflow.id,

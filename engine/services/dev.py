@@ -83,6 +83,8 @@ def run(
     if not settings.outgoing_loopback_networks:
         # The services that a developer's workflows call run on the same machine.
         settings = msgspec.structs.replace(settings, outgoing_loopback_networks=LOOPBACK)
+    # There is one pool of workers, and it serves the queues that are known beforehand.
+    settings = msgspec.structs.replace(settings, isolated_queues=False)
     workers = _workers(settings, hub)
     _make(data)
     stop = Stop()

@@ -12,6 +12,7 @@ from engine.broker.opening import is_redis
 from engine.config import Settings
 from engine.model.definition import TaskDef
 from engine.services.finding import Finding, sentence
+from engine.wire.system_queue import body_of
 
 #: What a Celery worker must be set to when its app is not connected by ``workers.connect``, and what else happens.
 _SETTINGS: Mapping[str, tuple[object, str]] = {
@@ -64,9 +65,17 @@ def examine_workers(
     for queue, count in sorted(waiting.items()):
         if count and conf and queue not in served:
             what = f"{count:,} tasks wait and no worker serves it"
-            yield Finding(
-                subject=f"queue {queue}", state="warning", what=what, remedy=f"Start a worker with -Q {queue}."
-            )
+            yield Finding(subject=f"queue {queue}", state="warning", what=what, remedy=_remedy(queue))
+
+
+def _remedy(queue: str) -> str:
+    """Return who would serve a queue that nobody serves."""
+    if body_of(queue) in (None, queue):
+        return f"Start a worker with -Q {queue}."
+    return (
+        "Start 'baton worker' with the --namespace and --isolation-group that the task definition names, or let the "
+        "usual workers have these tasks too: BATON_ISOLATED_QUEUES=false for deciders and starters."
+    )
 
 
 def _worker(settings: Settings, name: str, conf: Conf, queues: Queues) -> Finding:

@@ -215,6 +215,21 @@ def test_a_partition_without_a_consumer_is_told_from_others_where_the_broker_can
     eventually(lambda: watching.consumers(events_queue(0)) == 0)
 
 
+def test_who_takes_tasks_is_counted_where_the_broker_can(open_broker: OpenBroker) -> None:
+    watching, worker = open_broker(), open_broker()
+    worker.consume("blue:resize", 1)
+    served = watching.consumers("blue:resize")
+    if served is None:
+        return
+
+    assert served == 1
+    assert not watching.consumers("green:resize")
+
+    worker.close()
+
+    eventually(lambda: watching.consumers("blue:resize") == 0)
+
+
 def test_cancelling_leaves_the_rest_to_others(open_broker: OpenBroker) -> None:
     first, second = open_broker(), open_broker()
     events = events_queue(0)

@@ -103,3 +103,22 @@ def test_no_payload_stands_in_a_workers_log(lone: tuple[Desk, Launcher], rabbitm
     assert "ready." in said
     assert "secret" not in said
     assert (f"Task system.inline[run.{seq}] succeeded in" in said) is (level == "debug")
+
+
+ISOLATED = """
+import sys
+from workers.system import run_worker
+run_worker("script", sys.argv[1], 1, namespace="blue", groups=["slow", "slower"])
+"""
+
+
+def test_a_worker_of_an_isolation_group_serves_its_queues_and_no_others(
+    lone: tuple[Desk, Launcher], rabbitmq_url: str
+) -> None:
+    desk, launch = lone
+    launch.python("-c", ISOLATED, rabbitmq_url)
+    for group in ("slow", "slower"):
+        seq = desk.send(f"system.inline@blue-{group}", "system.inline", expression="1")
+        assert desk.end(seq).output == {"result": 1}
+    assert desk.broker.consumers("system.inline@blue-slow") == 1
+    assert not desk.broker.consumers("system.inline")

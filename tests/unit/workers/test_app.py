@@ -12,7 +12,7 @@ from celery.signals import worker_init
 
 from engine.broker.topology import TaskQueueType
 from workers import TaskFailure, TerminalError, connect
-from workers.system import KINDS, system_app
+from workers.system import KINDS, queues_of, system_app
 
 
 def make(*names: str) -> Celery:
@@ -177,6 +177,12 @@ def test_the_system_app_has_every_system_task_and_no_other(monkeypatch: pytest.M
     Celery("stranger", set_as_current=False).task(name="stranger.task")(task)
     served = {name for name in system_app("amqp://nowhere.invalid//").tasks if not name.startswith("celery.")}
     assert served == {queue for queues in KINDS.values() for queue in queues}
+
+
+def test_a_system_worker_serves_the_usual_queues_or_those_of_its_groups() -> None:
+    assert queues_of("http") == ("system.http",)
+    assert queues_of("http", groups=["slow", "slower"]) == ("system.http-slow", "system.http-slower")
+    assert queues_of("script", "blue") == ("system.inline@blue", "system.json_jq_transform@blue")
 
 
 @pytest.mark.parametrize("kind", [TaskFailure, TerminalError])
