@@ -38,6 +38,7 @@ class Counts(Struct):
     buried: int = 0
     conflicts: int = 0
     given_up: int = 0
+    alerts: int = 0
 
 
 class Group(Struct):

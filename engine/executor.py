@@ -22,6 +22,7 @@ from itertools import islice
 import msgspec
 from msgspec import Struct
 
+from engine.alerts import log_alerts
 from engine.batch import Batch, Counts, Group
 from engine.broker.port import Broker, Unsendable
 from engine.clock import Clock, Instant
@@ -167,6 +168,7 @@ class Executor:
                 # A start could not be written because its run exists: from now on it is looked at as such.
                 each.group.start_exists = each.group.start is not None
         batch.outgoing += [encode_slot_news(news, self._partitions) for news in granted]
+        self.counts.alerts += log_alerts(each.decision for each in stood)
         for each in stood:
             self._fold(each)
             batch.done_with(each.group)

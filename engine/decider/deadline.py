@@ -86,12 +86,21 @@ def note_silence(draft: Draft, task: Task) -> Task:
 def note_dates(draft: Draft, task: Task) -> None:
     """Make sure that the run is woken for whatever comes first in this task's life."""
     for deadline in deadlines(draft, task):
-        draft.wake_by(deadline.at)
+        # An alert is given once: it is no reason to look again.
+        if deadline.at > draft.now or not only_alerts(draft, task, deadline):
+            draft.wake_by(deadline.at)
+
+
+def note_workflow_date(draft: Draft) -> None:
+    """Make sure that the run is woken when its own time is up; once it is, only if that ends it."""
+    at = workflow_deadline(draft)
+    if at > draft.now or draft.definition.timeout_policy is WorkflowTimeoutPolicy.TIME_OUT_WF:
+        draft.wake_by(at)
 
 
 def note_all_dates(draft: Draft) -> None:
     """Make sure that the run is woken for everything in it, also for what has become due while it was paused."""
-    draft.wake_by(workflow_deadline(draft))
+    note_workflow_date(draft)
     for seq in draft.open:
         note_dates(draft, draft.tasks[seq])
 
@@ -101,11 +110,16 @@ def overdue(draft: Draft, task: Task) -> Kind | None:
     for deadline in deadlines(draft, task):
         if deadline.at > draft.now or deadline.look_only:
             continue
-        if deadline.kind in (Kind.VISIBLE, Kind.DUE):
-            return deadline.kind
-        if policy_of(draft, task, deadline.kind) is not TimeoutPolicy.ALERT_ONLY:
+        if not only_alerts(draft, task, deadline):
             return deadline.kind
     return None
+
+
+def only_alerts(draft: Draft, task: Task, deadline: Deadline) -> bool:
+    """True for a timeout that ends nothing."""
+    if deadline.kind in (Kind.VISIBLE, Kind.DUE):
+        return False
+    return policy_of(draft, task, deadline.kind) is TimeoutPolicy.ALERT_ONLY
 
 
 def workflow_deadline(draft: Draft) -> Instant:
@@ -119,13 +133,21 @@ def workflow_deadline(draft: Draft) -> Instant:
 def recompute_wake(draft: Draft) -> None:
     """Work out the next date of the whole run anew; done when a date has been reached."""
     draft.change_workflow(wake_at=NEVER)
-    at = workflow_deadline(draft)
-    if at > draft.now or draft.definition.timeout_policy is WorkflowTimeoutPolicy.TIME_OUT_WF:
-        draft.wake_by(at)
+    note_workflow_date(draft)
     for seq in draft.open:
         for deadline in deadlines(draft, draft.tasks[seq]):
             if deadline.at > draft.now:
                 draft.wake_by(deadline.at)
+
+
+def run_timeout_reason(draft: Draft) -> str:
+    """Return the sentence that tools know for the timeout of a run (Conductor 4.5)."""
+    definition = draft.definition
+    elapsed = _elapsed(draft, draft.workflow.last_retried_at or draft.workflow.created_at)
+    return (
+        f"Workflow timed out after {elapsed} seconds. Timeout configured as {definition.timeout_seconds} seconds. "
+        f"Timeout policy configured to {definition.timeout_policy.value}"
+    )
 
 
 def timeout_reason(draft: Draft, task: Task, kind: Kind) -> str:

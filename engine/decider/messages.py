@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 
 import msgspec
 
@@ -13,6 +13,7 @@ from engine.errors import BadMessage
 from engine.expression.budget import outweighs
 from engine.expression.secret import reveal
 from engine.model.command import (
+    Alert,
     Announce,
     AskChild,
     Cancel,
@@ -55,6 +56,9 @@ Secrets: TypeAlias = Callable[[str], Json]
 def _no_secret(_: str) -> Json:
     return None
 
+
+#: What is announced of a run or task whose timeout has passed and ends nothing; no status of either.
+LATE: Final = "LATE"
 
 #: Characters of what a failure workflow is told; of a larger run it is told without payloads and tasks, which it can
 #: ask for, and is started at least.
@@ -103,6 +107,8 @@ def messages(  # noqa: C901  one arm each
             yield encode_start(_failure_workflow(run))
         case Announce():
             yield _announcement(run, command)
+        case Alert():
+            yield _alert(run, command)
         case WakeSoon():
             workflow = run.workflow
             event_id = f"{workflow.id}/soon/{workflow.version_no}"
@@ -269,6 +275,24 @@ def _failure_name(run: Execution) -> str:
         return name
     parts = name.split(".")
     return str(run.workflow.input.get(parts[2], name)) if len(parts) > 2 else name
+
+
+def _alert(run: Execution, command: Alert) -> Message:
+    """Return what is said of a run, or of one of its tasks, that is late."""
+    workflow, task = run.workflow, run.tasks.get(command.seq)
+    body = {
+        "workflowId": workflow.id,
+        "name": workflow.name,
+        "version": workflow.version,
+        "status": LATE,
+        "correlationId": workflow.correlation_id,
+        "taskId": task.id if task else None,
+        "ref": task.ref if task else None,
+        "reason": command.reason,
+        "at": workflow.updated_at,
+    }
+    key = f"task.{LATE.lower()}.{task.name}" if task else f"workflow.{LATE.lower()}.{workflow.name}"
+    return Message(exchange=STATUS_EXCHANGE, queue=key, body=msgspec.json.encode(body), transient=True)
 
 
 def _announcement(run: Execution, command: Announce) -> Message:

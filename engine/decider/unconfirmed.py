@@ -14,6 +14,7 @@ import msgspec
 
 from engine.clock import SECOND, Instant
 from engine.model.command import (
+    Alert,
     Announce,
     AskChild,
     Cancel,
@@ -107,6 +108,8 @@ def _reference(command: Command) -> Json:
             return f"{'s' if command.started else 'e'}{command.task_id}"
         case Announce():
             return f"a{command.seq}:{command.status}"
+        case Alert():
+            return ["o", command.seq, command.reason]
         case Reply():
             return ["r", command.to, command.reply_id, msgspec.to_builtins(command.outcome)]
         case _:
@@ -126,6 +129,9 @@ def _command(reference: Json) -> Command:
         case "a":
             seq, _, status = rest.partition(":")
             return Announce(int(seq), status)
+        case "o":
+            seq, reason = rest
+            return Alert(seq, reason)
         case "r":
             to, reply_id, outcome = rest
             return Reply(to, reply_id, msgspec.convert(outcome, Outcome))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from engine.clock import SECOND
+from engine.decider.alert import alert
 from engine.decider.deadline import (
     Kind,
     note_silence,
     overdue,
     policy_of,
     recompute_wake,
+    run_timeout_reason,
     timeout_reason,
     workflow_deadline,
 )
@@ -29,6 +30,7 @@ from engine.tasks import task_type
 def wake(walk: Walk, event: Wake) -> bool:
     """Do what is due; with ``resend``, publish again what may have been lost: open work, or a failure workflow."""
     draft = walk.draft
+    since = draft.workflow.wake_at
     if draft.has_ended():
         if event.resend and draft.workflow.failure_workflow_id is not None:
             draft.command(StartFailureWorkflow())
@@ -49,6 +51,7 @@ def wake(walk: Walk, event: Wake) -> bool:
             return True
     walk.to_rest()
     if not draft.has_ended() and not draft.unfinished:
+        alert(draft, since)
         recompute_wake(draft)
     return True
 
@@ -88,15 +91,9 @@ def _run_timed_out(draft: Draft) -> bool:
     deadline = workflow_deadline(draft)
     if deadline == NEVER or draft.now < deadline:
         return False
-    definition = draft.definition
-    if definition.timeout_policy is not WorkflowTimeoutPolicy.TIME_OUT_WF:
+    if draft.definition.timeout_policy is not WorkflowTimeoutPolicy.TIME_OUT_WF:
         return False
-    elapsed = (draft.now - (draft.workflow.last_retried_at or draft.workflow.created_at)) // SECOND
-    reason = (
-        f"Workflow timed out after {elapsed} seconds. Timeout configured as {definition.timeout_seconds} seconds. "
-        f"Timeout policy configured to {definition.timeout_policy.value}"
-    )
-    end(draft, WorkflowStatus.TIMED_OUT, reason)
+    end(draft, WorkflowStatus.TIMED_OUT, run_timeout_reason(draft))
     return True
 
 

@@ -65,6 +65,13 @@ class Announce(Struct, frozen=True):
     status: str
 
 
+class Alert(Struct, frozen=True):
+    """Tell whoever listens that the run (seq 0) or a task is late, where its timeout ends nothing."""
+
+    seq: int
+    reason: str
+
+
 class WakeSoon(Struct, frozen=True):
     """Come back at once: the step budget was spent before the flow came to rest."""
 
@@ -93,6 +100,7 @@ Command: TypeAlias = (
     | ReviveParent
     | StartFailureWorkflow
     | Announce
+    | Alert
     | WakeSoon
     | SeeToSlot
     | Reply

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from engine.decider.unconfirmed import recall
 from engine.errors import BadMessage
 from engine.model.command import (
+    Alert,
     Announce,
     AskChild,
     Cancel,
@@ -62,6 +63,7 @@ _KINDS: Mapping[type[Command], Kind] = {
     Cancel: Kind.CANCEL,
     StartFailureWorkflow: Kind.FAILURE,
     Announce: Kind.STATUS,
+    Alert: Kind.STATUS,
     Reply: Kind.REPLY,
     WakeSoon: Kind.GO_ON,
     RetryChild: Kind.RETRY_CHILD,

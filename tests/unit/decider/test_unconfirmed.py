@@ -10,6 +10,7 @@ import pytest
 from engine.clock import Instant
 from engine.decider.unconfirmed import KEPT, entry, recall, still_open
 from engine.model.command import (
+    Alert,
     Announce,
     AskChild,
     Cancel,
@@ -38,6 +39,7 @@ COMMANDS = (
     StartFailureWorkflow(),
     WakeSoon(),
     Announce(0, "COMPLETED"),
+    Alert(3, "late: Größe"),
     TellParent("parent.3"),
     TellParent("parent.3", started=True),
     TellParent("parent.3", again="/a request"),
