@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import engine.executor
+import engine.round
 import engine.services.decider
 from engine.broker.memory import MemoryBroker
 from engine.clock import Instant
@@ -178,7 +179,7 @@ class World:
 
     @contextmanager
     def _watching(self) -> Iterator[None]:
-        log, decide = engine.executor.log, engine.executor.decide
+        log, decide = engine.executor.log, engine.round.decide
 
         def poisoned(run: Execution, *arguments: Any) -> Decision:
             if run.workflow.id in self.poisoned:
@@ -186,11 +187,11 @@ class World:
             return decide(run, *arguments)
 
         engine.executor.log = self.invariants.executor_log  # type: ignore[assignment]
-        engine.executor.decide = poisoned
+        engine.round.decide = poisoned
         try:
             yield
         finally:
-            engine.executor.log, engine.executor.decide = log, decide
+            engine.executor.log, engine.round.decide = log, decide
             for process in self.processes.values():
                 process.kill()
 
