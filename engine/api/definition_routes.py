@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from engine.api.body import RawBody, Version, answer, document, done
 from engine.api.definitions import register, register_tasks
+from engine.api.warned import described, warned
 from engine.clock import Clock
-from engine.decider.validate import check_task, check_workflow
+from engine.decider.validate import validate_task, validate_workflow
 from engine.errors import BadDefinition, BadMessage, NotFound
+from engine.model.definition import TaskDef
 from engine.model.payload import Json
 from engine.store.port import Store
 
@@ -28,28 +32,36 @@ def definition_routes(store: Store, clock: Clock) -> APIRouter:
 
 
 def _writing_workflows(router: APIRouter, store: Store, clock: Clock) -> None:
+    def known(names: Collection[str]) -> Mapping[str, TaskDef]:
+        with store.transaction() as tx:
+            return tx.task_defs(names)
+
     @router.post("/workflow")
-    def create(body: RawBody, overwrite: bool = False) -> Response:
-        register(store, check_workflow(document(body)), clock.now(), overwrite=overwrite)
-        return done()
+    def create(body: RawBody, overwrite: bool = False, strict: bool = False) -> Response:
+        definition, warnings = validate_workflow(document(body), known, missing=True, strict=strict)
+        register(store, definition, clock.now(), overwrite=overwrite)
+        return warned(done(), described(warnings))
 
     @router.put("/workflow")
-    def put(body: RawBody) -> Response:
+    def put(body: RawBody, strict: bool = False) -> Response:
         good: list[str] = []
         bad: dict[str, str] = {}
+        doubts: list[Json] = []
         for number, each in enumerate(_listed(document(body))):
             name = str(each.get("name") or f"[{number}]") if isinstance(each, dict) else f"[{number}]"
             try:
-                register(store, check_workflow(each), clock.now(), overwrite=True)
+                definition, warnings = validate_workflow(each, known, missing=True, strict=strict)
+                register(store, definition, clock.now(), overwrite=True)
                 good.append(name)
+                doubts += described(warnings, name=name)
             except BadDefinition as error:
                 bad[name] = str(error)
-        return answer({"bulkErrorResults": bad, "bulkSuccessfulResults": good})
+        return warned(answer({"bulkErrorResults": bad, "bulkSuccessfulResults": good}), doubts)
 
     @router.post("/workflow/validate")
-    def validate(body: RawBody) -> Response:
-        check_workflow(document(body))
-        return done()
+    def validate(body: RawBody, strict: bool = False) -> Response:
+        _, warnings = validate_workflow(document(body), known, missing=True, strict=strict)
+        return answer({"warnings": described(warnings)})
 
     @router.delete("/workflow/{name}/{version}")
     def forget(name: str, version: Version) -> Response:
@@ -93,27 +105,28 @@ def _reading_workflows(router: APIRouter, store: Store) -> None:
 
 def _writing_tasks(router: APIRouter, store: Store, clock: Clock) -> None:
     @router.post("/taskdefs")
-    def create(body: RawBody) -> Response:
+    def create(body: RawBody, strict: bool = False) -> Response:
         documents = _listed(document(body))
         if not documents:
             raise BadMessage("The list of task definitions is empty.")
-        register_tasks(store, [check_task(each) for each in documents], clock.now())
-        return done()
+        checked = [validate_task(each, strict=strict) for each in documents]
+        register_tasks(store, [definition for definition, _ in checked], clock.now())
+        return warned(done(), [doubt for each, found in checked for doubt in described(found, name=each.name)])
 
     @router.post("/taskdefs/validate")
-    def validate(body: RawBody) -> Response:
-        check_task(document(body))
-        return done()
+    def validate(body: RawBody, strict: bool = False) -> Response:
+        _, warnings = validate_task(document(body), strict=strict)
+        return answer({"warnings": described(warnings)})
 
     @router.put("/taskdefs")
-    def update(body: RawBody) -> Response:
-        definition = check_task(document(body))
+    def update(body: RawBody, strict: bool = False) -> Response:
+        definition, warnings = validate_task(document(body), strict=strict)
         with store.transaction() as tx:
             known = tx.task_defs([definition.name])
         if not known:
             raise _unknown_task(definition.name)
         register_tasks(store, [definition], clock.now())
-        return done()
+        return warned(done(), described(warnings))
 
     @router.delete("/taskdefs/{name}")
     def forget(name: str) -> Response:

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from engine.api.requester import TooLarge
+from engine.api.warned import described
 from engine.errors import BadDefinition, BadExpression, BadMessage, BatonError, NotFound, Refused, Transient
 from engine.log import get_logger
 from engine.model.payload import Json
@@ -72,8 +73,7 @@ def status_of(error: BatonError) -> int:
 def _known(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, BatonError)
     if isinstance(error, BadDefinition):
-        faults = [{"path": fault.path, "message": str(fault).removeprefix(f"{fault.path}: ")} for fault in error.faults]
-        return problem(400, str(error), validationErrors=faults)
+        return problem(400, str(error), validationErrors=described(error.faults))
     status = status_of(error)
     if status >= 500:
         _log.warning("request.failed", path=request.url.path, reason=str(error))

@@ -62,17 +62,6 @@ class Client:
         """Ask for an end; return the answer as JSON, text or None."""
         return self.call("DELETE", path, query)
 
-    def faults(self, *path: str, body: object) -> list[dict[str, Any]]:
-        """Have a body checked; return its mistakes, each with ``message`` and, where known, its JSON ``path``."""
-        status, _, content = self._exchange("POST", path, {}, body)
-        if status < 400:
-            return []
-        refusal = self._refused(status, content)
-        if status != 400:
-            raise refusal
-        faults: list[dict[str, Any]] = json.loads(content).get("validationErrors") or [{"message": refusal.message}]
-        return faults
-
     def call(self, method: str, path: tuple[str, ...], query: dict[str, object], body: object = None) -> Any:
         """Send one request under ``/api``; parts of the path are quoted, query fields that are None left out.
 

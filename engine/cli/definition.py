@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.cli.client import Client
 from engine.cli.failure import NOT_FOUND, USAGE, Failure
-from engine.cli.options import client_options
+from engine.cli.options import client_options, output_option
 from engine.cli.output import print_json, print_table
 from engine.errors import NotFound
+from engine.masking import visible
 from engine.services.definition_files import Mistake, Written, find
+
+if TYPE_CHECKING:
+    from engine.decider.validate import FindTasks
+    from engine.model.definition import TaskDef
 
 _PATHS = click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 
@@ -29,27 +35,28 @@ def definition() -> None:
 def apply(paths: tuple[Path, ...], server: str | None, output: str) -> None:
     """Register the definitions in files and folders, replacing those of the same name and version.
 
-    Nothing is registered unless everything is right; every mistake is listed with its file and JSON path.
+    Nothing is registered unless everything is right; every mistake is listed with its file and JSON path. What will
+    not work as it reads is registered, with a warning.
     """
     with Client(server) as client:
-        found = _checked(client, paths, output)
+        found, warnings = _checked(paths, output, _registered(client))
         tasks = [each for each in found if each.kind == "task"]
         if tasks:
             client.post("metadata", "taskdefs", body=[each.document for each in tasks])
         for each in found:
             if each.kind == "workflow":
                 client.post("metadata", "workflow", body=each.document, overwrite=True)
-    _report(found, "applied", output)
+    _report(found, "applied", warnings, output)
 
 
 @definition.command()
 @_PATHS
-@client_options
-def validate(paths: tuple[Path, ...], server: str | None, output: str) -> None:
-    """Check definitions in files and folders without registering them."""
-    with Client(server) as client:
-        found = _checked(client, paths, output)
-    _report(found, "valid", output)
+@click.option("--strict", is_flag=True, help="Refuse also what is only warned of.")
+@output_option
+def validate(paths: tuple[Path, ...], strict: bool, output: str) -> None:
+    """Check definitions in files and folders; no server is needed."""
+    found, warnings = _checked(paths, output, strict=strict)
+    _report(found, "valid", warnings, output)
 
 
 @definition.command("list")
@@ -106,44 +113,53 @@ def _task(client: Client, name: str) -> Any:
         ) from None
 
 
-def _checked(client: Client, paths: tuple[Path, ...], output: str) -> list[Written]:
-    """Return the definitions in these places; ends the command, listing every mistake, unless all are right."""
+def _registered(client: Client) -> FindTasks:
+    """Return how to find task definitions on the server."""
+    listed = {each["name"]: each for each in client.get("metadata", "taskdefs")}
+
+    def known(names: Collection[str]) -> dict[str, TaskDef]:
+        from engine.model.definition import TaskDef
+
+        return {name: TaskDef.model_validate(listed[name]) for name in names if name in listed}
+
+    return known
+
+
+def _checked(
+    paths: tuple[Path, ...], output: str, registered: FindTasks | None = None, *, strict: bool = False
+) -> tuple[list[Written], list[Mistake]]:
+    """Return the definitions in these places and their warnings; ends the command, listing every mistake, if any."""
     try:
         found, faults = find(paths)
     except NotFound as error:
         raise Failure(str(error), code=USAGE) from None
-    for each in found:
-        faults.extend(_faults(client, each))
+    from engine.services.checking import check
+
+    checked = check(found, registered)
+    faults += checked.mistakes
+    if strict:
+        faults += checked.warnings
     if not faults:
-        return found
+        return found, checked.warnings
     if output == "json":
         print_json({"faults": [vars(fault) for fault in faults]})
     else:
         for fault in faults:
-            click.echo(str(fault), err=True)
+            click.echo(visible(str(fault)), err=True)
     many = "1 mistake" if len(faults) == 1 else f"{len(faults)} mistakes"
     raise Failure(f"{many}; nothing was registered.", code=USAGE, hint="Mend what is listed above and apply again.")
 
 
-def _faults(client: Client, written: Written) -> list[Mistake]:
-    kind = "workflow" if written.kind == "workflow" else "taskdefs"
-    problems = client.faults("metadata", kind, "validate", body=written.document)
-    where = written.place + "." if written.place else ""
-    return [Mistake(str(written.file), _path(where, each.get("path")), str(each["message"])) for each in problems]
-
-
-def _path(place: str, path: str | None) -> str:
-    return f"{place}{path}" if path and path != "$" else place.rstrip(".")
-
-
-def _report(found: list[Written], verb: str, output: str) -> None:
+def _report(found: list[Written], verb: str, warnings: list[Mistake], output: str) -> None:
     if output == "json":
         lines = [
             {"kind": each.kind, "name": each.name, "version": each.document.get("version"), "file": str(each.file)}
             for each in found
         ]
-        print_json({verb: lines})
+        print_json({verb: lines, "warnings": [vars(doubt) for doubt in warnings]})
         return
+    for doubt in warnings:
+        click.echo(f"{click.style('warning', fg='yellow')} {visible(str(doubt))}", err=True)
     for each in found:
         version = f" v{each.document.get('version', 1)}" if each.kind == "workflow" else ""
         click.echo(f"{click.style(verb, fg='green')} {each.kind} {each.name}{version}  ({each.file})")

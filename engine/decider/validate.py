@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import TypeAlias
 
 from engine.decider.schema import schema_faults
+from engine.decider.warn import KNOWN_ROOTS, near, task_warnings, workflow_warnings
 from engine.errors import BadDefinition, Fault
 from engine.expression.condition_syntax import only_reads
 from engine.expression.script import check_javascript
@@ -20,15 +22,44 @@ _LONGEST_NAME = 250
 #: Scripts of one definition that do more than read; each costs a millisecond to check.
 _MOST_SCRIPTS = 500
 
-#: Roots of expressions that are no reference names.
-_KNOWN_ROOTS = frozenset({"workflow", "CPEWF_TASK_ID"})
+#: Finds the registered task definitions among these names; their templates may hold what a step lacks.
+FindTasks: TypeAlias = Callable[[Collection[str]], Mapping[str, TaskDef]]
 
 
 def check_workflow(document: Json) -> WorkflowDef:
     """Read a workflow definition; raises ``BadDefinition`` with every mistake in it."""
-    subject = f"Workflow definition {_name_of(document)}"
+    return _checked(document, {})
+
+
+def validate_workflow(
+    document: Json, find_tasks: FindTasks, *, missing: bool = False, strict: bool = False
+) -> tuple[WorkflowDef, tuple[Fault, ...]]:
+    """Read a workflow definition and return it with its warnings: what will not work as it reads.
+
+    ``missing`` warns also of worker tasks without a definition. Raises ``BadDefinition`` with every mistake in it, with
+    ``strict`` also for warnings.
+    """
+    definition, _ = read(WorkflowDef, document, _subject("Workflow", document))
+    found = find_tasks({step.name for _, step in walk(definition.tasks)})
+    definition = _checked(document, found)
+    warnings = workflow_warnings(definition, document, found.keys(), missing=missing)
+    if strict and warnings:
+        raise BadDefinition(_subject("Workflow", document), warnings)
+    return definition, warnings
+
+
+def validate_task(document: Json, *, strict: bool = False) -> tuple[TaskDef, tuple[Fault, ...]]:
+    """Read a task definition and return it with its warnings; see ``validate_workflow``."""
+    definition, warnings = check_task(document), task_warnings(document)
+    if strict and warnings:
+        raise BadDefinition(_subject("Task", document), warnings)
+    return definition, warnings
+
+
+def _checked(document: Json, task_defs: Mapping[str, TaskDef]) -> WorkflowDef:
+    subject = _subject("Workflow", document)
     definition, shape = read(WorkflowDef, document, subject)
-    faults = [*shape, *islice(_unless_shown(shape, _workflow_faults(definition)), MOST_FAULTS)]
+    faults = [*shape, *islice(_unless_shown(shape, _workflow_faults(definition, task_defs)), MOST_FAULTS)]
     if faults:
         raise BadDefinition(subject, faults)
     return definition
@@ -36,7 +67,7 @@ def check_workflow(document: Json) -> WorkflowDef:
 
 def check_task(document: Json) -> TaskDef:
     """Read a task definition; raises ``BadDefinition`` with every mistake in it."""
-    subject = f"Task definition {_name_of(document)}"
+    subject = _subject("Task", document)
     definition, shape = read(TaskDef, document, subject)
     faults = [*shape, *_unless_shown(shape, _task_faults(definition))]
     if faults:
@@ -44,9 +75,9 @@ def check_task(document: Json) -> TaskDef:
     return definition
 
 
-def _name_of(document: Json) -> str:
+def _subject(kind: str, document: Json) -> str:
     name = document.get("name") if isinstance(document, dict) else None
-    return repr(name[:_LONGEST_NAME] if isinstance(name, str) else None)
+    return f"{kind} definition {name[:_LONGEST_NAME] if isinstance(name, str) else None!r}"
 
 
 def _unless_shown(shape: Sequence[Fault], found: Iterator[Fault]) -> Iterator[Fault]:
@@ -71,7 +102,7 @@ def _task_faults(definition: TaskDef) -> Iterator[Fault]:
         yield Fault("timeoutSeconds", f"{timeout} must not be longer than totalTimeoutSeconds ({total})")
 
 
-def _workflow_faults(definition: WorkflowDef) -> Iterator[Fault]:
+def _workflow_faults(definition: WorkflowDef, task_defs: Mapping[str, TaskDef]) -> Iterator[Fault]:
     if not definition.name.strip():
         yield Fault("name", "a workflow needs a name")
     if definition.schema_version != 2:
@@ -83,12 +114,11 @@ def _workflow_faults(definition: WorkflowDef) -> Iterator[Fault]:
     yield from schema_faults(definition)
     scripts = 0
     for path, step in walk(definition.tasks):
-        yield from _step_faults(path, step)
+        yield from _step_faults(path, step, task_defs.get(step.name))
         scripts += sum(not only_reads(source) for _, source in task_type(step.type).scripts(step))
         if scripts > _MOST_SCRIPTS:
             yield Fault(path, f"this is script number {scripts}: a definition may have {_MOST_SCRIPTS}")
             return
-    yield from _places("tasks", definition.tasks)
     yield from _expressions(definition)
 
 
@@ -117,11 +147,12 @@ def _name_faults(path: str, name: str) -> Iterator[Fault]:
         yield Fault(path, f"contains the character {strange!r}, which no name may have")
 
 
-def _step_faults(path: str, step: WorkflowTask) -> Iterator[Fault]:
+def _step_faults(path: str, step: WorkflowTask, registered: TaskDef | None) -> Iterator[Fault]:
     kind = task_type(step.type)
-    for fault in kind.check(step):
+    as_run = step if step.task_definition else step.model_copy(update={"task_definition": registered})
+    for fault in kind.check(as_run):
         yield Fault(f"{path}.{fault.path}", fault.removeprefix(f"{fault.path}: "))
-    for field, source in kind.scripts(step):
+    for field, source in kind.scripts(step) if kind.refuses_scripts else ():
         complaint = check_javascript(source)
         if complaint is not None:
             yield Fault(f"{path}.{field}", f"not valid JavaScript: {complaint}")
@@ -131,20 +162,10 @@ def _step_faults(path: str, step: WorkflowTask) -> Iterator[Fault]:
                 yield Fault(f"{path}.taskDefinition.{fault.path}", fault.removeprefix(f"{fault.path}: "))
 
 
-def _places(path: str, steps: Sequence[WorkflowTask]) -> Iterator[Fault]:
-    """Check what stands behind each step in its list."""
-    for number, step in enumerate(steps):
-        following = steps[number + 1] if number + 1 < len(steps) else None
-        complaint = task_type(step.type).check_follower(following)
-        if complaint is not None:
-            yield Fault(f"{path}[{number}]", complaint)
-        for name, nested in step.lists():
-            yield from _places(f"{path}[{number}].{name}", nested)
-
-
 def _expressions(definition: WorkflowDef) -> Iterator[Fault]:
     """Check the roots of expressions in the inputs of top-level tasks, as Conductor does; nested ones go unchecked."""
-    known = _KNOWN_ROOTS | {step.task_reference_name for _, step in walk(definition.tasks)}
+    refs = {step.task_reference_name for _, step in walk(definition.tasks)}
+    known = KNOWN_ROOTS | refs
     for number, step in enumerate(definition.tasks):
         for reference in references(step.input_parameters, f"tasks[{number}].inputParameters"):
             path = reference.path
@@ -154,5 +175,5 @@ def _expressions(definition: WorkflowDef) -> Iterator[Fault]:
                 yield Fault(
                     path,
                     f"${{{reference.text}}} refers to {reference.root!r}, which is neither 'workflow' nor a "
-                    "taskReferenceName of this workflow",
+                    f"taskReferenceName of this workflow{near(reference.root, refs)}",
                 )

@@ -9,7 +9,7 @@ from engine.expression.script import case_key
 from engine.model.definition import WorkflowTask
 from engine.model.execution import Task
 from engine.model.payload import Json
-from engine.tasks.step import Abort, At, Branch, Complete, Open, Step, TaskType, required
+from engine.tasks.step import Abort, At, Branch, Complete, Open, Step, TaskType, names_input, required
 
 
 class Decision(TaskType):
@@ -18,6 +18,8 @@ class Decision(TaskType):
     name = "DECISION"
     named_by_type = True
     retriable = False
+    refuses_scripts = True
+    instead = "SWITCH"
 
     def check(self, config: WorkflowTask) -> Iterator[Fault]:
         """Demand a script or the name of an input, and cases."""
@@ -25,6 +27,11 @@ class Decision(TaskType):
             config, "caseValueParam or caseExpression", config.case_value_param or config.case_expression
         )
         yield from required(config, "decisionCases", config.decision_cases)
+
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Name an input that is read and not given."""
+        if not config.case_expression:
+            yield from names_input(config, "caseValueParam", config.case_value_param)
 
     def scripts(self, config: WorkflowTask) -> Iterator[tuple[str, str]]:
         """Yield the script, if there is one."""

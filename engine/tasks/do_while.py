@@ -29,12 +29,15 @@ class DoWhile(TaskType):
     reopens = True
 
     def check(self, config: WorkflowTask) -> Iterator[Fault]:
-        """Demand a condition and a body; ``keepLastN`` is a whole number."""
+        """Demand a condition and a body."""
         yield from required(config, "loopCondition", config.loop_condition)
         yield from required(config, "loopOver", config.loop_over)
+
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Expect a whole number as ``keepLastN``."""
         keep = config.input_parameters.get("keepLastN")
         if keep is not None and not (isinstance(keep, int) and keep > 0):
-            yield Fault("inputParameters.keepLastN", f"must be a whole number above 0, not {keep!r}")
+            yield Fault("inputParameters.keepLastN", f"must be a whole number above 0, not {keep!r}: all is kept")
 
     def scripts(self, config: WorkflowTask) -> Iterator[tuple[str, str]]:
         """Yield the condition: it is always JavaScript."""
@@ -66,7 +69,7 @@ class DoWhile(TaskType):
         output.pop("loopIndex", None)
         output.pop("loopItem", None)
         keep = at.config.input_parameters.get("keepLastN")
-        if isinstance(keep, int):
+        if isinstance(keep, int) and keep > 0:
             output.pop(str(number - keep), None)
         items = _items(at)
         try:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from engine.errors import Fault
 from engine.model.definition import WorkflowTask
 from engine.model.execution import Task
-from engine.tasks.step import Abort, At, HandOut, Step, TaskType, required
+from engine.tasks.step import Abort, At, HandOut, Step, TaskType, names_input, required
 from engine.tasks.system import SystemTask
 
 
@@ -20,6 +20,11 @@ class Dynamic(TaskType):
     def check(self, config: WorkflowTask) -> Iterator[Fault]:
         """Demand the name of the input that holds the task's name."""
         yield from required(config, "dynamicTaskNameParam", config.dynamic_task_name_param)
+
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Name an input that is read and not given, unless a task definition's template may bring it."""
+        if config.task_definition is None:
+            yield from names_input(config, "dynamicTaskNameParam", config.dynamic_task_name_param)
 
     def shown_type(self, task: Task) -> str:
         """Return the name that the task resolved to."""

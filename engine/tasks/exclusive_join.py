@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from engine.errors import Fault
 from engine.model.definition import WorkflowTask
 from engine.model.execution import Task
-from engine.tasks.step import At, Await, Complete, Fail, Step, TaskType, required
+from engine.tasks.step import At, Await, Complete, Fail, Step, TaskType
 
 
 class ExclusiveJoin(TaskType):
@@ -22,9 +22,14 @@ class ExclusiveJoin(TaskType):
     retriable = False
     reopens = True
 
-    def check(self, config: WorkflowTask) -> Iterator[Fault]:
-        """Demand something to choose from."""
-        yield from required(config, "joinOn", config.join_on)
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Expect something to choose from."""
+        if not _candidates(config):
+            yield Fault("joinOn", "names nothing to choose from: the output will be empty")
+
+    def joins(self, config: WorkflowTask) -> tuple[str, ...]:
+        """Return what is written in ``joinOn`` and as the default."""
+        return _candidates(config)
 
     def start(self, at: At) -> Step:
         """Answer at once if the step that decides has ended; else wait for it."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from engine.errors import Fault
-from engine.model.definition import WorkflowTask
+from engine.model.definition import WorkflowTask, walk
 from engine.model.execution import Task
 from engine.tasks.step import Abort, At, Branch, Open, Step, TaskType, required
 
@@ -28,17 +28,31 @@ class ForkJoin(TaskType):
     detached = True
 
     def check(self, config: WorkflowTask) -> Iterator[Fault]:
-        """Demand branches, none of them empty."""
+        """Demand branches."""
         yield from required(config, "forkTasks", config.fork_tasks)
+
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Name empty branches, which break a run of Conductor."""
         for number, steps in enumerate(config.fork_tasks):
             if not steps:
                 yield Fault(
                     f"forkTasks[{number}]", "this branch is empty: give it a task (NOOP does nothing) or drop it"
                 )
 
-    def check_follower(self, following: WorkflowTask | None) -> str | None:
-        """Demand a JOIN."""
-        return None if is_joined(following) else NOT_JOINED
+    def warn_follower(self, config: WorkflowTask, following: WorkflowTask | None) -> Iterator[Fault]:
+        """Expect a JOIN that waits for every branch, and for nothing else."""
+        if following is None or not is_joined(following):
+            yield Fault("", NOT_JOINED)
+            return
+        inside = {step.task_reference_name for steps in config.fork_tasks for _, step in walk(steps)}
+        join = following.task_reference_name
+        for ref in following.join_on:
+            if ref not in inside:
+                yield Fault("", f"{join!r} waits for {ref!r}, which is in none of the branches")
+        for number, steps in enumerate(config.fork_tasks):
+            if steps and not _may_end_with(steps[-1], following.join_on):
+                last = steps[-1].task_reference_name
+                yield Fault(f"forkTasks[{number}]", f"{join!r} does not wait for {last!r}, the end of this branch")
 
     def start(self, at: At) -> Step:
         """Open every branch."""
@@ -49,6 +63,11 @@ class ForkJoin(TaskType):
     def branches(self, config: WorkflowTask, task: Task) -> tuple[Branch, ...]:
         """Return all branches, named by their number."""
         return tuple(Branch(name=str(number), steps=steps) for number, steps in enumerate(config.fork_tasks) if steps)
+
+
+def _may_end_with(last: WorkflowTask, refs: Collection[str]) -> bool:
+    """True when one of the references is the last step of a branch, or in it: a case of a SWITCH may be named."""
+    return any(step.task_reference_name in refs for _, step in walk((last,)))
 
 
 TYPE = ForkJoin()

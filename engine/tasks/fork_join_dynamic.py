@@ -9,7 +9,7 @@ from engine.model.definition import WorkflowTask, changed, read
 from engine.model.execution import Task
 from engine.model.payload import Json
 from engine.tasks.fork_join import NOT_JOINED, is_joined
-from engine.tasks.step import Abort, At, Branch, Open, Step, TaskType
+from engine.tasks.step import Abort, At, Branch, Open, Step, TaskType, names_input
 
 
 class ForkJoinDynamic(TaskType):
@@ -24,6 +24,7 @@ class ForkJoinDynamic(TaskType):
     named_by_type = True
     retriable = False
     detached = True
+    makes_refs = True
 
     def check(self, config: WorkflowTask) -> Iterator[Fault]:
         """Demand exactly one of the input styles."""
@@ -42,9 +43,16 @@ class ForkJoinDynamic(TaskType):
                 "dynamicForkJoinTasksParam, or inputParameters.forkTaskInputs",
             )
 
-    def check_follower(self, following: WorkflowTask | None) -> str | None:
-        """Demand a JOIN."""
-        return None if is_joined(following) else NOT_JOINED
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Name inputs that are read and not given."""
+        yield from names_input(config, "dynamicForkTasksParam", config.dynamic_fork_tasks_param)
+        yield from names_input(config, "dynamicForkTasksInputParamName", config.dynamic_fork_tasks_input_param_name)
+        yield from names_input(config, "dynamicForkJoinTasksParam", config.dynamic_fork_join_tasks_param)
+
+    def warn_follower(self, config: WorkflowTask, following: WorkflowTask | None) -> Iterator[Fault]:
+        """Expect a JOIN."""
+        if not is_joined(following):
+            yield Fault("", NOT_JOINED)
 
     def start(self, at: At) -> Step:
         """Work out the branches and open them."""

@@ -32,6 +32,10 @@ class Join(TaskType):
         refs = at.config.join_on if made is None else made
         return Await(input={**at.task.input, "joinOn": list(dict.fromkeys(refs))})
 
+    def joins(self, config: WorkflowTask) -> tuple[str, ...]:
+        """Return what is written in ``joinOn``."""
+        return config.join_on
+
     def awaits(self, config: WorkflowTask, task: Task) -> tuple[str, ...]:
         """Return the stored ``joinOn``."""
         return tuple(task.input.get("joinOn", ()))

@@ -16,9 +16,10 @@ class Lambda(TaskType):
 
     name = "LAMBDA"
     takes_template = True
+    instead = "INLINE"
 
-    def check(self, config: WorkflowTask) -> Iterator[Fault]:
-        """Demand a body, unless a task definition's template may bring it."""
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Expect a body, unless a task definition's template may bring it."""
         if "scriptExpression" not in config.input_parameters and config.task_definition is None:
             yield Fault("inputParameters.scriptExpression", "write the body of a function, such as `return $.a + 1;`")
 

@@ -24,8 +24,8 @@ class Sql(SystemTask):
         """The queue, and the Celery name, of the body: one for both names of the type."""
         return "system.sql"
 
-    def check(self, config: WorkflowTask) -> Iterator[Fault]:
-        """Demand a connection, a statement, and a kind where it is written out."""
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Expect a connection, a statement, and a kind where it is written out."""
         template = config.task_definition.input_template if config.task_definition else {}
         given = {**template, **config.input_parameters}
         connection = given.get("connectionId") or given.get("integrationName")

@@ -210,18 +210,32 @@ class TaskType:
     takes_signal: ClassVar[bool] = False
     #: The child run's end is awaited (SUB_WORKFLOW), not just its start.
     awaits_child: ClassVar[bool] = True
+    #: A definition whose script cannot be read is refused, as by Conductor; elsewhere the task would fail.
+    refuses_scripts: ClassVar[bool] = False
+    #: The type to use instead of this one, which is deprecated.
+    instead: ClassVar[str | None] = None
+    #: Its branches have reference names that only the run knows.
+    makes_refs: ClassVar[bool] = False
 
     def shown_type(self, task: Task) -> str:
         """Return what run objects show as the task's type (Conductor 6.2)."""
         return self.shown_as or self.name
 
     def check(self, config: WorkflowTask) -> Iterator[Fault]:
-        """Yield what is wrong with a step of this type; paths are relative to the step."""
+        """Yield what Conductor refuses in a step of this type; paths are relative to the step."""
         yield from ()
 
-    def check_follower(self, following: WorkflowTask | None) -> str | None:
-        """Return what is wrong with the step behind one of this type, if anything."""
-        return None
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Yield what will not work as it reads, though Conductor takes it; paths are relative to the step."""
+        yield from ()
+
+    def warn_follower(self, config: WorkflowTask, following: WorkflowTask | None) -> Iterator[Fault]:
+        """Yield what does not go together with the step behind it; paths are relative to the step itself."""
+        yield from ()
+
+    def joins(self, config: WorkflowTask) -> tuple[str, ...]:
+        """Return the reference names for which a step of this type waits by its definition."""
+        return ()
 
     def scripts(self, config: WorkflowTask) -> Iterator[tuple[str, str]]:
         """Yield the JavaScript sources of a step with their field names, for the syntax check."""
@@ -270,6 +284,12 @@ class TaskType:
     def child_ended(self, at: At, news: ChildEnded) -> Step:
         """Answer what happens when the launched run has ended or could not be started."""
         return Complete(output=news.output)
+
+
+def names_input(config: WorkflowTask, field: str, name: str | None) -> Iterator[Fault]:
+    """Yield a warning when a field names an input that the step does not have."""
+    if name and name not in config.input_parameters:
+        yield Fault(field, f"{name!r} is none of this step's inputParameters, so it is always null")
 
 
 def required(config: WorkflowTask, field: str, present: object) -> Iterator[Fault]:

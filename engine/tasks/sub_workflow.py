@@ -27,16 +27,20 @@ class SubWorkflow(TaskType):
     wraps_input = True
 
     def check(self, config: WorkflowTask) -> Iterator[Fault]:
-        """Demand a child: by name, or written out."""
+        """Demand something that says which child."""
         yield from required(config, "subWorkflowParam", config.sub_workflow_param)
         param = config.sub_workflow_param
         if param is None:
             return
-        if not param.name and not param.workflow_definition:
-            yield Fault("subWorkflowParam.name", "name the workflow to start, or give its workflowDefinition")
         definition = param.workflow_definition
         if definition is not None and not isinstance(definition, dict) and not is_expression(definition):
             yield Fault("subWorkflowParam.workflowDefinition", "must be a definition or a ${…} expression for one")
+
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Expect a name, where the child is not written out."""
+        param = config.sub_workflow_param
+        if param is not None and not param.name and not param.workflow_definition:
+            yield Fault("subWorkflowParam.name", "name the workflow to start, or give its workflowDefinition")
 
     def start(self, at: At) -> Step:
         """Launch the child with the eight keys that Conductor stores, all of them always present."""

@@ -8,7 +8,7 @@ from engine.errors import BadExpression, Fault
 from engine.expression.script import case_key
 from engine.model.definition import WorkflowTask
 from engine.model.execution import Task
-from engine.tasks.step import Abort, At, Branch, Complete, Fail, Open, Step, TaskType, required
+from engine.tasks.step import Abort, At, Branch, Complete, Fail, Open, Step, TaskType, names_input, required
 
 _DEFAULT = "defaultCase"
 _EVALUATORS = ("value-param", "javascript", "graaljs", "python")
@@ -20,14 +20,22 @@ class Switch(TaskType):
     name = "SWITCH"
     named_by_type = True
     retriable = False
+    refuses_scripts = True
 
     def check(self, config: WorkflowTask) -> Iterator[Fault]:
         """Demand an evaluator, an expression and cases."""
         yield from required(config, "evaluatorType", config.evaluator_type)
         yield from required(config, "expression", config.expression)
         yield from required(config, "decisionCases", config.decision_cases)
-        if config.evaluator_type and config.evaluator_type not in _EVALUATORS:
-            yield Fault("evaluatorType", f"unknown evaluator {config.evaluator_type!r}: use value-param or javascript")
+
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Name evaluators that choose nothing, and an input that is not given."""
+        if config.evaluator_type == "value-param":
+            yield from names_input(config, "expression", config.expression)
+        if config.evaluator_type not in ("value-param", "javascript", "graaljs"):
+            yield Fault(
+                "evaluatorType", f"nothing here evaluates {config.evaluator_type!r}: use value-param or javascript"
+            )
 
     def scripts(self, config: WorkflowTask) -> Iterator[tuple[str, str]]:
         """Yield the expression where it is JavaScript."""

@@ -24,6 +24,11 @@ class Terminate(TaskType):
         if config.optional:
             yield Fault("optional", "a TERMINATE task cannot be optional")
 
+    def warn_follower(self, config: WorkflowTask, following: WorkflowTask | None) -> Iterator[Fault]:
+        """Nothing behind it is ever reached."""
+        if following is not None:
+            yield Fault("", f"ends the run, so {following.task_reference_name!r} behind it is never reached")
+
     def start(self, at: At) -> Step:
         """End the run; a status that is none fails the task."""
         given = at.task.input

@@ -1,5 +1,7 @@
 """Definitions over HTTP: registered, replaced, shown and refused with every mistake."""
 
+import json
+
 SLEEP = {"name": "nap", "version": 1, "tasks": [{"name": "nap", "taskReferenceName": "nap", "type": "SIMPLE"}]}
 TASK = {"name": "resize", "retryCount": 1}
 
@@ -62,6 +64,49 @@ def test_a_list_of_definitions_succeeds_in_part(client):
 def test_validation_alone_stores_nothing(client):
     assert client.post("/api/metadata/workflow/validate", json=SLEEP).status_code == 200
     assert client.get("/api/metadata/workflow").json() == []
+
+
+DOUBTFUL = {"name": "odd", "tasks": [{"name": "t", "taskReferenceName": "t", "type": "HTPP", "retry": 1}]}
+
+
+def test_what_is_doubtful_is_stored_with_warnings_that_no_client_of_conductor_reads(client):
+    stored = client.post("/api/metadata/workflow", json=DOUBTFUL)
+
+    assert (stored.status_code, stored.content) == (200, b"")
+    assert [doubt["path"] for doubt in json.loads(stored.headers["Baton-Warnings"])] == [
+        "tasks[0].retry",
+        "tasks[0].type",
+    ]
+    listed = client.put("/api/metadata/workflow", json=[DOUBTFUL])
+    assert listed.json() == {"bulkErrorResults": {}, "bulkSuccessfulResults": ["odd"]}
+    assert json.loads(listed.headers["Baton-Warnings"])[0]["name"] == "odd"
+    task = client.post("/api/metadata/taskdefs", json=[{"name": "t", "retryCuont": 1}])
+    assert json.loads(task.headers["Baton-Warnings"])[0]["message"].endswith("did you mean 'retryCount'?")
+    assert "Baton-Warnings" not in client.put("/api/metadata/taskdefs", json={"name": "t"}).headers
+
+
+def test_validation_tells_every_warning_and_refuses_them_on_demand(client):
+    many = {
+        "name": "odd",
+        "tasks": [{"name": f"t{n}", "taskReferenceName": f"t{n}", "type": "HTPP"} for n in range(60)],
+    }
+
+    assert len(client.post("/api/metadata/workflow/validate", json=many).json()["warnings"]) == 60
+    shown = json.loads(client.post("/api/metadata/workflow", json=many).headers["Baton-Warnings"])
+    assert len(shown) < 60
+    assert "more" in shown[-1]["message"]
+    refused = client.post("/api/metadata/workflow/validate?strict=true", json=many)
+    assert (refused.status_code, len(refused.json()["validationErrors"])) == (400, 60)
+    assert client.post("/api/metadata/workflow?strict=true", json=DOUBTFUL).status_code == 400
+    assert client.post("/api/metadata/taskdefs/validate", json={"name": "t", "retries": 1}).json()["warnings"]
+
+
+def test_task_definitions_that_are_registered_are_known_to_validation(client):
+    client.post("/api/metadata/taskdefs", json=[{"name": "nap", "inputTemplate": {"uri": "http://here"}}])
+    flat = {"name": "ask", "tasks": [{"name": "nap", "taskReferenceName": "a", "type": "HTTP"}]}
+
+    assert client.post("/api/metadata/workflow/validate", json=SLEEP).json() == {"warnings": []}
+    assert client.post("/api/metadata/workflow", json=flat).status_code == 200
 
 
 def test_task_definitions_are_stored_replaced_and_forgotten(client):

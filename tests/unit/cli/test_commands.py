@@ -64,11 +64,40 @@ def test_every_mistake_is_told_with_file_and_path_and_nothing_is_applied(connect
     assert connected("definition", "list", "-o", "json").json == {"workflows": [], "tasks": []}
 
 
-def test_validate_registers_nothing(connected, tmp_path):
+def test_validate_needs_no_server(baton, tmp_path):
     (tmp_path / "nap.json").write_text(json.dumps(NAP))
 
-    assert connected("definition", "validate", tmp_path).code == 0
-    assert connected("definition", "list", "-o", "json").json["workflows"] == []
+    assert baton("definition", "validate", tmp_path).out.startswith("valid workflow nap v1")
+
+
+def test_what_is_doubtful_is_applied_with_a_warning_and_valid_unless_one_is_strict(connected, tmp_path):
+    odd = {"name": "odd", "tasks": [{"name": "t", "taskReferenceName": "t", "type": "HTPP"}]}
+    (tmp_path / "odd.json").write_text(json.dumps([odd]))
+
+    applied, valid = connected("definition", "apply", tmp_path), connected("definition", "validate", tmp_path)
+    strict = connected("definition", "validate", tmp_path, "--strict")
+
+    for told in (applied, valid):
+        assert told.code == 0
+        assert f"warning {tmp_path}/odd.json: [0].tasks[0].type: " in told.err
+    assert (strict.code, "did you mean 'HTTP'?" in strict.err) == (2, True)
+    assert (
+        connected("definition", "validate", tmp_path, "-o", "json").json["warnings"][0]["path"] == "[0].tasks[0].type"
+    )
+
+
+def test_a_task_without_definition_is_warned_of_when_it_is_applied(connected, tmp_path):
+    flow = {"name": "flow", "tasks": [{"name": name, "taskReferenceName": name} for name in ("here", "there", "none")]}
+    connected_first = tmp_path / "tasks.json"
+    connected_first.write_text(json.dumps([{"name": "there"}]))
+    connected("definition", "apply", connected_first)
+    (tmp_path / "flow.json").write_text(json.dumps(flow))
+    (tmp_path / "here.json").write_text(json.dumps({"name": "here"}))
+
+    told = connected("definition", "apply", tmp_path / "flow.json", tmp_path / "here.json")
+
+    assert told.err.count("warning") == 1
+    assert "no task definition 'none'" in told.err
 
 
 def test_a_run_is_started_shown_and_listed(applied):

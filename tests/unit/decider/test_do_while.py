@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import BadDefinition
 from tests.unit.decider.steps import Flaky, child, echo, fails, fork, inputs, loop, run_of, step, switch
 
 
@@ -71,16 +70,11 @@ def test_a_walk_through_items_ends_early_when_the_condition_says_so(harness):
     assert harness.task(run, "l").output["iteration"] == 2
 
 
-@pytest.mark.parametrize("condition", ["$.no.such.thing", "while (true) {}", "throw new Error('x')"])
+@pytest.mark.parametrize("condition", ["$.no.such.thing", "while (true) {}", "throw new Error('x')", "1 +"])
 def test_a_condition_that_cannot_be_evaluated_fails_the_run(harness, condition):
     run = run_of(harness, loop("l", condition, step("n", "NOOP")))
     assert harness.task(run, "l").status == "FAILED_WITH_TERMINAL_ERROR"
     assert harness.run(run).reason.count("Unable to evaluate condition") == 1
-
-
-def test_a_condition_that_is_no_javascript_is_refused(harness):
-    with pytest.raises(BadDefinition, match="not valid JavaScript"):
-        run_of(harness, loop("l", "1 +", step("b")))
 
 
 def test_only_the_last_iterations_are_kept_where_that_is_asked_for(harness):
@@ -89,9 +83,9 @@ def test_only_the_last_iterations_are_kept_where_that_is_asked_for(harness):
 
 
 @pytest.mark.parametrize("keep", ["two", 0, 1.5])
-def test_a_senseless_number_to_keep_is_refused(harness, keep):
-    with pytest.raises(BadDefinition, match="keepLastN"):
-        run_of(harness, loop("l", "false", step("b"), **inputs(keepLastN=keep)))
+def test_a_senseless_number_to_keep_keeps_everything(harness, keep):
+    run = run_of(harness, loop("l", "$.l.iteration < 3", step("n", "NOOP"), **inputs(keepLastN=keep)))
+    assert set(harness.task(run, "l").output) == {"iteration", "1", "2", "3"}
 
 
 def test_loops_may_be_nested(harness):

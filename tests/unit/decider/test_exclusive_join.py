@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from engine.errors import BadDefinition
 from tests.unit.decider.steps import echo, fails, fork, inputs, loop, run_of, step, switch
 
 
@@ -72,6 +71,6 @@ def test_in_a_loop_it_looks_at_its_own_iteration(harness):
     assert harness.task(run, "j__2").output == {"said": "second"}
 
 
-def test_it_must_have_something_to_choose_from(harness):
-    with pytest.raises(BadDefinition, match="joinOn"):
-        run_of(harness, step("j", "EXCLUSIVE_JOIN"))
+def test_with_nothing_to_choose_from_it_is_empty(harness):
+    run = run_of(harness, step("j", "EXCLUSIVE_JOIN"))
+    assert (harness.task(run, "j").status, harness.task(run, "j").output) == ("COMPLETED", {})
