@@ -39,7 +39,7 @@ from engine.model.request import Request
 from engine.named_values import secret_values
 from engine.outlook import Outlook
 from engine.round import Round
-from engine.slots import see_to_slots
+from engine.slots import Overtaken, see_to_slots
 from engine.store.port import LoggedRequest, Save, Store, Transaction
 from engine.wire.message import Delivery, Message
 from engine.wire.request_message import encode_slot_news
@@ -121,6 +121,8 @@ class Executor:
         groups = list(batch.groups.values())
         try:
             return self._round(batch, groups)
+        except Overtaken:
+            return []
         except Transient:
             raise
         except Exception as error:
@@ -241,13 +243,13 @@ class Executor:
         try:
             group.expect_size(self._settings.payload_limit_bytes)
             digest, definition = self._outlook.definition(work.transaction, start)
-            run = new_run(start, definition, digest, work.now)
+            resident = Resident(new_run(start, definition, digest, work.now), group.fault)
+            decision = self._safely(resident, [start], work.now, lambda: work.begin(resident.run, start))
+            work.expect_room(decision)
         except Permanent as error:
             work.batch.refuse_start(group, error, self._partitions, work.now)
             return None
         self.counts.starts += 1
-        resident = Resident(run, group.fault)
-        decision = self._safely(resident, [start], work.now, lambda: work.begin(resident.run, start))
         return Decided(group, resident, decision, self._save(resident, decision, work.now, new=True), ())
 
     def _start_again(self, resident: Resident, batch: Batch, group: Group) -> Sequence[Command]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
 
 from engine.batch import Batch, Group
 from engine.clock import Instant
+from engine.decider.admission import must_not_wait
 from engine.decider.decide import Decision, begin, decide
 from engine.decider.draft import Surroundings
 from engine.decider.execution import Execution, restore, salvage
 from engine.decider.residents import Resident, Residents
+from engine.errors import Refused
 from engine.model.definition import WorkflowDef
 from engine.model.event import Event, StartWorkflow
+from engine.model.limit import limit_of_runs, terms_of_runs
 from engine.outlook import Outlook
+from engine.slots import registered_terms
 from engine.store.port import Rows, Transaction
 
 #: How often one decision may come to ask for something more; after that it goes by what is known.
@@ -34,6 +39,8 @@ class Round:
         self._residents = residents
         self._outlook = outlook
         self._runs: dict[str, Resident] = {}
+        #: How many slots of each limit are for runs that this very transaction starts.
+        self._claimed: Counter[str] = Counter()
         #: Ids of runs whose rows were looked for in this very transaction.
         self._read: set[str] = set()
 
@@ -72,6 +79,24 @@ class Round:
     def decide(self, run: Execution, events: Sequence[Event]) -> Decision:
         """Return the decision that carries a run on."""
         return self._with_answers(lambda around: decide(run, events, self.now, around))
+
+    def expect_room(self, decision: Decision) -> None:
+        """Raise ``Refused`` for a new run that must not wait, where the slots of its key are taken.
+
+        It is no promise: others may take them before this transaction does (``slots.Overtaken``).
+        """
+        if not must_not_wait(decision.draft):
+            return
+        workflow = decision.workflow
+        key = workflow.rate_limit_key or ""
+        limit, registered = limit_of_runs(workflow.name, key), registered_terms(self.transaction, workflow.name)
+        at_once = (registered or terms_of_runs(decision.draft.definition)).at_once or 0
+        if self.transaction.slots_taken(limit) + self._claimed[limit] >= at_once:
+            raise Refused(
+                f"Workflow {workflow.name} is limited to {at_once} runs at a time for {key!r} (rateLimitConfig), and "
+                "so many go on or wait: start it again when one of them has ended"
+            )
+        self._claimed[limit] += 1
 
     def _with_answers(self, decision: Callable[[Surroundings], Decision]) -> Decision:
         """Have a decision made, and made anew as long as it comes to ask for more."""

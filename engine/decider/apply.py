@@ -17,7 +17,7 @@ from engine.model.command import Dispatch, SeeToSlot
 from engine.model.event import Beginning, ChildEnded, ChildStarted, SlotNews, TaskResult
 from engine.model.execution import NEVER, Task
 from engine.model.payload import Json
-from engine.model.status import Slot, TaskStatus, WorkflowStatus
+from engine.model.status import Slot, TaskStatus
 from engine.tasks import task_type
 
 
@@ -130,7 +130,7 @@ def _sign_of_life(walk: Walk, task: Task, result: TaskResult) -> None:
             visible_at=after(draft.now, result.callback_after_seconds),
             dispatched=False,
         )
-        if not result.callback_after_seconds and draft.workflow.status is WorkflowStatus.RUNNING:
+        if not result.callback_after_seconds and draft.flows:
             walk.start_again(draft.tasks[task.seq])
     else:
         _in_progress(draft, task, result, output=result.output)

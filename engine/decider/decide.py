@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from engine.clock import Instant
 from engine.decider import apply
+from engine.decider.admission import admit, slot_news
 from engine.decider.carry import too_large
 from engine.decider.deadline import workflow_deadline
 from engine.decider.draft import Draft, Surroundings
@@ -96,6 +97,7 @@ def begin(run: Execution, start: StartWorkflow, now: Instant, surroundings: Surr
     draft.command(Announce(0, WorkflowStatus.RUNNING.value))
     if start.parent_task_id is not None:
         draft.command(TellParent(start.parent_task_id, started=True))
+    admit(draft)
     walk = Walk(draft)
     walk.agenda.append(Enter(ROOT, 0))
     walk.to_rest()
@@ -124,7 +126,7 @@ def decide(execution: Execution, events: Sequence[Event], now: Instant, surround
     walk = Walk(draft)
     commands: dict[str, tuple[Command, ...]] = {}
     outcomes: dict[str, Outcome] = {}
-    if events and execution.fresh and draft.workflow.status is WorkflowStatus.RUNNING:
+    if events and execution.fresh and draft.flows:
         walk.pick_up()
         walk.to_rest()
     for event in events:
@@ -138,7 +140,8 @@ def decide(execution: Execution, events: Sequence[Event], now: Instant, surround
             case ChildEnded():
                 draft.dropped += not apply.child_ended(walk, event)
             case SlotNews():
-                draft.dropped += not apply.slot_news(walk, event)
+                heed = apply.slot_news if event.seq > 0 else slot_news
+                draft.dropped += not heed(walk, event)
             case Wake():
                 draft.dropped += not wake(walk, event)
             case _:

@@ -103,6 +103,11 @@ class Draft:
         """True once the run has an end, also one reached in this very decision."""
         return self.workflow.status.is_terminal
 
+    @property
+    def flows(self) -> bool:
+        """True while the flow may go on: the run has not ended, is not paused, and waits for no slot of its key."""
+        return self.workflow.status is WorkflowStatus.RUNNING and self.workflow.slot is not Slot.WAITING
+
     def command(self, command: Command) -> None:
         """Want this done once the decision is stored."""
         self.commands.append(command)
@@ -150,7 +155,24 @@ class Draft:
         if status is not None and status is not present and status not in WORKFLOW_TRANSITIONS[present]:
             raise IllegalMove(f"Workflow {self.workflow.id} cannot go from {present} to {status}")
         self.workflow = msgspec.structs.replace(self.workflow, **fields)
+        if status is not None and status.is_terminal and not present.is_terminal:
+            self._leave_line()
+        elif status is not None and present.is_terminal and not status.is_terminal:
+            self.stand_in_line()
         return self.workflow
+
+    def stand_in_line(self) -> None:
+        """Have the run wait for a slot of its key, if it has one: nothing of it goes on until then."""
+        if self.workflow.rate_limit_key is not None:
+            number = self.workflow.slot_no + 1
+            self.workflow = msgspec.structs.replace(self.workflow, slot=Slot.WAITING, slot_no=number)
+            self.command(SeeToSlot(-number))
+
+    def _leave_line(self) -> None:
+        """Give back the run's slot, or its place in the line for one."""
+        if self.workflow.slot is not Slot.NONE:
+            self.workflow = msgspec.structs.replace(self.workflow, slot=Slot.NONE)
+            self.command(SeeToSlot(-self.workflow.slot_no))
 
     def wake_by(self, moment: Instant) -> None:
         """Make sure that the run is looked at by then; an earlier date stays."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeAlias
 
+from engine.decider.admission import POLICIES
 from engine.decider.schema import schema_faults
 from engine.decider.warn import KNOWN_ROOTS, near, task_warnings, workflow_warnings
 from engine.errors import BadDefinition, Fault
@@ -112,6 +113,9 @@ def _workflow_faults(definition: WorkflowDef, task_defs: Mapping[str, TaskDef]) 
     yield from _names(definition)
     yield from _name_faults("name", definition.name)
     yield from schema_faults(definition)
+    config = definition.rate_limit_config
+    if config is not None and config.policy not in POLICIES:
+        yield Fault("rateLimitConfig.policy", f"must be one of {', '.join(POLICIES)}, not {config.policy[:60]!r}")
     scripts = 0
     for path, step in walk(definition.tasks):
         yield from _step_faults(path, step, task_defs.get(step.name))

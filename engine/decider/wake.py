@@ -44,7 +44,7 @@ def wake(walk: Walk, event: Wake) -> bool:
     for seq in draft.open:
         task = note_silence(draft, draft.tasks[seq])
         due = overdue(draft, task)
-        if due is None or (draft.workflow.status is WorkflowStatus.PAUSED and due is not Kind.DUE):
+        if due is None or (due is not Kind.DUE and not draft.flows):
             continue
         _act(walk, task, due)
         if draft.has_ended():
@@ -62,6 +62,8 @@ def _send_again(draft: Draft, *, workers_lost: bool) -> None:
         # That its parent has ended meanwhile, and this run with it, may have been lost. One that was retried by itself
         # goes on without a parent.
         draft.command(TellParent(workflow.parent_task_id, started=True))
+    if workflow.slot is Slot.WAITING:
+        draft.command(SeeToSlot(-workflow.slot_no))
     for seq in draft.open:
         task = draft.tasks[seq]
         if task.slot is Slot.WAITING:

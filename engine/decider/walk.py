@@ -27,7 +27,7 @@ from engine.decider.schedule import schedule, schedule_retry
 from engine.model.command import WakeSoon
 from engine.model.definition import walk as steps_within
 from engine.model.execution import Task
-from engine.model.status import Slot, TaskStatus, WorkflowStatus
+from engine.model.status import Slot, TaskStatus
 from engine.tasks import task_type
 from engine.tasks.step import Step
 
@@ -78,7 +78,7 @@ class Walk:
     def to_rest(self) -> None:
         """Work through the agenda until the run rests, has ended, is paused, or the step budget is spent."""
         draft = self.draft
-        while self.agenda and draft.workflow.status is WorkflowStatus.RUNNING:
+        while self.agenda and draft.flows:
             # Something is done in every decision, however much it costs, or the run would never come any further.
             if self._steps_left <= 0 or (self._moved and draft.effort > self._effort_limit):
                 self._stop_here()
@@ -98,7 +98,7 @@ class Walk:
                 case _:
                     assert_never(entry)
         self.agenda.clear()
-        if draft.workflow.status is WorkflowStatus.RUNNING and not draft.unfinished:
+        if draft.flows and not draft.unfinished:
             self._check_something_moves()
 
     def _stop_here(self) -> None:
@@ -297,6 +297,8 @@ class Walk:
     def pick_up(self) -> None:
         """Put on the agenda whatever the rows show as left lying: after a spent budget, a pause, or a reload."""
         draft = self.draft
+        if not draft.flows:
+            return
         if ROOT not in draft.lists:
             complete(draft)
             return

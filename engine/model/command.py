@@ -77,7 +77,10 @@ class WakeSoon(Struct, frozen=True):
 
 
 class SeeToSlot(Struct, frozen=True):
-    """See to the slot of the task with this seq: it needs one, or has ended and gives it back."""
+    """See to the slot of the task with this seq: it needs one, or has ended and gives it back.
+
+    A seq below 0 is that of a slot of the run itself.
+    """
 
     seq: int
 

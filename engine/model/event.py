@@ -95,7 +95,10 @@ class ChildStarted(Struct, frozen=True, kw_only=True):
 
 
 class SlotNews(Struct, frozen=True, kw_only=True):
-    """News of the limit of a task's name: a slot is its own now, or (not ``granted``) there may be room: ask again."""
+    """News of the limit of a task's name: a slot is its own now, or (not ``granted``) there may be room: ask again.
+
+    A seq below 0 is that of a slot of the run itself.
+    """
 
     event_id: str
     workflow_id: str

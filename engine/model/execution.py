@@ -135,6 +135,12 @@ class Workflow(Struct, frozen=True, kw_only=True):
     created_by: str | None = None
     event: str | None = None
     idempotency_key: str | None = None
+    #: What the definition's ``rateLimitKey`` came to; None where the definition limits nothing.
+    rate_limit_key: str | None = None
+    #: Whether the run waits for, or holds, one of the slots of its key.
+    slot: Slot = Slot.NONE
+    #: How often it has stood in line; the row of its slot has this number, negative, for a seq.
+    slot_no: int = 0
     created_at: Instant = NEVER
     updated_at: Instant = NEVER
     ended_at: Instant = NEVER

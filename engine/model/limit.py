@@ -1,13 +1,14 @@
-"""Limits of a task's name: how many may be out at a time, and how many may be started in a stretch of time."""
+"""Limits: how many tasks of a name, or runs of a key, may be out at a time; how many may start in a stretch of time."""
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct
 
 from engine.clock import Instant, after
-from engine.model.definition import TaskDef
+from engine.model.definition import TaskDef, WorkflowDef
 from engine.model.execution import NEVER
 
 #: Slots of one limit that are granted at a time; for more it is looked at again at once. Bounds what a raise sets off.
@@ -69,3 +70,33 @@ def terms_of(definition: TaskDef) -> Terms:
         starts=starts if starts > 0 else None,
         seconds=seconds if seconds is not None and seconds > 0 else 1,
     )
+
+
+def terms_of_runs(definition: WorkflowDef) -> Terms:
+    """Return how many runs of one key a workflow allows at a time; 0 and less mean that there is no limit."""
+    config = definition.rate_limit_config
+    at_once = config.concurrent_exec_limit if config is not None else 0
+    return Terms(at_once=at_once if at_once > 0 else None)
+
+
+#: Stands between workflow and key in the name of a limit; no name of a task has it.
+OF_RUNS: Final = "\n"
+
+#: Characters of a limit's name, which databases keep in an index; longer ones are cut and told apart by a digest.
+_LONGEST: Final = 400
+
+
+def limit_of_runs(workflow: str, key: str) -> str:
+    """Return the name of the limit under which the runs of a workflow with this key stand."""
+    name = f"{workflow}{OF_RUNS}{key}"
+    return name if len(name) <= _LONGEST else f"{name[:_LONGEST]}#{sha256(name.encode()).hexdigest()}"
+
+
+def limits_of(workflow: str) -> str:
+    """Return how the names of all limits for runs of this workflow begin."""
+    return f"{workflow}{OF_RUNS}"[:_LONGEST]
+
+
+def is_of_runs(limit: str) -> bool:
+    """True for the name of a limit for runs, which is made when somebody needs it, and not for a task's."""
+    return OF_RUNS in limit

@@ -11,7 +11,7 @@ from engine.model.definition import TaskDef, WorkflowDef
 from engine.store.batch import Batch
 from engine.store.codec import LARGEST, decode, encode, storable
 from engine.store.schema import definition, setting, task_definition, workflow_definition
-from engine.store.slots import ring_at_once
+from engine.store.slots import ring_at_once, ring_those_of
 
 #: The setting that counts changes of the registry.
 CATALOG: Final = "catalog"
@@ -48,6 +48,7 @@ class Definitions:
         put = self._batch.put(workflow_definition, lambda given: {"body": given.body})
         self._connection.execute(put, row)
         self._count_change()
+        ring_those_of(self._connection, definition.name)
         return True
 
     def workflow_def(self, name: str, version: int | None) -> WorkflowDef | None:
@@ -74,7 +75,10 @@ class Definitions:
         if abs(version) > LARGEST:
             return False
         key = (columns.name == storable(name), columns.version == version)
-        return self._forget(delete(workflow_definition).where(*key))
+        known = self._forget(delete(workflow_definition).where(*key))
+        if known:
+            ring_those_of(self._connection, name)
+        return known
 
     def register_tasks(self, definitions: Sequence[TaskDef]) -> None:
         """See ``Transaction.register_tasks``."""

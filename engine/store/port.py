@@ -51,12 +51,12 @@ class Due(Struct, frozen=True):
     wake_at: Instant
 
 
-#: A task by the id of its run and its seq.
+#: A task by the id of its run and its seq; a run that stands in line by its id and a number below 0.
 TaskKey: TypeAlias = tuple[str, int]
 
 
 class SlotTask(Struct, frozen=True, kw_only=True):
-    """A task under a limit, and its place in the line: the higher priority first, then whoever waits longer."""
+    """A task or run under a limit, and its place in the line: the higher priority first, then whoever waits longer."""
 
     limit: str
     workflow_id: str
@@ -187,6 +187,10 @@ class Transaction(Protocol):
         """
         ...
 
+    def slots_taken(self, limit: str) -> int:
+        """Return how many slots of a limit are held or waited for; without a lock, so others may take one meanwhile."""
+        ...
+
     def exchange_slots(
         self, waiting: Sequence[SlotTask], ended: Sequence[SlotTask], terms: Mapping[str, Terms], now: Instant
     ) -> tuple[TaskKey, ...]:
@@ -213,8 +217,9 @@ class Transaction(Protocol):
         ...
 
     def mend_slots(self) -> int:
-        """Take back slots of tasks that have ended or are gone; return how many there were.
+        """Take back slots of tasks and runs that have ended or are gone; return how many there were.
 
+        Limits for runs under which nobody stands any more are forgotten.
         Their limits, and any in which somebody waits, are rung at once: whatever kept a slot from being granted, the
         next look finds it.
         """

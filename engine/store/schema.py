@@ -132,6 +132,9 @@ workflow: Final = Table(
     _text("created_by", optional=True),
     _text("event", optional=True),
     _text("idempotency_key", optional=True),
+    _text("rate_limit_key", optional=True),
+    Column("slot", _NAME, nullable=False, server_default=text("''")),
+    _number("slot_no"),
     _number("created_at"),
     _number("updated_at"),
     _number("ended_at"),
@@ -265,7 +268,8 @@ queue: Final = Table(
     _number("empty_at"),
 )
 
-#: One row for each limited name, locked by whoever changes anything about its slots; and when to look at it by itself.
+#: One row for each limited name, and for each key of limited runs in use: locked by whoever changes anything about its
+#: slots; and when to look at it by itself.
 task_limit: Final = Table(
     "task_limit",
     metadata,
@@ -273,7 +277,8 @@ task_limit: Final = Table(
     _number("wake_at"),
 )
 
-#: Tasks that wait for a slot (``granted_at`` 0), hold one, or held one that still counts for a rate (``released_at``).
+#: Tasks, and runs (with a seq below 0), that wait for a slot (``granted_at`` 0), hold one, or held one that still
+#: counts for a rate (``released_at``).
 limit_slot: Final = Table(
     "limit_slot",
     metadata,

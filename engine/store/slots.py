@@ -1,4 +1,4 @@
-"""Slots of limited tasks: who waits, who holds one, and who is next."""
+"""Slots of limited tasks and runs: who waits, who holds one, and who is next."""
 
 from __future__ import annotations
 
@@ -20,18 +20,25 @@ from sqlalchemy import (
 )
 
 from engine.clock import Instant, after
+from engine.errors import StoreUnavailable
 from engine.model.execution import NEVER
-from engine.model.limit import AT_ONCE, Terms
+from engine.model.limit import AT_ONCE, OF_RUNS, Terms, limits_of
 from engine.model.status import OPEN_TASK, Slot
 from engine.store.batch import Batch
 from engine.store.codec import storable
 from engine.store.port import SlotTask, TaskKey
-from engine.store.schema import limit_slot, task, task_limit
+from engine.store.schema import limit_slot, task, task_limit, workflow
 
 _slot = limit_slot.c
 _IS_IT: Final = and_(_slot.workflow_id == bindparam("of_run"), _slot.seq == bindparam("of_seq"))
 _IN_LINE: Final = (_slot.priority.desc(), _slot.since, _slot.seq, _slot.workflow_id)
+#: Whose slot it is: a task, or with a seq below 0 a run, for as long as it stands in line with this very number.
+_ITS_TASK: Final = and_(task.c.workflow_id == _slot.workflow_id, task.c.seq == _slot.seq)
+_ITS_RUN: Final = and_(_slot.seq < 0, workflow.c.id == _slot.workflow_id, workflow.c.slot_no == -_slot.seq)
 _HELD: Final = and_(_slot.granted_at > NEVER, _slot.released_at == NEVER)
+
+#: Limits that are taken away at a time; the next look goes on.
+_MOST_FORGOTTEN: Final = 1_000
 
 
 class Slots:
@@ -49,7 +56,14 @@ class Slots:
         if missing:
             # Before any lock is held, so that nobody waits in a circle.
             self._connection.execute(self._batch.insert_missing(task_limit), missing)
-        _lock(self._connection, self._among(wanted))
+        if len(_lock(self._connection, self._among(wanted))) < len(wanted):
+            raise StoreUnavailable("a limit that nobody used has been taken away just now: the next try makes it anew")
+
+    def slots_taken(self, limit: str) -> int:
+        """See ``Transaction.slots_taken``."""
+        query = select(func.count()).select_from(limit_slot)
+        taken = query.where(_slot.limit_name == storable(limit), _slot.released_at == NEVER)
+        return int(self._connection.scalar(taken) or 0)
 
     def _among(self, names: Collection[str]) -> ColumnElement[bool]:
         return self._batch.among(task_limit.c.name, names)
@@ -113,12 +127,12 @@ class Slots:
 
     def unsent_grants(self, limits: Collection[str] | None, before: Instant | None) -> tuple[TaskKey, ...]:
         """See ``Transaction.unsent_grants``."""
-        its_task = and_(task.c.workflow_id == _slot.workflow_id, task.c.seq == _slot.seq)
         query = (
             select(_slot.workflow_id, _slot.seq)
             .join_from(task_limit, limit_slot, _slot.limit_name == task_limit.c.name)
-            .join(task, its_task)
-            .where(_HELD, task.c.slot == Slot.WAITING.value)
+            .outerjoin(task, _ITS_TASK)
+            .outerjoin(workflow, _ITS_RUN)
+            .where(_HELD, or_(task.c.slot == Slot.WAITING.value, workflow.c.slot == Slot.WAITING.value))
             .order_by(*_IN_LINE)
         )
         if before is not None:
@@ -143,13 +157,14 @@ class Slots:
 
     def mend_slots(self) -> int:
         """See ``Transaction.mend_slots``."""
-        its_task = and_(task.c.workflow_id == _slot.workflow_id, task.c.seq == _slot.seq)
         closed = or_(task.c.status.is_(None), task.c.status.not_in([each.value for each in OPEN_TASK]))
+        ended = or_(workflow.c.slot.is_(None), workflow.c.slot == Slot.NONE.value)
         query = (
             select(_slot.workflow_id, _slot.seq, _slot.limit_name)
             .join_from(task_limit, limit_slot, _slot.limit_name == task_limit.c.name)
-            .outerjoin(task, its_task)
-            .where(_HELD, closed)
+            .outerjoin(task, _ITS_TASK)
+            .outerjoin(workflow, _ITS_RUN)
+            .where(or_(and_(_HELD, _slot.seq > 0, closed), and_(_slot.seq < 0, ended)))
         )
         strays = self._connection.execute(query).all()
         waits = select(_slot.seq).where(_slot.limit_name == task_limit.c.name, _slot.granted_at == NEVER)
@@ -160,12 +175,31 @@ class Slots:
         if strays:
             keys = [{"of_run": run, "of_seq": seq} for run, seq, _ in strays]
             self._connection.execute(delete(limit_slot).where(_IS_IT), keys)
+        self._forget_idle_limits()
         return len(strays)
+
+    def _forget_idle_limits(self) -> None:
+        """Take away limits for runs under which nobody stands: keys come from data, and there is no end of them."""
+        stands = select(_slot.seq).where(_slot.limit_name == task_limit.c.name)
+        of_runs = task_limit.c.name.contains(OF_RUNS, autoescape=True)
+        idle = select(task_limit.c.name).where(of_runs, ~stands.exists()).order_by(task_limit.c.name)
+        names = self._connection.scalars(idle.limit(_MOST_FORGOTTEN).with_for_update(skip_locked=True)).all()
+        if names:
+            # Looked at once more: somebody may have come between the look and the lock.
+            gone = delete(task_limit).where(self._among(names), ~stands.exists())
+            self._connection.execute(gone)
 
 
 def ring_at_once(connection: Connection, batch: Batch, names: Collection[str]) -> None:
     """Have those of these limits that exist looked at now."""
     found = batch.among(task_limit.c.name, names)
+    if _lock(connection, found):
+        connection.execute(update(task_limit).where(found).values(wake_at=AT_ONCE))
+
+
+def ring_those_of(connection: Connection, workflow_name: str) -> None:
+    """Have every limit for runs of this workflow looked at now."""
+    found = task_limit.c.name.startswith(limits_of(storable(workflow_name)), autoescape=True)
     if _lock(connection, found):
         connection.execute(update(task_limit).where(found).values(wake_at=AT_ONCE))
 

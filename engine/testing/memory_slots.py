@@ -9,8 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.clock import Instant, after
-from engine.model.execution import NEVER, Task
-from engine.model.limit import AT_ONCE, Terms
+from engine.model.execution import NEVER
+from engine.model.limit import AT_ONCE, Terms, is_of_runs, limits_of
 from engine.model.status import Slot
 from engine.store.port import SlotTask, TaskKey
 
@@ -48,6 +48,11 @@ class MemorySlots:
         for name in names:
             if name not in self._tables.limits:
                 self._journal.put(self._tables.limits, name, NEVER)
+
+    def slots_taken(self, limit: str) -> int:
+        """See ``Transaction.slots_taken``."""
+        rows = (row for row in self._tables.slots.values() if row.task.limit == limit)
+        return sum(row.released_at == NEVER for row in rows)
 
     def exchange_slots(
         self, waiting: Sequence[SlotTask], ended: Sequence[SlotTask], terms: Mapping[str, Terms], now: Instant
@@ -92,17 +97,26 @@ class MemorySlots:
         """See ``Transaction.unsent_grants``."""
         return tuple(
             key
-            for key, row, task in self._held()
+            for key, row, slot in self._held()
             if (limits is None or row.task.limit in limits)
             and (before is None or row.granted_at <= before)
-            and task is not None
-            and task.slot is Slot.WAITING
+            and slot is Slot.WAITING
         )
 
-    def _held(self) -> Iterator[tuple[TaskKey, SlotRow, Task | None]]:
+    def _held(self) -> Iterator[tuple[TaskKey, SlotRow, Slot]]:
+        """Yield every slot that is held, with what the row of its task or run says of it."""
         for key, row in list(self._tables.slots.items()):
             if row.is_held:
-                yield key, row, self._tables.tasks.get(key[0], {}).get(key[1])
+                yield key, row, self._said(key)
+
+    def _said(self, key: TaskKey) -> Slot:
+        run, seq = key
+        if seq < 0:
+            workflow = self._tables.workflows.get(run)
+            return workflow.slot if workflow is not None and workflow.slot_no == -seq else Slot.NONE
+        task = self._tables.tasks.get(run, {}).get(seq)
+        # One that had its slot before a version knew of slots, or is about to be told, is out all the same.
+        return Slot.NONE if task is None or task.status.is_terminal else task.slot or Slot.HELD
 
     def ring_limits(self, now: Instant, lease_seconds: float) -> tuple[TaskKey, ...]:
         """See ``Transaction.ring_limits``."""
@@ -117,13 +131,21 @@ class MemorySlots:
 
     def mend_slots(self) -> int:
         """See ``Transaction.mend_slots``."""
-        strays = [(key, row) for key, row, task in self._held() if task is None or task.status.is_terminal]
+        strays = [(key, row) for key, row, slot in self._held() if slot is Slot.NONE]
+        of_runs = [(key, row) for key, row in self._tables.slots.items() if key[1] < 0 and row.is_waiting]
+        strays += [(key, row) for key, row in of_runs if self._said(key) is Slot.NONE]
         idle = {row.task.limit for row in self._tables.slots.values() if row.is_waiting}
         self._ring_at_once({row.task.limit for _, row in strays})
         self._ring_at_once({name for name in idle if self._tables.limits.get(name) == NEVER})
         for key, _ in strays:
             self._journal.drop(self._tables.slots, key)
+        stands = {row.task.limit for row in self._tables.slots.values()}
+        for name in [name for name in self._tables.limits if is_of_runs(name) and name not in stands]:
+            self._journal.drop(self._tables.limits, name)
         return len(strays)
+
+    def _ring_those_of(self, workflow: str) -> None:
+        self._ring_at_once([name for name in self._tables.limits if name.startswith(limits_of(workflow))])
 
     def _ring_at_once(self, names: Collection[str]) -> None:
         for name in names:

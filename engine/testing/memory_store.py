@@ -239,6 +239,7 @@ class _Definitions(MemorySlots):
             return False
         self._journal.put(self._tables.workflow_defs, key, definition)
         self._catalog_changed()
+        self._ring_those_of(definition.name)
         return True
 
     def workflow_def(self, name: str, version: int | None) -> WorkflowDef | None:
@@ -254,6 +255,7 @@ class _Definitions(MemorySlots):
     def unregister_workflow(self, name: str, version: int) -> bool:
         """See ``Transaction.unregister_workflow``."""
         self._catalog_changed()
+        self._ring_those_of(name)
         return self._journal.drop(self._tables.workflow_defs, (name, version))
 
     def register_tasks(self, definitions: Sequence[TaskDef]) -> None:

@@ -15,7 +15,7 @@ from engine.clock import SECOND, Instant, milliseconds
 from engine.model.definition import TaskDef, WorkflowDef, WorkflowTask
 from engine.model.execution import NEVER, Task, Workflow, split_task_id, task_id
 from engine.model.payload import Json, JsonObject
-from engine.model.status import TaskStatus
+from engine.model.status import Slot, TaskStatus
 from engine.wire.fields import Fields, write_json
 
 #: What a worker may report (reference 4.1).
@@ -71,7 +71,7 @@ def workflow_json(
         "variables": workflow.variables,
         "lastRetriedTime": milliseconds(workflow.last_retried_at),
         "history": [],
-        "rateLimited": False,
+        "rateLimited": workflow.slot is Slot.WAITING,
         "startTime": created,
         "workflowName": workflow.name,
         "workflowVersion": workflow.version,
@@ -83,6 +83,7 @@ def workflow_json(
             event=workflow.event,
             createdBy=workflow.created_by,
             idempotencyKey=workflow.idempotency_key,
+            rateLimitKey=workflow.rate_limit_key,
         ),
     }
 

@@ -120,7 +120,8 @@ def decode_slot_news(delivery: Delivery) -> SlotNews:
     said = fields.one_of("slot", ("granted", "ask"))
     if said is None:
         fields.fault("slot", "is missing")
-    workflow_id, seq = fields.needed("workflowId"), _seq(fields)
+    # Below 0 it is the run itself that stands in line.
+    workflow_id, seq = fields.needed("workflowId"), _seq(fields, low=-(2**31))
     event_id = _event_id(fields, delivery)
     fields.finish()
     return SlotNews(event_id=event_id, workflow_id=workflow_id, seq=seq, granted=said == "granted")
@@ -226,8 +227,8 @@ def _child(fields: Fields, kind: str) -> tuple[str, int, str]:
     return workflow_id, _seq(fields), child_id
 
 
-def _seq(fields: Fields) -> int:
-    seq = fields.integer("seq", 1)
+def _seq(fields: Fields, low: int = 1) -> int:
+    seq = fields.integer("seq", low)
     if seq is None:
         fields.fault("seq", "is missing")
     return seq or 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
+import httpx
 import pytest
 
 from deploy.endpoint import Servers
@@ -43,18 +45,29 @@ class Limited:
                 *(simple("visit", f"visit_{n}", journal="${workflow.input.journal}", seconds=0.05) for n in range(12)),
             ),
             workflow("adders", simple("add", left=1, right=2)),
+            *(
+                {
+                    **workflow(name, simple("visit", journal="${workflow.input.journal}", seconds=0.05)),
+                    "rateLimitConfig": {
+                        "rateLimitKey": "${workflow.correlationId}",
+                        "concurrentExecLimit": LIMIT,
+                        "policy": policy,
+                    },
+                }
+                for name, policy in (("turns", "QUEUE"), ("now or never", "REJECT"))
+            ),
         )
 
     def limit(self, name: str, **fields: int) -> None:
         """Register a definition with these limits; nothing that gets lost is mended by a timeout."""
         self.stack.define(tasks=[task_def(name, responseTimeoutSeconds=600, **fields)])
 
-    def visitors(self, count: int) -> list[str]:
+    def visitors(self, count: int, name: str = "visitors", **fields: object) -> list[str]:
         """Start that many visits, of any priority."""
         self.journal.unlink(missing_ok=True)
         chance = random.Random(count)
         given = {"journal": str(self.journal)}
-        return [self.stack.start("visitors", input=given, priority=chance.randrange(100)) for _ in range(count)]
+        return [self.stack.start(name, input=given, priority=chance.randrange(100), **fields) for _ in range(count)]
 
     def ordinary_step(self) -> float:
         """Return how long it takes from the end of a task that nobody limits to the beginning of the next."""
@@ -146,3 +159,31 @@ def test_a_rate_lets_the_next_ones_go_when_its_window_has_moved_on(limited: Limi
     # The window is that of the grants; from there to the worker it takes some milliseconds more or less.
     assert all(third - first > 1.5 for first, third in zip(begins, begins[2:], strict=False)), begins
     assert begins[-1] - begins[0] < 10
+
+
+def test_no_more_runs_of_one_key_go_on_than_their_workflow_allows_and_the_next_follows_at_once(
+    limited: Limited,
+) -> None:
+    step = limited.ordinary_step()
+    runs = limited.visitors(RUNS, "turns", correlationId="shop 7")
+    limited.all_end_well(runs)
+    visits = limited.visits()
+    assert len(visits) == RUNS
+    assert most_at_once(visits) == LIMIT
+    ends = sorted(end for _, end in visits)
+    gaps = [begin - freed for (begin, _), freed in zip(visits[LIMIT:], ends, strict=False)]
+    assert median(gaps) < max(HAND_OVER, 2 * STEPS * step), [f"{1000 * gap:.0f} ms" for gap in (step, *gaps)]
+
+
+def test_runs_that_may_not_wait_are_refused_and_never_more_than_the_limit_are_taken(limited: Limited) -> None:
+    limited.limit("visit")
+    limited.journal.unlink(missing_ok=True)
+    given = {"journal": str(limited.journal)}
+    asked = {"name": "now or never", "input": given, "correlationId": "shop 8"}
+    url = f"{limited.stack.url}/api/workflow"
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: httpx.post(url, json=asked, timeout=30), range(RUNS)))
+    taken = [answer.text for answer in answers if answer.status_code == 200]
+    assert {answer.status_code for answer in answers} == {200, 409}
+    limited.all_end_well(taken)
+    assert most_at_once(limited.visits()) <= LIMIT

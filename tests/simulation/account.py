@@ -28,6 +28,7 @@ from engine.model.command import (
 )
 from engine.model.event import Event, StartWorkflow, Wake
 from engine.model.request import Request
+from engine.model.status import Slot
 from engine.store.port import Rows
 from engine.wire.inbound import decode
 from engine.wire.message import Delivery
@@ -171,7 +172,7 @@ def _kinds(rows: Rows, said: Event | StartWorkflow, commands: Iterable[Command])
             found.add(Kind.STARTED if command.started else Kind.ENDED)
         elif isinstance(command, Dispatch) and isinstance(said, Wake) and rows.tasks[command.seq - 1].retry_of:
             found.add(Kind.RETRY)
-        elif isinstance(command, SeeToSlot) and rows.tasks[command.seq - 1].status.is_terminal:
+        elif isinstance(command, SeeToSlot) and _has_left(rows, command.seq):
             found.add(Kind.FREED)
         else:
             found.add(_KINDS[type(command)])
@@ -181,3 +182,10 @@ def _kinds(rows: Rows, said: Event | StartWorkflow, commands: Iterable[Command])
 def _count(table: dict[str, int], keys: Iterable[str]) -> None:
     for key in keys:
         table[str(key)] = table.get(str(key), 0) + 1
+
+
+def _has_left(rows: Rows, seq: int) -> bool:
+    """True when a task, or with a seq below 0 the run, gives back the slot or place that it had under this number."""
+    if seq < 0:
+        return rows.workflow.slot is Slot.NONE or rows.workflow.slot_no != -seq
+    return rows.tasks[seq - 1].status.is_terminal

@@ -74,8 +74,8 @@ FLOW: tuple[Mutation, ...] = (
     mutation(
         "the parent is not told of the start",
         "engine/decider/decide.py",
-        "        draft.command(TellParent(start.parent_task_id, started=True))\n    walk",
-        "        pass\n    walk",
+        "        draft.command(TellParent(start.parent_task_id, started=True))\n    admit",
+        "        pass\n    admit",
     ),
     mutation(
         "the failure workflow is not started",

@@ -74,9 +74,9 @@ OUTSIDE: tuple[Mutation, ...] = (
     ),
     mutation(
         "a paused run goes on",
-        "engine/decider/walk.py",
-        "while self.agenda and draft.workflow.status is WorkflowStatus.RUNNING:",
-        "while self.agenda and draft.workflow.status.is_open:",
+        "engine/decider/draft.py",
+        "return self.workflow.status is WorkflowStatus.RUNNING and",
+        "return self.workflow.status.is_open and",
     ),
     mutation(
         "terminate is granted and does nothing",

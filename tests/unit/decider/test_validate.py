@@ -140,3 +140,12 @@ def test_a_reference_that_is_nearly_right_is_named():
 def test_a_sound_definition_is_read():
     assert check_workflow({"name": "flow", "tasks": [step("a")], "unknownField": 1}).name == "flow"
     assert check_task({"name": "t", "retryCount": "2"}).retry_count == 2
+
+
+@pytest.mark.parametrize("policy", ["QUEUE", "REJECT", None])
+def test_a_policy_of_limited_runs_is_one_of_two(policy):
+    config = {"rateLimitKey": "k", "concurrentExecLimit": 1, "policy": policy}
+    assert check_workflow({"name": "flow", "tasks": [step("a")], "rateLimitConfig": config}).rate_limit_config
+    config["policy"] = "queue"
+    found = faults({"name": "flow", "tasks": [step("a")], "rateLimitConfig": config})
+    assert found == {"rateLimitConfig.policy": "must be one of QUEUE, REJECT, not 'queue'"}
