@@ -1,7 +1,8 @@
-"""``baton definition``: apply, list, show and validate definitions."""
+"""``baton definition``: apply, validate, export, list and show definitions."""
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
@@ -13,7 +14,7 @@ from engine.cli.client import Client
 from engine.cli.failure import NOT_FOUND, USAGE, Failure
 from engine.cli.options import client_options, output_option
 from engine.cli.output import print_json, print_table
-from engine.errors import NotFound
+from engine.errors import BadMessage, NotFound
 from engine.masking import visible
 from engine.services.definition_files import Mistake, Written, find
 
@@ -57,6 +58,49 @@ def validate(paths: tuple[Path, ...], strict: bool, output: str) -> None:
     """Check definitions in files and folders; no server is needed."""
     found, warnings = _checked(paths, output, strict=strict)
     _report(found, "valid", warnings, output)
+
+
+@definition.command()
+@click.argument("target", metavar="MODULE[:NAME]")
+@click.option("--to", "folder", metavar="FOLDER", type=click.Path(path_type=Path), help="Write files there instead.")
+def export(target: str, folder: Path | None) -> None:
+    """Print the definitions of a Python module as JSON; no server is needed.
+
+    MODULE is one that can be imported from here, such as shop.workflows. With --to, each definition is written to
+    a file of its own in FOLDER/workflows or FOLDER/tasks.
+    """
+    from engine.dsl.module import load
+
+    try:
+        found = load(target)
+    except (BadMessage, NotFound) as error:
+        raise Failure(str(error), code=USAGE) from None
+    if not found:
+        raise Failure(f"{target} holds no workflow and no task.", code=USAGE)
+    documents = [each.to_json() for each in found]
+    if folder is None:
+        print_json(documents[0] if ":" in target else documents)
+        return
+    for document in documents:
+        _write(folder, document)
+
+
+def _write(folder: Path, document: dict[str, Any]) -> None:
+    room, name = (
+        ("workflows", f"{document['name']}.v{document['version']}")
+        if "tasks" in document
+        else (
+            "tasks",
+            document["name"],
+        )
+    )
+    file = folder / room / f"{name}.json"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{file} cannot be written: {error.strerror}.", code=USAGE) from None
+    click.echo(f"{click.style('wrote', fg='green')} {file}")
 
 
 @definition.command("list")
@@ -147,6 +191,8 @@ def _checked(
         for fault in faults:
             click.echo(visible(str(fault)), err=True)
     many = "1 mistake" if len(faults) == 1 else f"{len(faults)} mistakes"
+    if registered is None:
+        raise Failure(f"{many}.", code=USAGE, hint="Mend what is listed above.")
     raise Failure(f"{many}; nothing was registered.", code=USAGE, hint="Mend what is listed above and apply again.")
 
 

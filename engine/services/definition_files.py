@@ -44,7 +44,8 @@ def find(paths: Iterable[Path]) -> tuple[list[Written], list[Mistake]]:
     """Return every definition in these files and folders, tasks first, and the files that cannot be read.
 
     A folder with ``workflows`` or ``tasks`` in it is read there only (inputs may lie beside them); any other folder
-    is read itself. Raises ``NotFound`` when there is no definition at all.
+    is read itself. A Python file is run only where it is named, never because it lies in a folder. Raises ``NotFound``
+    when there is no definition at all.
     """
     paths = list(paths)
     found: list[Written] = []
@@ -57,7 +58,7 @@ def find(paths: Iterable[Path]) -> tuple[list[Written], list[Mistake]]:
     if not found and not mistakes:
         raise NotFound(
             f"There is no definition in {', '.join(map(str, paths))}: definitions are *.json files, in a folder or "
-            "in its subfolders workflows/ and tasks/."
+            "in its subfolders workflows/ and tasks/, or Python files that are named."
         )
     return sorted(found, key=lambda each: each.kind), mistakes
 
@@ -73,12 +74,23 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _definitions(file: Path) -> Iterator[Written]:
+    if file.suffix == ".py":
+        yield from _in_python(file)
+        return
     content = parse_text(_text(file), "the file")
     if isinstance(content, list):
         for number, document in enumerate(content):
             yield Written(file, _kind(file, document), document, f"[{number}]")
     else:
         yield Written(file, _kind(file, content), content)
+
+
+def _in_python(file: Path) -> Iterator[Written]:
+    from engine.dsl.module import load_file  # which takes half a second, that nobody who writes JSON should wait
+
+    for each in load_file(file):
+        document = each.to_json()
+        yield Written(file, "workflow" if "tasks" in document else "task", document, each.name)
 
 
 def _text(file: Path) -> str:

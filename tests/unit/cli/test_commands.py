@@ -1,6 +1,7 @@
 """Every client command, as people and as programs use it, with its exit codes."""
 
 import json
+import sys
 
 import pytest
 
@@ -98,6 +99,66 @@ def test_a_task_without_definition_is_warned_of_when_it_is_applied(connected, tm
 
     assert told.err.count("warning") == 1
     assert "no task definition 'none'" in told.err
+
+
+FLOWS = """
+from engine.dsl import Task, Value, workflow
+from boxes import SIZE
+
+pack = Task("pack", retry_count=1)
+
+@workflow(version=2)
+def order(lines: Value):
+    pack(size=SIZE, lines=lines)
+"""
+
+
+@pytest.fixture
+def flows(tmp_path, monkeypatch):
+    (tmp_path / "boxes.py").write_text("SIZE = 3")
+    (tmp_path / "flows.py").write_text(FLOWS)
+    yield tmp_path / "flows.py"
+    for name in ("boxes", "flows"):
+        sys.modules.pop(name, None)
+
+
+def test_definitions_written_in_python_are_applied_and_exported(connected, flows, tmp_path):
+    found = connected("definition", "apply", flows, "-o", "json").json["applied"]
+
+    assert [(each["kind"], each["name"], each["version"]) for each in found] == [
+        ("task", "pack", None),
+        ("workflow", "order", 2),
+    ]
+    assert connected("definition", "show", "order").json["version"] == 2
+    assert [each["name"] for each in connected("definition", "export", "flows").json] == ["pack", "order"]
+    assert connected("definition", "export", "flows:order").json["tasks"][0]["inputParameters"]["size"] == 3
+    assert connected("definition", "export", "flows", "--to", tmp_path / "made").code == 0
+    assert json.loads((tmp_path / "made" / "workflows" / "order.v2.json").read_text())["name"] == "order"
+    assert connected("definition", "validate", tmp_path / "made", "--strict").code == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("x = 1\n1 / 0", "flows.py:2: ZeroDivisionError"),
+        ("from engine.dsl import noop\nnoop('a')", "flows.py:2: a step is written inside"),
+        ("import nothing_of_this_name", "ModuleNotFoundError"),
+        ("def", "SyntaxError"),
+    ],
+)
+def test_a_python_file_that_cannot_be_used_is_told_with_its_line(baton, flows, source, told):
+    flows.write_text(source)
+
+    for command in (("validate", flows), ("export", "flows")):
+        failed = baton("definition", *command)
+        assert failed.code == 2
+        assert told in failed.err
+        assert "Traceback" not in failed.err
+
+
+def test_a_module_without_the_name_is_told(baton, flows):
+    assert "no workflow or task 'nope'" in baton("definition", "export", "flows:nope").err
+    assert "holds no workflow" in baton("definition", "export", "boxes").err
 
 
 def test_a_run_is_started_shown_and_listed(applied):

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from engine import dsl
 from engine.clock import Instant
-from engine.decider.validate import check_task, check_workflow
+from engine.decider.validate import check_task, check_workflow, validate_workflow
 from engine.expression.template import substitute
 from engine.model.definition import TaskDef, WorkflowDef, WorkflowTask
 from engine.operations import operations
@@ -158,6 +159,19 @@ def test_the_first_workflow_passes_its_own_test(tmp_path: Path, monkeypatch: pyt
     exec(block(page, "python test"), room)
     room["test_a_small_order_is_billed"]()
     monkeypatch.delitem(sys.modules, "shop")
+
+
+def test_the_workflow_in_python_works_as_it_reads() -> None:
+    room: dict[str, Any] = {}
+    exec(block(GUIDES / "python.md", "python dsl"), room)
+    _, warnings = validate_workflow(room["order_fulfilment"].to_json(), lambda names: {})
+    assert warnings == ()
+
+
+def test_every_name_of_the_dsl_is_on_its_page() -> None:
+    page = (GUIDES / "python.md").read_text()
+    functions = {name for name in dsl.__all__ if name[0].islower()} - {"definitions_in"}
+    assert {name for name in functions if not re.search(rf"\b{name}\b", page)} == set()
 
 
 def test_the_wait_of_the_guide_is_read_as_it_is_meant() -> None:

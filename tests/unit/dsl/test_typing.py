@@ -1,0 +1,48 @@
+"""Type checkers see through it: what users write passes mypy's strict mode, and what is wrong does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mypy import api
+
+GOOD = """
+from engine.dsl import Task, Value, each, fork, switch, workflow
+
+pack = Task("pack", retry_count=3, retry_logic="FIXED")
+
+@workflow(version=1, timeout_seconds=60)
+def order(lines: Value, size: Value) -> dict[str, Value]:
+    with each("go", lines) as line:
+        pack("one", line=line.item).options(optional=True)
+    with switch("by_size", size=size) as by_size, by_size.case("big"):
+        pack("big")
+    with fork("both") as both, both.branch():
+        box = pack("box")
+    return {"box": box.output.number, "all": both.output, "version": box.output[0]}
+
+print(order.to_json()["name"], order.version)
+"""
+
+BAD = """
+from engine.dsl import Task, wait, workflow
+
+Task("t", retry_cuont=3)
+Task("t", retry_logic="SOMETIMES")
+
+@workflow(verison=1)
+def flow() -> int:
+    wait("pause", duration=5)
+    return 1
+"""
+
+
+@pytest.mark.parametrize(("source", "errors"), [(GOOD, 0), (BAD, 5)], ids=["good", "bad"])
+def test_users_code_is_checked(tmp_path: Path, source: str, errors: int) -> None:
+    file = tmp_path / "flows.py"
+    file.write_text(source)
+
+    out, _, _ = api.run(["--strict", "--config-file", "", "--follow-imports", "silent", str(file)])
+
+    assert out.count(": error:") == errors, out
