@@ -56,6 +56,7 @@ SqlConnections = Annotated[
     ),
 ]
 Networks = Annotated[str, Meta(description="networks like 10.0.0.0/8, set apart by commas")]
+StorageUrl = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9+.-]*://.", description="a URL like s3://bucket/folder")]
 AppPath = Annotated[str, Meta(pattern=r"^[\w.]+(:[\w.]+)?$", description="a Celery app as module:attribute")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
 Count = Annotated[int, Meta(ge=1, description="a whole number, at least 1")]
@@ -140,6 +141,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: Seconds = 30.0
     #: A directory whose files are secrets, named like them, beside the variables `BATON_SECRET_<NAME>`.
     secrets_directory: str | None = None
+    #: Where large inputs and outputs are kept instead of in their rows: fsspec's URL of a folder or bucket, as in
+    #: ``file:///var/lib/baton/payloads`` or ``s3://bucket/folder``. Every process that reads or writes runs needs it.
+    payload_storage_url: StorageUrl | None = None
+    #: From how many bytes of JSON on an input or output is kept there.
+    payload_storage_threshold_bytes: Annotated[int, Meta(ge=1_024)] = MEGABYTE
     #: The databases that SQL tasks may use, by the names that definitions give them: ``name=URL``, set apart by blanks.
     sql_connections: SqlConnections = ""
     #: The Celery app (``module:attribute``) whose tasks ``baton dev`` carries out itself.

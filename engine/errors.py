@@ -14,6 +14,7 @@ BatonError
       |    +-- ScriptLimitExceeded  it ran into its time or memory limit
       +-- Deadly              a message that processes have died of
       +-- NotFound            no such workflow, task, definition or dead letter
+      |    +-- PayloadLost         what was kept outside of its row is gone
       +-- Refused             the request does not fit the present state (a conflict)
 """
 
@@ -106,6 +107,10 @@ class Deadly(Permanent):
 
 class NotFound(Permanent):
     """Nothing of that name or id exists."""
+
+
+class PayloadLost(NotFound):
+    """What a run has kept outside of its rows cannot be had any more: it can only be ended."""
 
 
 class Refused(Permanent):

@@ -31,7 +31,7 @@ from engine.decider.decide import Decision, give_up, new_run
 from engine.decider.messages import messages
 from engine.decider.residents import Resident, Residents
 from engine.decider.unconfirmed import Note, entry, notes, recall, still_open
-from engine.errors import BadExpression, Deadly, Permanent, StoreUnavailable, Transient
+from engine.errors import BadExpression, Deadly, PayloadLost, Permanent, StoreUnavailable, Transient
 from engine.log import get_logger
 from engine.model.command import Command
 from engine.model.event import Event, StartWorkflow, Wake
@@ -229,7 +229,7 @@ class Executor:
     ) -> Decision:
         workflow = resident.run.workflow
         self.counts.given_up += 1
-        if isinstance(error, BadExpression | Deadly):
+        if isinstance(error, BadExpression | Deadly | PayloadLost):
             log.warning("workflow.undecidable", workflow_id=workflow.id, name=workflow.name, reason=str(error))
             return give_up(resident.run, facts, now, str(error))
         log.error("workflow.undecidable", workflow_id=workflow.id, name=workflow.name, exc_info=error)

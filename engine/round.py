@@ -14,7 +14,7 @@ from engine.decider.decide import Decision, begin, decide
 from engine.decider.draft import Surroundings
 from engine.decider.execution import Execution, restore, salvage
 from engine.decider.residents import Resident, Residents
-from engine.errors import Refused
+from engine.errors import PayloadLost, Refused
 from engine.model.definition import WorkflowDef
 from engine.model.event import Event, StartWorkflow
 from engine.model.limit import limit_of_runs, terms_of_runs
@@ -125,6 +125,9 @@ class Round:
         self.load([group])
 
     def _restored(self, rows: Rows) -> Resident:
+        if rows.unreadable is not None:
+            fault = PayloadLost(rows.unreadable)
+            return Resident(salvage(rows.workflow, rows.tasks, WorkflowDef(name=rows.workflow.name)), fault)
         known = self._outlook.catalog.by_hash.get(rows.workflow.definition_hash)
         definition = known or WorkflowDef(name=rows.workflow.name)
         try:

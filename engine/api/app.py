@@ -14,19 +14,29 @@ from engine.api.body import answer, storable_address
 from engine.api.bulk_routes import bulk_routes
 from engine.api.dead_routes import dead_routes
 from engine.api.definition_routes import definition_routes
+from engine.api.payload_routes import payload_routes
 from engine.api.requester import Requester
 from engine.api.task_routes import task_routes
 from engine.api.workflow_routes import workflow_routes
 from engine.clock import Clock, SystemClock
 from engine.errors import StoreUnavailable
 from engine.model.payload import Json
+from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
 
 
-def create_app(store: Store, requester: Requester, *, clock: Clock | None = None, embedded: bool = False) -> FastAPI:
+def create_app(
+    store: Store,
+    requester: Requester,
+    *,
+    clock: Clock | None = None,
+    payloads: PayloadStorage | None = None,
+    embedded: bool = False,
+) -> FastAPI:
     """Return the application; it starts the requester with itself and closes it at the end, but not the store.
 
-    ``embedded`` says that everything else runs in this process too, which ``/health`` tells those who ask.
+    ``payloads`` is where large payloads are kept, if they are. ``embedded`` says that everything else runs in this
+    process too, which ``/health`` tells those who ask.
     """
 
     @asynccontextmanager
@@ -47,8 +57,10 @@ def create_app(store: Store, requester: Requester, *, clock: Clock | None = None
     )
     problem.install(app)
     app.include_router(bulk_routes(store, requester))
-    app.include_router(workflow_routes(store, requester))
-    app.include_router(task_routes(store, requester))
+    # Before the runs and tasks, whose ids its words could be taken for.
+    app.include_router(payload_routes(payloads))
+    app.include_router(workflow_routes(store, requester, payloads))
+    app.include_router(task_routes(store, requester, payloads))
     app.include_router(definition_routes(store, clock or SystemClock()))
     app.include_router(dead_routes(requester))
     _health(app, store, requester, embedded=embedded)

@@ -9,17 +9,19 @@ from starlette.responses import PlainTextResponse, Response
 
 from engine.api import runs
 from engine.api.body import RawBody, answer, document, done, mapping
+from engine.api.payload_routes import OUTPUT_PATH, with_payload
 from engine.api.problem import granted
 from engine.api.requester import Requester
 from engine.errors import BadMessage
 from engine.identifier import new_id
 from engine.model.payload import Json
 from engine.model.request import Outcome, Request
+from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
 from engine.wire.conductor import REPORTABLE, read_task_result
 
 
-def task_routes(store: Store, requester: Requester) -> APIRouter:
+def task_routes(store: Store, requester: Requester, payloads: PayloadStorage | None = None) -> APIRouter:
     """Return the routes; all of them block, so they run in the server's thread pool."""
     router = APIRouter(prefix="/api/tasks")
 
@@ -29,7 +31,8 @@ def task_routes(store: Store, requester: Requester) -> APIRouter:
 
     @router.post("")
     def update(body: RawBody) -> Response:
-        workflow_id, arguments = read_task_result(document(body))
+        reported = with_payload(document(body), OUTPUT_PATH, "outputData", payloads)
+        workflow_id, arguments = read_task_result(reported)
         ask(workflow_id, "update_task", arguments)
         return PlainTextResponse(str(arguments["taskId"]))
 

@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from engine.api import runs
 from engine.api.body import RawBody, answer, document, done, mapping
+from engine.api.payload_routes import INPUT_PATH, with_payload
 from engine.api.problem import granted
 from engine.api.requester import Requester
 from engine.api.search import read_query
@@ -17,20 +18,21 @@ from engine.identifier import new_id
 from engine.model.event import StartWorkflow
 from engine.model.payload import Json
 from engine.model.request import Outcome, Request
+from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
 from engine.wire.start_message import read_start
 
 
-def workflow_routes(store: Store, requester: Requester) -> APIRouter:
+def workflow_routes(store: Store, requester: Requester, payloads: PayloadStorage | None = None) -> APIRouter:
     """Return the routes; all of them block, so they run in the server's thread pool."""
     router = APIRouter(prefix="/api/workflow")
-    _starting(router, requester)
+    _starting(router, requester, payloads)
     _looking(router, store)
     _changing(router, requester)
     return router
 
 
-def _starting(router: APIRouter, requester: Requester) -> None:
+def _starting(router: APIRouter, requester: Requester, payloads: PayloadStorage | None) -> None:
     def start(wanted: StartWorkflow) -> Response:
         # Each call is an event of its own, also where several name one run: each gets an answer of its own.
         outcome = granted(requester.ask(replace(wanted, event_id=new_id())))
@@ -38,7 +40,8 @@ def _starting(router: APIRouter, requester: Requester) -> None:
 
     @router.post("")
     def start_workflow(body: RawBody) -> Response:
-        return start(read_start(document(body), new_id, subject="start request"))
+        wanted = with_payload(document(body), INPUT_PATH, "input", payloads)
+        return start(read_start(wanted, new_id, subject="start request"))
 
     @router.post("/{name}")
     def start_by_name(

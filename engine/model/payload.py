@@ -11,3 +11,18 @@ Json: TypeAlias = Any
 
 #: A JSON object, read only.
 JsonObject: TypeAlias = Mapping[str, Json]
+
+
+class StoredOutside(dict[str, Json]):
+    """An object that is kept outside of its row: what it holds, if it was fetched, and where it lies.
+
+    ``path`` is within the payload storage, ``size`` in bytes. Whoever changes the object makes another one, which has
+    no place yet.
+    """
+
+    __slots__ = ("path", "size")
+
+    def __init__(self, path: str, size: int, content: JsonObject | None = None) -> None:
+        super().__init__(content or {})
+        self.path = path
+        self.size = size

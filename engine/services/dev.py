@@ -25,7 +25,7 @@ from engine.config import LOOPBACK, Settings
 from engine.errors import BadConfiguration
 from engine.log import get_logger
 from engine.services.decider import RoadService
-from engine.services.opening import partitions_of, ready_store
+from engine.services.opening import partitions_of, payload_storage, ready_store
 from engine.services.registering import register_folder
 from engine.services.server import listen, serve, url_of
 from engine.services.stopping import Stop
@@ -100,7 +100,8 @@ def run(
     for thread in threads:
         thread.start()
     started = _started(settings, store, data, workers)
-    app = create_app(store, Requester(hub.connect, partitions_of(store, settings)), embedded=True)
+    requester = Requester(hub.connect, partitions_of(store, settings))
+    app = create_app(store, requester, payloads=payload_storage(settings), embedded=True)
     serve(app, listener, settings, stop, lambda: greet(started))
     stop.now()
     workers.stop(settings.drain_seconds)

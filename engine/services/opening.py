@@ -12,6 +12,8 @@ from engine.log import get_logger
 from engine.services.stopping import Patience, Stop
 from engine.store import open_store
 from engine.store.migrate import finish, migrate
+from engine.store.outside import Outside
+from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
 
 log = get_logger(__name__)
@@ -27,6 +29,7 @@ def ready_store(settings: Settings, stop: Stop, *, pool_size: int = 5, alone: bo
     that works on the database ``alone`` also takes away what its version uses no more. Raises ``SchemaTooNew`` when a
     newer version has taken away what this one needs.
     """
+    outside = payloads_outside(settings)
     patience = Patience(stop)
     while not stop.wanted():
         try:
@@ -37,8 +40,18 @@ def ready_store(settings: Settings, stop: Stop, *, pool_size: int = 5, alone: bo
             continue
         if applied:
             log.info("store.migrated", revisions=list(applied))
-        return open_store(settings.database_url, pool_size=pool_size)
+        return open_store(settings.database_url, pool_size=pool_size, outside=outside)
     return None
+
+
+def payload_storage(settings: Settings) -> PayloadStorage | None:
+    """Return where large payloads are kept, None where they stay in their rows; raises ``BadConfiguration``."""
+    return None if settings.payload_storage_url is None else PayloadStorage(settings.payload_storage_url)
+
+
+def payloads_outside(settings: Settings) -> Outside:
+    """Return which payloads are kept outside of their rows, and where."""
+    return Outside(payload_storage(settings), settings.payload_storage_threshold_bytes)
 
 
 def new_broker(settings: Settings) -> Broker:

@@ -13,6 +13,7 @@ from engine.model.execution import NEVER, Task, Workflow
 from engine.model.request import Outcome, Request
 from engine.store.batch import Batch
 from engine.store.codec import decode, encode, storable
+from engine.store.outside import Outside
 from engine.store.port import LoggedRequest, Rows, Save
 from engine.store.records import TASK, WORKFLOW, Record
 from engine.store.schema import request_log
@@ -23,9 +24,10 @@ _R = TypeVar("_R", Workflow, Task)
 class Executions:
     """The part of a transaction that keeps runs."""
 
-    def __init__(self, connection: Connection, batch: Batch) -> None:
+    def __init__(self, connection: Connection, batch: Batch, outside: Outside) -> None:
         self._connection = connection
         self._batch = batch
+        self._outside = outside
 
     def load(self, workflow_ids: Collection[str], *, payloads: bool = True) -> dict[str, Rows]:
         """See ``Transaction.load``."""
@@ -37,12 +39,11 @@ class Executions:
             return {}
         tasks, sizes_of_tasks = self._read(TASK, [workflow.id for workflow in workflows], payloads=payloads)
         by_workflow = {key: tuple(group) for key, group in groupby(tasks, attrgetter("workflow_id"))}
-        return {
-            workflow.id: Rows(
-                workflow, by_workflow.get(workflow.id, ()), sizes[workflow.id] + sizes_of_tasks[workflow.id]
-            )
+        found = (
+            Rows(workflow, by_workflow.get(workflow.id, ()), sizes[workflow.id] + sizes_of_tasks[workflow.id])
             for workflow in workflows
-        }
+        )
+        return {rows.workflow.id: self._outside.returned(rows) for rows in found}
 
     def _read(
         self, record: Record[_R], workflow_ids: Sequence[str], *, payloads: bool
@@ -55,7 +56,7 @@ class Executions:
     def save(self, saves: Sequence[Save]) -> set[str]:
         """See ``Transaction.save``."""
         # In one order everywhere: two deciders that meet in the same rows then wait, and do not lock each other out.
-        ordered = sorted(saves, key=lambda save: save.workflow.id)
+        ordered = sorted(self._outside.moved(saves), key=lambda save: save.workflow.id)
         connection, batch = self._connection, self._batch
         written: set[str] = set()
         new = [save.workflow for save in ordered if save.loaded_version is None]

@@ -23,6 +23,8 @@ class Rows(Struct, frozen=True):
     tasks: tuple[Task, ...]
     #: What inputs, outputs and variables take as JSON text; 0 where nobody counts.
     payload_bytes: int = 0
+    #: Why something of the run cannot be had any more, in words; it can only be ended.
+    unreadable: str | None = None
 
 
 class Save(Struct, frozen=True, kw_only=True):

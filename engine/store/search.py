@@ -11,6 +11,7 @@ from engine.model.execution import Workflow
 from engine.model.payload import JsonObject
 from engine.model.status import OPEN_TASK, OPEN_WORKFLOW, TaskStatus, WorkflowStatus
 from engine.store.codec import storable
+from engine.store.outside import listed
 from engine.store.port import WorkflowQuery
 from engine.store.records import WORKFLOW
 from engine.store.schema import OPEN_RUNS, task, workflow
@@ -36,7 +37,7 @@ class Search:
             .limit(query.size)
             .offset(query.start)
         )
-        return total, tuple(WORKFLOW.read(self._connection.execute(page).all(), WORKFLOW.names))
+        return total, tuple(map(listed, WORKFLOW.read(self._connection.execute(page).all(), WORKFLOW.names)))
 
     def open_workflow_ids(self, after: str, limit: int) -> tuple[str, ...]:
         """See ``Transaction.open_workflow_ids``."""

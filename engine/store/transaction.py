@@ -16,6 +16,7 @@ from engine.store.executions import Executions
 from engine.store.hands import Hands
 from engine.store.housekeeping import Housekeeping
 from engine.store.mysql import MysqlBatch
+from engine.store.outside import Outside
 from engine.store.port import Store
 from engine.store.postgres import PostgresBatch, json_as_text
 from engine.store.search import Search
@@ -26,9 +27,10 @@ from engine.store.sqlite import SqliteBatch
 class SqlTransaction(Executions, Definitions, Slots, Housekeeping, Hands, Search):
     """Everything that can be read or written inside one transaction; each room of it is a class of its own."""
 
-    def __init__(self, connection: Connection, batch: Batch) -> None:
+    def __init__(self, connection: Connection, batch: Batch, outside: Outside) -> None:
         self._connection = connection
         self._batch = batch
+        self._outside = outside
 
 
 _BATCHES: Final[Mapping[str, Callable[[], Batch]]] = {
@@ -41,8 +43,9 @@ _BATCHES: Final[Mapping[str, Callable[[], Batch]]] = {
 class SqlStore:
     """Keeps runs and definitions in a database that there is a ``Batch`` for; safe to use from many threads."""
 
-    def __init__(self, database: sqlalchemy.Engine) -> None:
+    def __init__(self, database: sqlalchemy.Engine, outside: Outside | None = None) -> None:
         self._database = database
+        self._outside = outside or Outside()
         self._batch: Batch = _BATCHES[database.dialect.name]()
         if database.dialect.name == "postgresql":
             event.listen(database, "connect", json_as_text)
@@ -55,17 +58,18 @@ class SqlStore:
         tables yet, ``Unstorable`` when it cannot keep what it was given.
         """
         with faults_told_apart(self._database), self._database.begin() as connection:
-            yield SqlTransaction(connection, self._batch)
+            yield SqlTransaction(connection, self._batch, self._outside)
 
     def close(self) -> None:
         """Close every connection."""
         self._database.dispose()
 
 
-def open_store(url: str, *, pool_size: int = 5) -> Store:
+def open_store(url: str, *, pool_size: int = 5, outside: Outside | None = None) -> Store:
     """Return the store at a URL (``postgresql://…``, ``mysql://…`` or ``sqlite:///…``); nothing is connected yet.
 
-    ``pool_size`` bounds the transactions that can be open at a time; SQLite has one. Raises ``BadConfiguration`` for
-    a URL that no store belongs to.
+    ``pool_size`` bounds the transactions that can be open at a time; SQLite has one. ``outside`` says where large
+    payloads are kept; by default they stay in their rows. Raises ``BadConfiguration`` for a URL that no store belongs
+    to.
     """
-    return SqlStore(open_database(url, pool_size))
+    return SqlStore(open_database(url, pool_size), outside)

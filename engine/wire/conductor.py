@@ -14,7 +14,7 @@ from msgspec import Struct
 from engine.clock import SECOND, Instant, milliseconds
 from engine.model.definition import TaskDef, WorkflowDef, WorkflowTask
 from engine.model.execution import NEVER, Task, Workflow, split_task_id, task_id
-from engine.model.payload import Json, JsonObject
+from engine.model.payload import Json, JsonObject, StoredOutside
 from engine.model.status import Slot, TaskStatus
 from engine.wire.fields import Fields, write_json
 
@@ -61,8 +61,8 @@ def workflow_json(
         "endTime": milliseconds(workflow.ended_at),
         "workflowId": workflow.id,
         "tasks": shown,
-        "input": workflow.input,
-        "output": workflow.output,
+        "input": _inside(workflow.input),
+        "output": _inside(workflow.output),
         "taskToDomain": workflow.task_to_domain,
         "failedReferenceTaskNames": list(workflow.failed_refs),
         "failedTaskNames": list(workflow.failed_names),
@@ -84,6 +84,7 @@ def workflow_json(
             createdBy=workflow.created_by,
             idempotencyKey=workflow.idempotency_key,
             rateLimitKey=workflow.rate_limit_key,
+            **_places(workflow),
         ),
     }
 
@@ -94,7 +95,7 @@ def task_json(task: Task, workflow: Workflow, described: Described) -> dict[str,
     return {
         "taskType": described.task_type,
         "status": task.status.value,
-        "inputData": task.input,
+        "inputData": _inside(task.input),
         "referenceTaskName": task.ref,
         "retryCount": task.attempt,
         "seq": task.seq,
@@ -114,7 +115,7 @@ def task_json(task: Task, workflow: Workflow, described: Described) -> dict[str,
         "workflowType": workflow.name,
         "taskId": task.id,
         "callbackAfterSeconds": task.callback_after_seconds,
-        "outputData": task.output,
+        "outputData": _inside(task.output),
         "workflowTask": described.step.to_json(),
         "rateLimitPerFrequency": (definition.rate_limit_per_frequency if definition else None) or 0,
         "rateLimitFrequencyInSeconds": (definition.rate_limit_frequency_in_seconds if definition else None) or 0,
@@ -135,6 +136,7 @@ def task_json(task: Task, workflow: Workflow, described: Described) -> dict[str,
             taskDefinition=definition.to_json() if definition else None,
             executionNameSpace=definition.execution_name_space if definition else None,
             isolationGroupId=definition.isolation_group_id if definition else None,
+            **_places(task),
         ),
     }
 
@@ -158,8 +160,8 @@ def summary_json(workflow: Workflow) -> dict[str, Json]:
         "priority": workflow.priority,
         "taskToDomain": workflow.task_to_domain,
         "parentWorkflowId": workflow.parent_id or "",
-        "inputSize": len(given),
-        "outputSize": len(produced),
+        "inputSize": getattr(workflow.input, "size", len(given)),
+        "outputSize": getattr(workflow.output, "size", len(produced)),
         **_present(
             correlationId=workflow.correlation_id,
             endTime=iso(workflow.ended_at) if ended else None,
@@ -167,6 +169,7 @@ def summary_json(workflow: Workflow) -> dict[str, Json]:
             event=workflow.event,
             createdBy=workflow.created_by,
             idempotencyKey=workflow.idempotency_key,
+            **_places(workflow),
         ),
     }
 
@@ -216,6 +219,20 @@ def read_task_result(document: Json) -> tuple[str, dict[str, Json]]:
 def iso(moment: int) -> str:
     """Return an instant as Conductor's summaries print it: ``2026-08-01T12:00:00.000Z``."""
     return datetime.fromtimestamp(moment / SECOND, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _inside(payload: JsonObject) -> JsonObject:
+    """Return what is shown of a payload: nothing of one that is kept outside, for clients ask for its place."""
+    return {} if isinstance(payload, StoredOutside) else payload
+
+
+def _places(record: Workflow | Task) -> dict[str, Json]:
+    """Return where those payloads lie that are kept outside of the row."""
+    return {
+        f"external{name}PayloadStoragePath": payload.path
+        for name, payload in (("Input", record.input), ("Output", record.output))
+        if isinstance(payload, StoredOutside)
+    }
 
 
 def _present(**fields: Json) -> dict[str, Json]:

@@ -72,7 +72,7 @@ def read_start(
     key = fields.text("idempotencyKey")
     chosen = _chosen_id(fields)
     if fields.raw("externalInputPayloadStoragePath"):
-        fields.fault("externalInputPayloadStoragePath", "is not supported: send the data in 'input'")
+        fields.fault("externalInputPayloadStoragePath", "is for starts over REST: a message has its data in 'input'")
     workflow_id = chosen or _derived(name, key, message_id) or fresh_id()
     start = StartWorkflow(
         event_id=message_id or workflow_id,

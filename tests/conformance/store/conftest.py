@@ -11,6 +11,8 @@ from deploy.endpoint import Servers
 from engine.store import open_store
 from engine.store.database import open_database
 from engine.store.migrate import migrate
+from engine.store.outside import Outside
+from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
 from engine.store.schema import metadata
 from engine.testing.memory_store import MemoryStore
@@ -58,14 +60,15 @@ def migrated_sqlite(tmp_path: Path) -> str:
     return url
 
 
-@pytest.fixture(params=["memory", *REAL])
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    """Return an empty store of each kind, its tables made."""
+@pytest.fixture(params=["memory", *REAL, "sqlite and a folder"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Return an empty store of each kind, its tables made; one keeps every payload outside of its rows."""
     if request.param == "memory":
         yield MemoryStore()
         return
-    url = request.getfixturevalue(f"migrated_{request.param}")
-    opened = open_store(url)
+    kind, _, folder = request.param.partition(" and ")
+    url = request.getfixturevalue(f"migrated_{kind}")
+    opened = open_store(url, outside=Outside(PayloadStorage(f"file://{tmp_path / 'payloads'}")) if folder else None)
     yield opened
     opened.close()
     empty(url)
