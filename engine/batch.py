@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
 import msgspec
 from msgspec import Struct, field
 
 from engine.clock import Instant
+from engine.decider.asked import has_asked
+from engine.decider.unconfirmed import recall
 from engine.errors import BadDefinition, BadMessage, Deadly, NotFound, Permanent
 from engine.identifier import new_id
 from engine.log import get_logger
 from engine.model.command import Command, Reply, TellParent
-from engine.model.event import ChildEnded, Event, StartWorkflow, TaskResult
+from engine.model.event import Asked, ChildEnded, Event, StartWorkflow, TaskResult
 from engine.model.execution import Workflow, split_task_id
 from engine.model.request import ASKED_BY, Outcome, Request
 from engine.model.status import TaskStatus, WorkflowStatus
@@ -218,6 +220,27 @@ class Batch:
         self.outgoing += [bury(delivery, reason, now) for delivery in group.deliveries]
         self.done_with(group)
 
+    def asked(self, group: Group, workflow: Workflow, partitions: int) -> Iterator[Event]:
+        """Yield the news for a run that a task asks for it by its idempotency key, though it was not started for it.
+
+        Where the task's strategy forbids that, the task fails instead, and nothing happens to the run.
+        """
+        start = group.start
+        parent = None if start is None or start.parent_task_id is None else split_task_id(start.parent_task_id)
+        if start is None or start.parent_task_id is None or parent is None or group.deadly:
+            return
+        if has_asked(workflow, start.parent_task_id) or recall(workflow.unconfirmed, start.event_id) is not None:
+            return
+        refusal = _refusal(start, workflow)
+        if workflow.id == start.parent_id:
+            refusal = f"The run {workflow.id} has this idempotency key itself, and would wait for its own end"
+        if refusal is None:
+            awaits, task_id = start.parent_id is not None, start.parent_task_id
+            yield Asked(event_id=start.event_id, workflow_id=workflow.id, task_id=task_id, awaits=awaits)
+        else:
+            failed = _failed_child(start.event_id, workflow.id, parent, refusal)
+            self.outgoing.append(encode_child_ended(failed, partitions))
+
     def answer_repeated_start(self, start: StartWorkflow, workflow: Workflow) -> tuple[Command, ...]:
         """Return what is due to whoever starts a run that exists already."""
         if start.parent_task_id is not None:
@@ -225,11 +248,9 @@ class Batch:
             awaited = workflow.parent_task_id == start.parent_task_id
             ended = workflow.status.is_terminal and awaited
             return (started, TellParent(start.parent_task_id)) if ended else (started,)
-        strategy = start.idempotency_strategy
-        running = workflow.status.is_open
-        if strategy == "FAIL" or (strategy == "FAIL_ON_RUNNING" and running):
-            message = f"A run with this idempotency key exists: {workflow.id} ({workflow.status})"
-            return self.reply(start, Outcome(granted=False, code=409, message=message))
+        refusal = _refusal(start, workflow)
+        if refusal is not None:
+            return self.reply(start, Outcome(granted=False, code=409, message=refusal))
         return self.reply(start, Outcome(granted=True, result={"workflowId": workflow.id}))
 
     # what can never be sent
@@ -241,6 +262,14 @@ class Batch:
             log.error("message.unsendable", queue=message.queue, exchange=message.exchange, reason=reason)
             if event is not None:
                 self._add(event)
+
+
+def _refusal(start: StartWorkflow, workflow: Workflow) -> str | None:
+    """Return why a start's strategy does not let it have a run that exists already, None where it does."""
+    strategy, running = start.idempotency_strategy, workflow.status.is_open
+    if strategy == "FAIL" or (strategy == "FAIL_ON_RUNNING" and running):
+        return f"A run with this idempotency key exists: {workflow.id} ({workflow.status})"
+    return None
 
 
 def _failed_child(asked_by: str, child_id: str, parent: tuple[str, int], reason: str) -> ChildEnded:

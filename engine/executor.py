@@ -27,6 +27,7 @@ from engine.batch import Batch, Counts, Group
 from engine.broker.port import Broker, Unsendable
 from engine.clock import Clock, Instant
 from engine.config import Settings
+from engine.decider.asked import has_asked
 from engine.decider.decide import Decision, give_up, new_run
 from engine.decider.messages import messages
 from engine.decider.residents import Resident, Residents
@@ -191,7 +192,8 @@ class Executor:
             self._unknown(work.batch, group)
             return None
         recalled = [] if group.deadly else list(self._start_again(resident, work.batch, group))
-        events: list[Event] = []
+        events = list(work.batch.asked(group, resident.run.workflow, self._partitions))
+        asked = len(events)
         for event in group.events:
             known = None if group.deadly else recall(resident.run.workflow.unconfirmed, event.event_id)
             if known is None:
@@ -208,7 +210,7 @@ class Executor:
             # since does not fit the older one: only the rows may say that nothing is to be done.
             work.read_anew(group)
             return self._decide(work, group)
-        self.counts.recalled += len(group.events) - len(events)
+        self.counts.recalled += len(group.events) + asked - len(events)
         self.counts.events += len(events)
         self.counts.dropped += decision.dropped
         return Decided(group, resident, decision, save, tuple(recalled))
@@ -262,6 +264,8 @@ class Executor:
             self.counts.recalled += 1
             if start.parent_task_id is None:
                 return known
+        if start.parent_task_id is not None and not has_asked(resident.run.workflow, start.parent_task_id):
+            return known or ()
         # A parent that asks again may have missed what happened since: also the end, which another event commanded.
         answer = batch.answer_repeated_start(start, resident.run.workflow)
         return (*(known or ()), *(command for command in answer if command not in (known or ())))

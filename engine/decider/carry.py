@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import assert_never
-from uuid import NAMESPACE_OID, uuid5
 
+from engine.decider.child import wanted_id
 from engine.decider.deadline import note_dates
 from engine.decider.domain import domain_of
 from engine.decider.draft import Draft
@@ -213,13 +213,9 @@ def _await(draft: Draft, task: Task, step: Await) -> Task:
     return task
 
 
-def child_id(task: Task) -> str:
-    """Return the id of the run that a task starts: derived, so that starting it twice is starting it once."""
-    return str(uuid5(NAMESPACE_OID, f"baton child of {task.id}"))
-
-
 def _launch(draft: Draft, task: Task, step: Launch) -> Task:
-    task = draft.change(task, input=step.input, child_id=child_id(task), dispatched=True)
+    task = draft.change(task, input=step.input, dispatched=True)
+    task = draft.change(task, child_id=wanted_id(task, task_type(draft.configs[task.seq].type).child(task)))
     draft.command(StartChild(task.seq))
     note_dates(draft, task)
     return task

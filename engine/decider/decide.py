@@ -16,6 +16,7 @@ from msgspec import Struct
 from engine.clock import Instant
 from engine.decider import apply
 from engine.decider.admission import admit, slot_news
+from engine.decider.asked import ask
 from engine.decider.carry import too_large
 from engine.decider.deadline import workflow_deadline
 from engine.decider.draft import Draft, Surroundings
@@ -29,7 +30,7 @@ from engine.errors import BadExpression, BadMessage
 from engine.expression.budget import outweighs
 from engine.model.command import Announce, Command, Reply, TellParent
 from engine.model.definition import WorkflowDef
-from engine.model.event import ChildEnded, ChildStarted, Event, SlotNews, StartWorkflow, TaskResult, Wake
+from engine.model.event import Asked, ChildEnded, ChildStarted, Event, SlotNews, StartWorkflow, TaskResult, Wake
 from engine.model.execution import Task, Workflow
 from engine.model.payload import Json
 from engine.model.request import ASKED_BY, Outcome, Request
@@ -77,6 +78,7 @@ def new_run(start: StartWorkflow, definition: WorkflowDef, definition_hash: str,
         priority=start.priority,
         parent_id=start.parent_id,
         parent_task_id=start.parent_task_id if start.parent_id is not None else None,
+        asked_by=[[start.parent_task_id, False]] if start.parent_task_id and start.parent_id is None else (),
         depth=start.depth,
         created_by=start.created_by,
         event=start.event,
@@ -139,6 +141,8 @@ def decide(execution: Execution, events: Sequence[Event], now: Instant, surround
                 draft.dropped += not apply.child_started(walk, event)
             case ChildEnded():
                 draft.dropped += not apply.child_ended(walk, event)
+            case Asked():
+                ask(draft, event)
             case SlotNews():
                 heed = apply.slot_news if event.seq > 0 else slot_news
                 draft.dropped += not heed(walk, event)
@@ -183,6 +187,8 @@ def give_up(execution: Execution, facts: Sequence[Event | StartWorkflow], now: I
             if fact.parent_task_id is not None:
                 draft.command(TellParent(fact.parent_task_id, started=True))
             _answer_start(draft, fact)
+        elif isinstance(fact, Asked):
+            ask(draft, fact)
     if draft.workflow.status.is_open:
         end(draft, WorkflowStatus.FAILED, reason, output={})
     first = facts[0].event_id if facts else f"{execution.workflow.id}/given up"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import NAMESPACE_OID, uuid5
 
+from engine.decider.asked import waiting_tasks
 from engine.decider.context import evaluated
 from engine.decider.draft import Draft
 from engine.decider.schema import output_mismatch
@@ -86,14 +87,14 @@ def end(
         draft.command(StartFailureWorkflow())
     draft.change_workflow(output=result)
     draft.command(Announce(0, status.value))
-    if draft.workflow.parent_task_id is not None:
-        draft.command(TellParent(draft.workflow.parent_task_id))
+    for task_id in waiting_tasks(draft.workflow):
+        draft.command(TellParent(task_id))
 
 
 def tell_parent_again(draft: Draft, request_id: str) -> None:
-    """Command the news of the run's end another time, because of a request; the parent counts it as new."""
-    if draft.workflow.parent_task_id is not None:
-        draft.command(TellParent(draft.workflow.parent_task_id, again=f"/{request_id}"))
+    """Command the news of the run's end another time, because of a request; who waits for it counts it as new."""
+    for task_id in waiting_tasks(draft.workflow):
+        draft.command(TellParent(task_id, again=f"/{request_id}"))
 
 
 def _output(draft: Draft) -> dict[str, Json]:

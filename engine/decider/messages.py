@@ -7,6 +7,7 @@ from typing import Final, TypeAlias, assert_never
 
 import msgspec
 
+from engine.decider.child import child_id
 from engine.decider.execution import Execution
 from engine.decider.place import definition_of
 from engine.errors import BadMessage
@@ -156,7 +157,7 @@ def _child(run: Execution, task: Task, partitions: int) -> Message:
         start = read_start(dict(kind.child(task)), lambda: str(task.child_id), message_id=task.child_id)
     except BadMessage as error:
         refusal = ChildEnded(
-            event_id=f"{task.child_id}/refused",
+            event_id=f"{child_id(task)}/refused",
             workflow_id=workflow.id,
             seq=task.seq,
             child_id=task.child_id,
@@ -166,7 +167,8 @@ def _child(run: Execution, task: Task, partitions: int) -> Message:
         return encode_child_ended(refusal, partitions)
     start = msgspec.structs.replace(
         start,
-        event_id=task.child_id,
+        # Of several tasks that ask for one run by its key, each asks for itself.
+        event_id=child_id(task),
         workflow_id=task.child_id,
         correlation_id=start.correlation_id or workflow.correlation_id,
         task_to_domain=start.task_to_domain or workflow.task_to_domain,
@@ -216,15 +218,21 @@ def _news(run: Execution, command: TellParent, partitions: int) -> Message:
     assert parent is not None, command.task_id
     parent_id, seq = parent
     if command.started:
-        started = ChildStarted(event_id=f"{workflow.id}/started", workflow_id=parent_id, seq=seq, child_id=workflow.id)
+        event_id = f"{workflow.id}/started{_to(workflow, command)}"
+        started = ChildStarted(event_id=event_id, workflow_id=parent_id, seq=seq, child_id=workflow.id)
         return encode_child_started(started, partitions)
     return _ended(workflow, command, parent_id, seq, partitions)
+
+
+def _to(workflow: Workflow, command: TellParent) -> str:
+    """Return what tells news for one task from the same news for another one, which may be of the same run."""
+    return "" if command.task_id == workflow.parent_task_id else f"/{command.task_id}"
 
 
 def _ended(workflow: Workflow, command: TellParent, parent_id: str, seq: int, partitions: int) -> Message:
     """Return the news of a run's end; an output that cannot be written makes it a failure that says so."""
     ended = ChildEnded(
-        event_id=f"{workflow.id}/{workflow.status}/{workflow.ended_at}{command.again}",
+        event_id=f"{workflow.id}/{workflow.status}/{workflow.ended_at}{_to(workflow, command)}{command.again}",
         workflow_id=parent_id,
         seq=seq,
         child_id=workflow.id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from engine.decider.alert import alert
+from engine.decider.asked import waiting_tasks
 from engine.decider.deadline import (
     Kind,
     note_silence,
@@ -58,10 +59,11 @@ def wake(walk: Walk, event: Wake) -> bool:
 
 def _send_again(draft: Draft, *, workers_lost: bool) -> None:
     workflow = draft.workflow
-    if workflow.parent_task_id is not None and workflow.last_retried_at == NEVER:
+    if workflow.last_retried_at == NEVER:
         # That its parent has ended meanwhile, and this run with it, may have been lost. One that was retried by itself
         # goes on without a parent.
-        draft.command(TellParent(workflow.parent_task_id, started=True))
+        for task_id in waiting_tasks(workflow):
+            draft.command(TellParent(task_id, started=True))
     if workflow.slot is Slot.WAITING:
         draft.command(SeeToSlot(-workflow.slot_no))
     for seq in draft.open:

@@ -94,6 +94,16 @@ class ChildStarted(Struct, frozen=True, kw_only=True):
     child_id: str
 
 
+class Asked(Struct, frozen=True, kw_only=True):
+    """A task has asked for a run by an idempotency key, and the run exists: it is told that, and how the run ends."""
+
+    event_id: str
+    workflow_id: str
+    task_id: str
+    #: It waits for the end (SUB_WORKFLOW), not just for the start.
+    awaits: bool
+
+
 class SlotNews(Struct, frozen=True, kw_only=True):
     """News of the limit of a task's name: a slot is its own now, or (not ``granted``) there may be room: ask again.
 
@@ -123,7 +133,7 @@ class Wake(Struct, frozen=True, kw_only=True):
 
 
 #: Everything that can happen to a workflow that exists.
-Event: TypeAlias = TaskResult | ChildEnded | ChildStarted | SlotNews | Wake | Request
+Event: TypeAlias = TaskResult | ChildEnded | ChildStarted | Asked | SlotNews | Wake | Request
 
 #: When each task queue was last seen without ready messages; what the silence rule goes by.
 QueuesSeenEmpty: TypeAlias = "dict[str, Instant]"

@@ -130,6 +130,8 @@ class Workflow(Struct, frozen=True, kw_only=True):
     priority: int = 0
     parent_id: str | None = None
     parent_task_id: str | None = None
+    #: Tasks that have asked for this very run beside the parent's: ``[id, whether it waits for the end]``.
+    asked_by: Json = ()
     #: How many ancestors the run has; bounds runaway recursion.
     depth: int = 0
     created_by: str | None = None

@@ -14,6 +14,9 @@ def operate(desk: Desk, request: Request) -> Outcome:
     so a parent that gives up a child does not rewrite how the child has ended meanwhile.
     """
     workflow = desk.workflow
+    if request.arguments.get("onlyIfOpen") and request.by != workflow.parent_task_id:
+        # The task has found the run by its idempotency key: others want it, and it is not for this one to stop.
+        return granted()
     if workflow.status is WorkflowStatus.COMPLETED:
         return refused(409, "Cannot terminate a COMPLETED workflow.")
     if workflow.status is WorkflowStatus.TERMINATED:

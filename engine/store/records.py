@@ -93,6 +93,7 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "task_to_domain": _object,
     "own_definition": _optional,
     "unconfirmed": _list,
+    "asked_by": _list,
     "failed_refs": _tuple,
     "failed_names": _tuple,
     "retried": bool,

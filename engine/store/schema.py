@@ -128,6 +128,7 @@ workflow: Final = Table(
     _number("priority"),
     _id("parent_id"),
     _task_id("parent_task_id"),
+    _json("asked_by"),
     _number("depth"),
     _text("created_by", optional=True),
     _text("event", optional=True),

@@ -77,6 +77,8 @@ class SubWorkflow(TaskType):
             "taskToDomain": given.get("subWorkflowTaskToDomain"),
             "workflowDef": definition,
             "priority": priority if isinstance(priority, int) else 0,
+            "idempotencyKey": given.get("idempotencyKey"),
+            "idempotencyStrategy": given.get("idempotencyStrategy"),
         }
 
     def child_ended(self, at: At, news: ChildEnded) -> Step:

@@ -68,7 +68,7 @@ FLOW: tuple[Mutation, ...] = (
     mutation(
         "the parent is not told of the end",
         _ENDING,
-        "        draft.command(TellParent(draft.workflow.parent_task_id))",
+        "        draft.command(TellParent(task_id))",
         "        pass",
     ),
     mutation(
