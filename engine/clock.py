@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import NewType, Protocol
 
 #: Microseconds since 1970-01-01 UTC. An integer, so that it survives JSON, SQL and arithmetic unchanged.
@@ -39,3 +40,8 @@ def after(moment: int, seconds: float) -> Instant:
 def milliseconds(moment: int) -> int:
     """Return ``moment`` as epoch milliseconds, the unit of Conductor's wire."""
     return moment // MILLISECOND
+
+
+def iso(moment: int) -> str:
+    """Return ``moment`` as Conductor prints it in texts: ``2026-08-01T12:00:00.000Z``."""
+    return datetime.fromtimestamp(moment / SECOND, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -111,6 +111,10 @@ def _changing(router: APIRouter, requester: Requester) -> None:
     def update_variables(workflow_id: str, body: RawBody) -> Response:
         return answer(ask(workflow_id, "update_variables", variables=mapping(body)).result["variables"])
 
+    @router.post("/{workflow_id}/messages")
+    def send_message(workflow_id: str, body: RawBody) -> Response:
+        return PlainTextResponse(str(ask(workflow_id, "send_message", payload=mapping(body)).result["messageId"]))
+
     @router.delete("/{workflow_id}")
     def terminate(workflow_id: str, reason: str | None = None) -> Response:
         ask(workflow_id, "terminate", reason=reason)

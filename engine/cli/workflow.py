@@ -195,6 +195,21 @@ def signal(workflow_id: str, ref: str | None, status: str, data: str | None, ser
     _said(workflow_id, "signalled", output)
 
 
+@workflow.command("message")
+@_ID
+@click.argument("data", metavar="JSON")
+@client_options
+def send_message(workflow_id: str, data: str, server: str | None, output: str) -> None:
+    """Send a running workflow a message: JSON is a file, - for standard input, or '{…}' itself.
+
+    The first PULL_WORKFLOW_MESSAGES task that waits for one gets it at once, else the next that comes.
+    """
+    payload = read_object(data, "JSON")
+    with Client(server) as client:
+        client.post("workflow", workflow_id, "messages", body=payload)
+    _said(workflow_id, "has the message", output)
+
+
 def _row(each: dict[str, Any]) -> list[str]:
     return [
         each["workflowId"],

@@ -19,7 +19,7 @@ from engine.model.execution import NEVER, Task
 from engine.model.payload import Json
 from engine.model.status import Slot, TaskStatus
 from engine.tasks import task_type
-from engine.tasks.step import Abort, Assign, Await, Complete, End, Fail, HandOut, Hold, Launch, Open, Step
+from engine.tasks.step import Abort, Assign, Await, Complete, End, Fail, HandOut, Hold, Launch, Open, Step, TakeMessages
 from engine.wire.message import is_engines_own
 from engine.wire.system_queue import system_queue
 
@@ -46,6 +46,11 @@ def out(draft: Draft, task: Task, step: Step) -> Task:  # noqa: C901  one arm fo
         case Assign():
             draft.change_workflow(variables={**draft.workflow.variables, **step.variables})
             return _finish(draft, task, TaskStatus.COMPLETED, {}, None, None)
+        case TakeMessages():
+            waiting = draft.workflow.messages
+            draft.change_workflow(messages=waiting[step.most :])
+            taken = list(waiting[: step.most])
+            return _finish(draft, task, TaskStatus.COMPLETED, {"messages": taken, "count": len(taken)}, None, None)
         case End():
             done = _finish(draft, task, TaskStatus.COMPLETED, {}, None, None)
             done = draft.change(done, executed=True, output=dict(step.output))

@@ -76,6 +76,7 @@ def end(
         reason=reason,
         ended_at=draft.now,
         wake_at=NEVER,
+        messages=(),
         failed_task_id=failed.id if failed is not None else None,
         failed_refs=tuple(dict.fromkeys(task.ref for task in listed)),
         failed_names=tuple(dict.fromkeys(task.name for task in listed)),

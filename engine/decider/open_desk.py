@@ -10,6 +10,7 @@ from engine.clock import Instant
 from engine.decider import apply
 from engine.decider.deadline import note_all_dates
 from engine.decider.ending import end, tell_parent_again
+from engine.decider.place import place_of
 from engine.decider.schedule import schedule_retry
 from engine.decider.walk import Walk
 from engine.model.command import Announce, AskChild, RetryChild, ReviveParent
@@ -60,6 +61,22 @@ class OpenDesk:
     def is_container(self, task: Task) -> bool:
         """True for what is reopened rather than attempted again."""
         return task_type(self.config(task).type).reopens
+
+    def takes_messages(self, task: Task) -> bool:
+        """True when the open task waits for a message."""
+        return task_type(self.config(task).type).takes_messages
+
+    def hand_over_messages(self, task: Task) -> None:
+        """Let a task that waits for messages take what is there."""
+        place = place_of(self._draft, task)
+        if place is not None:
+            self._walk.carry_out(task, task_type(self.config(task).type).message_came(place))
+
+    @property
+    def messages_limit(self) -> tuple[int, int]:
+        """How many messages may wait in a run, and how large they may be together, as JSON."""
+        limits = self._draft.surroundings.limits
+        return limits.messages, limits.messages_bytes
 
     @property
     def variables_limit_bytes(self) -> int:

@@ -153,3 +153,5 @@ class Workflow(Struct, frozen=True, kw_only=True):
     failed_names: tuple[str, ...] = ()
     #: The run that was started because this one failed.
     failure_workflow_id: str | None = None
+    #: What was sent to the open run and no task has taken yet, the oldest first.
+    messages: tuple[Json, ...] = ()

@@ -44,6 +44,19 @@ class Desk(Protocol):
         """True when somebody may complete the task by a signal."""
         ...
 
+    def takes_messages(self, task: Task) -> bool:
+        """True when the open task waits for a message that is sent to the run."""
+        ...
+
+    def hand_over_messages(self, task: Task) -> None:
+        """Let a task that waits for messages take what is there."""
+        ...
+
+    @property
+    def messages_limit(self) -> tuple[int, int]:
+        """How many messages may wait in a run, and how large they may be together, as JSON."""
+        ...
+
     @property
     def variables_limit_bytes(self) -> int:
         """How large the variables of a run may be together, as JSON."""

@@ -31,7 +31,7 @@ _IDENTITY_OF_TASK: Final = frozenset(
     {"workflow_id", "seq", "ref", "type", "parent", "branch", "position", "attempt", "retry_of"}
 )
 #: Payloads of people's data, which may be large: left alone when they are still the same object.
-_LARGE: Final = frozenset({"input", "output", "variables", "task_to_domain", "own_definition"})
+_LARGE: Final = frozenset({"input", "output", "variables", "task_to_domain", "own_definition", "messages"})
 
 
 class Field:
@@ -94,6 +94,7 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "own_definition": _optional,
     "unconfirmed": _list,
     "asked_by": _list,
+    "messages": _tuple,
     "failed_refs": _tuple,
     "failed_names": _tuple,
     "retried": bool,

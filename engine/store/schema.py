@@ -145,6 +145,7 @@ workflow: Final = Table(
     _json("failed_refs"),
     _json("failed_names"),
     _id("failure_workflow_id"),
+    _json("messages"),
     # Room on each page for a second version of every row: a save then writes beside the old one and touches no index.
     # Measured against 70 and 80: a fifth less log and processor time, and no more disk.
     postgresql_with={"fillfactor": "50"},

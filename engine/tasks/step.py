@@ -1,6 +1,6 @@
 """What a task type may answer, and what it is shown when it is asked.
 
-A type never changes anything itself. It is asked at four moments (its task starts, a list it opened has ended, the
+A type never changes anything itself. It is asked at few moments (its task starts, a list it opened has ended, the
 tasks it waits for have settled, its date has come, its child has news) and answers with one ``Step``; the decider
 carries the step out. So a type is one small file, and nothing outside this room knows its name.
 """
@@ -92,6 +92,12 @@ class Assign(Struct, frozen=True, kw_only=True):
     variables: JsonObject
 
 
+class TakeMessages(Struct, frozen=True, kw_only=True):
+    """Take up to ``most`` of the messages that were sent to the run, the oldest first; the task is done with them."""
+
+    most: int
+
+
 class End(Struct, frozen=True, kw_only=True):
     """End the whole run with this status; the task itself is done."""
 
@@ -106,7 +112,7 @@ class Abort(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Step: TypeAlias = Complete | Fail | HandOut | Hold | Open | Await | Launch | Assign | End | Abort
+Step: TypeAlias = Complete | Fail | HandOut | Hold | Open | Await | Launch | Assign | TakeMessages | End | Abort
 
 
 class Branch(Struct, frozen=True, kw_only=True):
@@ -132,6 +138,9 @@ class Limits(Struct, frozen=True, kw_only=True):
     script_seconds: float = 0.05
     script_bytes: int = 32 * 1024 * 1024
     variables_bytes: int = 256 * 1024
+    #: Messages that were sent to a run and not taken yet, and their size together, as JSON.
+    messages: int = 1_000
+    messages_bytes: int = 1024 * 1024
 
 
 class At(Protocol):
@@ -208,6 +217,8 @@ class TaskType:
     reopens: ClassVar[bool] = False
     #: Somebody may complete it by a signal (Conductor: WAIT; ours also HUMAN).
     takes_signal: ClassVar[bool] = False
+    #: While it is open it waits for messages that are sent to the run.
+    takes_messages: ClassVar[bool] = False
     #: The child run's end is awaited (SUB_WORKFLOW), not just its start.
     awaits_child: ClassVar[bool] = True
     #: A definition whose script cannot be read is refused, as by Conductor; elsewhere the task would fail.
@@ -272,6 +283,10 @@ class TaskType:
     def due(self, at: At) -> Step:
         """Answer what happens when the date of a ``Hold`` has come."""
         return Complete(output=at.task.output)
+
+    def message_came(self, at: At) -> Step:
+        """Answer what happens when a message was sent to the run while the task waits for one."""
+        raise NotImplementedError
 
     def child(self, task: Task) -> JsonObject:
         """Return the StartWorkflowRequest of the run that this task launches, from its stored row alone."""

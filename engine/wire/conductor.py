@@ -7,11 +7,10 @@ milliseconds, 0 for "never", except in summaries, where they are ISO 8601 in UTC
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from engine.clock import SECOND, Instant, milliseconds
+from engine.clock import SECOND, Instant, iso, milliseconds
 from engine.model.definition import TaskDef, WorkflowDef, WorkflowTask
 from engine.model.execution import NEVER, Task, Workflow, split_task_id, task_id
 from engine.model.payload import Json, JsonObject, StoredOutside
@@ -214,11 +213,6 @@ def read_task_result(document: Json) -> tuple[str, dict[str, Json]]:
     }
     fields.finish()
     return workflow_id, arguments
-
-
-def iso(moment: int) -> str:
-    """Return an instant as Conductor's summaries print it: ``2026-08-01T12:00:00.000Z``."""
-    return datetime.fromtimestamp(moment / SECOND, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _inside(payload: JsonObject) -> JsonObject:

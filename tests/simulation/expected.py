@@ -16,6 +16,12 @@ from tests.simulation.workflows import MISSING, OWN_TYPE, TASK_DEF, Step
 
 _HOLE = re.compile(r"\$\{(\w+)\.(\w+)(?:\.(\w+))?\}")
 _FAILED = ("FAILED", "FAILED_WITH_TERMINAL_ERROR", "CANCELED")
+_ALWAYS_ENDS_WITH: dict[str, Step] = {
+    "WAIT": {},
+    "NOOP": {},
+    "HUMAN": PERSON,
+    "PULL_WORKFLOW_MESSAGES": {"messages": [{"payload": PERSON}], "count": 1},
+}
 _CHILD_ENDS = {"COMPLETED": "COMPLETED", "FAILED": "FAILED", "TERMINATED": "CANCELED"}
 
 
@@ -152,10 +158,8 @@ class _Run:
 
     def _step(self, step: Step, ref: str, suffix: str) -> bool:
         match step["type"]:
-            case "WAIT" | "NOOP":
-                return self._done(step, suffix, {})
-            case "HUMAN":
-                return self._done(step, suffix, PERSON)
+            case kind if kind in _ALWAYS_ENDS_WITH:
+                return self._done(step, suffix, _ALWAYS_ENDS_WITH[kind])
             case "SET_VARIABLE":
                 self._variables |= step["inputParameters"]
                 return self._done(step, suffix, {})

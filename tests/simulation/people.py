@@ -250,6 +250,8 @@ class Client:
             if waits:
                 given = {"ref": task.ref, "output": PERSON}
                 self._once_in_a_while(f"signal {task.id}", rows.workflow.id, "signal", 60, **given)
+            elif task.type == "PULL_WORKFLOW_MESSAGES":
+                self._once_in_a_while(f"send {task.id}", rows.workflow.id, "send_message", 60, payload=PERSON)
             elif handed_over:
                 given = {"taskId": task.id, "status": "COMPLETED", "output": PERSON}
                 self._once_in_a_while(f"complete {task.id}", rows.workflow.id, "update_task", 60, **given)

@@ -41,7 +41,12 @@ class Rest:
 
     def _moves(self, task: Task) -> bool:
         completed_later = task.status is TaskStatus.IN_PROGRESS and task.dispatched
-        return task.type in ("HUMAN", "WAIT") or bool(task.child_id) or bool(task.queue) or completed_later
+        return (
+            task.type in ("HUMAN", "WAIT", "PULL_WORKFLOW_MESSAGES")
+            or bool(task.child_id)
+            or bool(task.queue)
+            or completed_later
+        )
 
     def _is_somewhere(self, task: Task) -> bool:
         world = self._world

@@ -23,7 +23,19 @@ _CONTAINERS = (
     "switch", "script", "decision", "fork", "fork", "same", "kids", "listed", "legacy", "loop", "loop", "items",
     "child", "child", "child", "launch",
 )  # fmt: skip
-_LEAVES = ("work",) * 8 + ("dynamic", "dynamic", "own", "system", "system", "wait", "wait", "human", "set", "noop")
+_LEAVES = ("work",) * 8 + (
+    "dynamic",
+    "dynamic",
+    "own",
+    "system",
+    "system",
+    "wait",
+    "wait",
+    "human",
+    "pull",
+    "set",
+    "noop",
+)
 #: What ends a run or fails it by itself; rare, or hardly any story would come far.
 _HARSH = ("heavy", "broken", "end", "missing")
 

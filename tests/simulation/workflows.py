@@ -129,6 +129,9 @@ class Writer:
     def _human(self, ref: str, _: str | None) -> Step:
         return self._step(ref, "HUMAN")
 
+    def _pull(self, ref: str, _: str | None) -> Step:
+        return self._step(ref, "PULL_WORKFLOW_MESSAGES")
+
     def _set(self, ref: str, _: str | None, value: int) -> Step:
         return self._step(ref, "SET_VARIABLE", inputParameters={f"v_{ref}": value})
 

@@ -42,6 +42,7 @@ FULL_RUN = Workflow(
     failed_refs=("pack", "ship"),
     failed_names=("pack_it",),
     failure_workflow_id="cleanup",
+    messages=({"id": "m", "payload": {"n": 1}},),
 )
 FULL_TASK = Task(
     workflow_id="run",
@@ -102,7 +103,9 @@ def test_every_field_that_may_change_comes_back_changed(store: Store) -> None:
 
 def test_payloads_can_become_empty_again(store: Store) -> None:
     create(store, FULL_RUN, tasks=[FULL_TASK])
-    run = change(FULL_RUN, input={}, output={}, variables={}, task_to_domain={}, unconfirmed=(), failed_refs=())
+    run = change(
+        FULL_RUN, input={}, output={}, variables={}, task_to_domain={}, unconfirmed=(), failed_refs=(), messages=()
+    )
     task = msgspec.structs.replace(FULL_TASK, input={}, output={}, own_definition=None)
     save(store, Save(workflow=run, loaded_version=3, updated=[task]))
     assert load(store).workflow == run

@@ -167,3 +167,16 @@ def test_variables_are_answered_as_they_are_then(client, decider):
     assert (response.status_code, response.json()) == (200, {"a": 1, "b": 2})
     (request,) = decider.asked
     assert (request.verb, request.arguments) == ("update_variables", {"variables": {"b": 2}})
+
+
+def test_a_message_is_answered_with_its_id_and_with_429_when_too_many_wait(client, decider):
+    decider.outcome = Outcome(granted=True, result={"messageId": "m-1"})
+
+    response = client.post("/api/workflow/w/messages", json={"text": "hello"})
+
+    assert (response.status_code, response.text) == (200, "m-1")
+    (asked,) = decider.asked
+    assert (asked.verb, asked.arguments) == ("send_message", {"payload": {"text": "hello"}})
+
+    decider.outcome = Outcome(granted=False, code=429, message="full")
+    assert client.post("/api/workflow/w/messages", json={}).status_code == 429
