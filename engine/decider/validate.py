@@ -12,7 +12,7 @@ from engine.decider.warn import KNOWN_ROOTS, near, task_warnings, workflow_warni
 from engine.errors import BadDefinition, Fault
 from engine.expression.condition_syntax import only_reads
 from engine.expression.script import check_javascript
-from engine.expression.template import references
+from engine.expression.template import is_variable, references
 from engine.model.definition import MOST_FAULTS, TaskDef, WorkflowDef, WorkflowTask, read, walk
 from engine.model.payload import Json
 from engine.tasks import task_type
@@ -175,7 +175,7 @@ def _expressions(definition: WorkflowDef) -> Iterator[Fault]:
             path = reference.path
             if reference.fault is not None:
                 yield Fault(path, f"${{{reference.text}}} is not valid: {reference.fault}")
-            elif reference.root is not None and reference.root not in known:
+            elif reference.root is not None and reference.root not in known and not is_variable(reference.text):
                 yield Fault(
                     path,
                     f"${{{reference.text}}} refers to {reference.root!r}, which is neither 'workflow' nor a "

@@ -14,7 +14,7 @@ from typing import Final
 from engine.decider.order import Order, Standing
 from engine.errors import Fault
 from engine.expression.script import check_javascript
-from engine.expression.template import Reference, references
+from engine.expression.template import Reference, is_variable, references
 from engine.model.definition import MOST_FAULTS, TaskDef, WorkflowDef, WorkflowTask, walk
 from engine.model.payload import Json
 from engine.model.unknown_fields import unknown_fields
@@ -175,6 +175,8 @@ def _expression(reference: Reference, own: str | None, order: Order, may_be_unkn
             yield Fault(path, f"{shown} is null: {reference.fault}")
     elif root is None:
         return
+    elif root not in KNOWN_ROOTS and root not in order and is_variable(reference.text):
+        yield Fault(path, f"{shown} is null unless BATON_ENV_{root} is set: the server's environment cannot be read")
     elif root not in KNOWN_ROOTS and root not in order:
         if not may_be_unknown:
             yield Fault(path, f"{shown} is null: there is no step {root!r}{near(root, order.refs)}")

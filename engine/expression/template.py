@@ -6,6 +6,7 @@ than in Java's form, and neither environment variables nor system properties of 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,6 +31,9 @@ _Node: TypeAlias = Callable[[Context, Environment, Budget], Json]
 
 #: Names that stand alone between braces and are left as written while they have no value (Conductor 2.2, rule 3).
 SYSTEM_NAMES: Final = frozenset({"CPEWF_TASK_ID"})
+
+#: How environment variables are named. Conductor reads those of its server by such names alone (2.2).
+_VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 
 _ENVIRONMENT_PREFIX: Final = "workflow.env."
 _NOTHING: Final[Mapping[str, Json]] = {}
@@ -80,6 +84,11 @@ class Reference:
     root: str | None
     #: What is wrong with it and how to mend it.
     fault: str | None = None
+
+
+def is_variable(text: str) -> bool:
+    """True for what stands between the braces when it reads as the name of an environment variable."""
+    return _VARIABLE.fullmatch(text) is not None
 
 
 def compile_template(value: Json) -> Template:
@@ -284,6 +293,8 @@ def _resolver(text: str) -> _Node:
         return _variable(text.removeprefix(_ENVIRONMENT_PREFIX))
     if text in SYSTEM_NAMES:
         return _system_name(text)
+    if is_variable(text):
+        return _step_or_variable(text)
     try:
         path = compile_path(text)
     except BadExpression:
@@ -312,6 +323,11 @@ def _dotted(keys: tuple[str, ...]) -> _Node:
 
 def _variable(text: str) -> _Node:
     return lambda context, environment, budget: named_value(text, environment.get, budget)
+
+
+def _step_or_variable(name: str) -> _Node:
+    """Return what ``${HOSTNAME}`` finds: the step of that name if there is one, else the value for definitions."""
+    return lambda context, environment, budget: context[name] if name in context else environment.get(name)
 
 
 def _system_name(name: str) -> _Node:

@@ -34,6 +34,7 @@ def warnings(*tasks, find=nothing, missing=False, **fields):
         ([step("t", "HTPP")], "tasks[0].type", "did you mean 'HTTP'?"),
         ([step("t", "LLM_CHAT_COMPLETE")], "tasks[0].type", "workers on the queue 'LLM_CHAT_COMPLETE'"),
         ([step("t", "LAMBDA", **inputs(scriptExpression="return 1"))], "tasks[0].type", "use INLINE"),
+        ([step("t", **inputs(host="${HOSTNAME}"))], "tasks[0].inputParameters.host", "BATON_ENV_HOSTNAME"),
         ([step("t", retryCuont=1)], "tasks[0].retryCuont", "did you mean 'retryCount'?"),
         ([step("t", taskDefinition={"name": "t", "retrys": 1})], "tasks[0].taskDefinition.retrys", "is ignored"),
         ([step("f", "FORK_JOIN", forkTasks=[[step("a")]])], "tasks[0]", "not followed by a join"),

@@ -146,6 +146,10 @@ def test_other_roots_that_are_null_give_null() -> None:
         ("${workflow.env.UNKNOWN}", None),
         ("<${workflow.env.UNKNOWN}>", "<null>"),
         ("${workflow.env.a b}", None),
+        # As Conductor reads the variables of its server, but from the values that are meant for definitions.
+        ("${REGION}", "eu"),
+        ("at ${REGION}", "at eu"),
+        ("${UNKNOWN}", None),
     ],
 )
 def test_environment_values_come_from_what_the_caller_gives(written: str, result: Json) -> None:
