@@ -72,6 +72,13 @@ class PayloadStorage:
             raise PayloadLost(f"What the payload storage {self._url} has at {path} is not what was stored there.")
         return text
 
+    def try_out(self) -> None:
+        """Write something, read it back and delete it; raises what that raises."""
+        path = self.new_upload()
+        self.receive(path, b"{}")
+        self.get(path)
+        self._reach(lambda: self._files.rm(f"{self._root}/{path}"))
+
     def remove(self, workflow_id: str) -> None:
         """Delete everything that was kept of a run."""
         folder = hashlib.sha256(workflow_id.encode("utf-8", "surrogatepass")).hexdigest()
