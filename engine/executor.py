@@ -325,6 +325,7 @@ class Executor:
             updated=decision.updated,
             before=loaded,
             tasks_before=resident.run.tasks,
+            earlier=decision.earlier,
         )
 
     def _note_queues(self, transaction: Transaction, decided: Sequence[Decided]) -> set[str]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import assert_never
 
 from engine.broker.port import Broker
 from engine.clock import SECOND, Instant
 from engine.config import Settings
 from engine.decider.draft import Surroundings
-from engine.errors import Refused
+from engine.errors import NotFound, Refused
 from engine.model.definition import WorkflowDef
 from engine.model.event import StartWorkflow
 from engine.model.payload import Json
-from engine.model.question import Question
+from engine.model.question import DefinitionOf, Found, IsServed, Question, WayTo
 from engine.named_values import environment_values
 from engine.store.catalog import Catalog
+from engine.store.family import way_to
 from engine.store.port import Transaction
 from engine.tasks.step import Limits
 
@@ -77,9 +79,24 @@ class Outlook:
             return self.catalog.inline(transaction, start.workflow_def)
         return self.catalog.resolve(transaction, start.name, start.version)
 
-    def answers(self, questions: Iterable[Question], now: Instant) -> dict[Question, Json]:
+    def answers(self, transaction: Transaction, questions: Iterable[Question], now: Instant) -> dict[Question, Json]:
         """Return what decisions of this moment have asked for."""
-        return {question: self._is_served(question.queue, now) for question in questions}
+        return {question: self._answer(transaction, question, now) for question in questions}
+
+    def _answer(self, transaction: Transaction, question: Question, now: Instant) -> Json:
+        match question:
+            case IsServed():
+                return self._is_served(question.queue, now)
+            case DefinitionOf():
+                self.catalog.refresh(transaction)
+                try:
+                    return Found(*self.catalog.resolve(transaction, question.name, question.version))
+                except NotFound as error:
+                    return str(error)
+            case WayTo():
+                return way_to(transaction, question.workflow_id, question.task_id)
+            case _:
+                assert_never(question)
 
     def _is_served(self, queue: str, now: Instant) -> bool:
         """Return whether somebody consumes from a queue; False where the broker cannot tell."""

@@ -105,7 +105,7 @@ class Round:
             made = decision(around)
             if not made.draft.questions:
                 return made
-            found = self._outlook.answers(made.draft.questions, self.now)
+            found = self._outlook.answers(self.transaction, made.draft.questions, self.now)
             around = msgspec.structs.replace(around, answers={**around.answers, **found})
         return decision(around)
 

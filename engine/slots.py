@@ -85,9 +85,10 @@ class _Errands:
         if seq < 0:
             self._add_run(decision, key, task)
             return
-        if decision.draft.tasks[seq].status.is_terminal:
+        row, _ = decision.draft.written(seq)
+        if row.status.is_terminal:
             self.ended[key] = task
-        elif decision.draft.tasks[seq].slot is Slot.WAITING:
+        elif row.slot is Slot.WAITING:
             self.waiting[key] = task
             before = decision.draft.base.tasks.get(seq)
             if before is not None and before.slot is Slot.WAITING:
@@ -105,7 +106,12 @@ class _Errands:
                 self.again.add(place.limit)
 
     def add_again(self, decision: Decision, seq: int) -> None:
-        """Note a task whose slot was seen to before the process that did it was lost."""
+        """Note a task whose slot was seen to before the process that did it was lost.
+
+        One that is no part of the flow any more has no name at hand: the timekeeper finds what was not announced.
+        """
+        if seq > 0 and seq not in decision.draft.tasks:
+            return
         _, task = self._note(decision, seq)
         self.again.add(task.limit)
 
@@ -113,8 +119,8 @@ class _Errands:
         draft = decision.draft
         if seq < 0:
             return (draft.workflow.id, seq), self._place_of_run(decision, seq)
-        task = draft.tasks[seq]
-        self.terms[task.name] = terms_of(definition_of(draft.configs[seq], task))
+        task, config = draft.written(seq)
+        self.terms[task.name] = terms_of(definition_of(config, task))
         place = SlotTask(
             limit=task.name,
             workflow_id=task.workflow_id,

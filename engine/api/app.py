@@ -10,10 +10,12 @@ from starlette.responses import PlainTextResponse, Response
 
 import engine
 from engine.api import problem
+from engine.api.asker import note_asker
 from engine.api.body import answer, storable_address
 from engine.api.bulk_routes import bulk_routes
 from engine.api.dead_routes import dead_routes
 from engine.api.definition_routes import definition_routes
+from engine.api.lifecycle_routes import lifecycle_routes
 from engine.api.payload_routes import payload_routes
 from engine.api.requester import Requester
 from engine.api.task_routes import task_routes
@@ -53,13 +55,14 @@ def create_app(
         redoc_url=None,
         openapi_url="/api-docs",
         redirect_slashes=False,
-        dependencies=[Depends(storable_address)],
+        dependencies=[Depends(storable_address), Depends(note_asker)],
     )
     problem.install(app)
     app.include_router(bulk_routes(store, requester))
     # Before the runs and tasks, whose ids its words could be taken for.
     app.include_router(payload_routes(payloads))
     app.include_router(workflow_routes(store, requester, payloads))
+    app.include_router(lifecycle_routes(store, requester))
     app.include_router(task_routes(store, requester, payloads))
     app.include_router(definition_routes(store, clock or SystemClock()))
     app.include_router(dead_routes(requester))

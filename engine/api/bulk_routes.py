@@ -52,6 +52,10 @@ def bulk_routes(store: Store, requester: Requester) -> APIRouter:
     def retry(body: RawBody) -> Response:
         return ask(body, "retry", resumeSubworkflowTasks=False)
 
+    @router.post("/restart")
+    def restart(body: RawBody, latest: Annotated[bool, Query(alias="useLatestDefinitions")] = False) -> Response:
+        return ask(body, "restart", useLatestDefinitions=latest)
+
     @router.post("/search")
     def search(body: RawBody, include_tasks: Annotated[bool, Query(alias="includeTasks")] = True) -> Response:
         found: list[Json] = []

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from engine.api.asker import asker
 from engine.broker.port import Broker, OpenBroker, Unsendable
 from engine.broker.topology import REPLY_PREFIX
 from engine.errors import BadMessage, BatonError, BrokerUnavailable, Permanent, Transient
@@ -115,7 +116,7 @@ class Requester:
 
         Returns for each, in their order, the answer or what ``ask`` would have raised.
         """
-        addressed = [replace(event, reply_to=self._queue, reply_id=new_id()) for event in events]
+        addressed = [replace(_signed(event), reply_to=self._queue, reply_id=new_id()) for event in events]
         asks = {str(event.reply_id): _Ask(self._encode(event)) for event in addressed}
         with self._lock:
             self._check()
@@ -244,3 +245,8 @@ class Requester:
                 ask.answer.set_exception(error)
         for job in jobs:
             job.fail(error)
+
+
+def _signed(event: StartWorkflow | Request) -> StartWorkflow | Request:
+    """Return a request with the name of whoever asks, where that is known."""
+    return replace(event, by=asker.get()) if isinstance(event, Request) and event.by is None else event

@@ -28,7 +28,7 @@ def run_json(store: Store, workflow_id: str, *, include_tasks: bool) -> dict[str
     """Return Conductor's Workflow object of a run."""
     rows = rows_of(store, workflow_id)
     definition = _snapshot(store, rows.workflow)
-    describe = _described(restore(rows.workflow, rows.tasks, definition).configs) if include_tasks else _unasked
+    describe = described(restore(rows.workflow, rows.tasks, definition).configs) if include_tasks else _unasked
     workflow = masked_workflow(rows.workflow, definition.masked_fields)
     tasks = (masked_task(task, definition.masked_fields) for task in rows.tasks)
     return workflow_json(workflow, tasks, definition, describe, include_tasks)
@@ -65,7 +65,7 @@ def one_task_json(store: Store, identity: str) -> dict[str, Json]:
         raise NotFound(f"No task has the id {identity!r}: workflow {workflow_id!r} has {len(rows.tasks)} tasks.")
     definition = _snapshot(store, rows.workflow)
     configs = restore(rows.workflow, rows.tasks, definition).configs
-    return task_json(masked_task(task, definition.masked_fields), rows.workflow, _described(configs)(task))
+    return task_json(masked_task(task, definition.masked_fields), rows.workflow, described(configs)(task))
 
 
 def _snapshot(store: Store, workflow: Workflow) -> WorkflowDef:
@@ -73,7 +73,9 @@ def _snapshot(store: Store, workflow: Workflow) -> WorkflowDef:
         return tx.snapshots([workflow.definition_hash])[workflow.definition_hash]
 
 
-def _described(configs: Mapping[int, WorkflowTask]) -> Describe:
+def described(configs: Mapping[int, WorkflowTask]) -> Describe:
+    """Return how tasks are described whose steps are known."""
+
     def describe(task: Task) -> Described:
         step, kind = configs[task.seq], task_type(task.type)
         own = TaskDef.model_validate(task.own_definition) if task.own_definition is not None else step.task_definition

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -84,8 +84,17 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def local_time(iso: str | None) -> str:
-    """Return an ISO time of the server in this machine's zone, to the second."""
-    if not iso:
+def local_time(moment: str | int | None) -> str:
+    """Return a time of the server, ISO or epoch milliseconds, in this machine's zone, to the second."""
+    if not moment:
         return ""
-    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    known = datetime.fromisoformat(moment) if isinstance(moment, str) else datetime.fromtimestamp(moment / 1_000, UTC)
+    return known.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def print_done(workflow_id: str, what: str, output: str) -> None:
+    """Say what has become of a run, as a sentence or as JSON."""
+    if output == "json":
+        print_json({"workflowId": workflow_id, "done": what})
+    else:
+        click.echo(f"{workflow_id} {what}")

@@ -8,8 +8,9 @@ import click
 
 from engine.cli.client import Client
 from engine.cli.json_input import read_object
+from engine.cli.lifecycle import COMMANDS
 from engine.cli.options import client_options
-from engine.cli.output import local_time, print_json, print_table
+from engine.cli.output import local_time, print_done, print_json, print_table
 
 _ID = click.argument("workflow_id", metavar="ID")
 _STATUSES = ["RUNNING", "PAUSED", "COMPLETED", "FAILED", "TIMED_OUT", "TERMINATED"]
@@ -143,7 +144,7 @@ def pause(workflow_id: str, server: str | None, output: str) -> None:
     """Pause a run: what is being worked on goes on, nothing new begins."""
     with Client(server) as client:
         client.put("workflow", workflow_id, "pause")
-    _said(workflow_id, "paused", output)
+    print_done(workflow_id, "paused", output)
 
 
 @workflow.command()
@@ -153,7 +154,7 @@ def resume(workflow_id: str, server: str | None, output: str) -> None:
     """Let a paused run go on."""
     with Client(server) as client:
         client.put("workflow", workflow_id, "resume")
-    _said(workflow_id, "resumed", output)
+    print_done(workflow_id, "resumed", output)
 
 
 @workflow.command()
@@ -164,7 +165,7 @@ def terminate(workflow_id: str, reason: str | None, server: str | None, output: 
     """End a run for good; its open tasks are cancelled."""
     with Client(server) as client:
         client.delete("workflow", workflow_id, reason=reason)
-    _said(workflow_id, "terminated", output)
+    print_done(workflow_id, "terminated", output)
 
 
 @workflow.command()
@@ -175,7 +176,7 @@ def retry(workflow_id: str, resume_children: bool, server: str | None, output: s
     """Run the failed tasks of an ended run again."""
     with Client(server) as client:
         client.post("workflow", workflow_id, "retry", resumeSubworkflowTasks=str(resume_children).lower())
-    _said(workflow_id, "is running again", output)
+    print_done(workflow_id, "is running again", output)
 
 
 @workflow.command()
@@ -192,7 +193,7 @@ def signal(workflow_id: str, ref: str | None, status: str, data: str | None, ser
             client.post("tasks", workflow_id, status, "signal", body=given)
         else:
             client.post("tasks", workflow_id, ref, status, body=given)
-    _said(workflow_id, "signalled", output)
+    print_done(workflow_id, "signalled", output)
 
 
 @workflow.command("message")
@@ -207,7 +208,7 @@ def send_message(workflow_id: str, data: str, server: str | None, output: str) -
     payload = read_object(data, "JSON")
     with Client(server) as client:
         client.post("workflow", workflow_id, "messages", body=payload)
-    _said(workflow_id, "has the message", output)
+    print_done(workflow_id, "has the message", output)
 
 
 def _row(each: dict[str, Any]) -> list[str]:
@@ -220,8 +221,5 @@ def _row(each: dict[str, Any]) -> list[str]:
     ]
 
 
-def _said(workflow_id: str, what: str, output: str) -> None:
-    if output == "json":
-        print_json({"workflowId": workflow_id, "done": what})
-    else:
-        click.echo(f"{workflow_id} {what}")
+for _command in COMMANDS:
+    workflow.add_command(_command)

@@ -13,7 +13,7 @@ from engine.decider.ending import cancel
 from engine.decider.place import definition_of, place_of
 from engine.decider.schema import output_mismatch
 from engine.decider.walk import Settle, Walk
-from engine.model.command import Dispatch, SeeToSlot
+from engine.model.command import Abandon, Dispatch, SeeToSlot
 from engine.model.event import Beginning, ChildEnded, ChildStarted, SlotNews, TaskResult
 from engine.model.execution import NEVER, Task
 from engine.model.payload import Json
@@ -152,6 +152,9 @@ def child_started(walk: Walk, news: ChildStarted) -> bool:
     """The run that a task asked for is stored; one that nobody wants any more is ended again."""
     draft = walk.draft
     task = draft.tasks.get(news.seq)
+    if task is None and 0 < news.seq <= draft.workflow.last_seq:
+        # Its task was taken out of the flow before the child came to be.
+        draft.command(Abandon(news.seq, news.child_id))
     if task is None or task.child_id != news.child_id:
         return False
     if task.status.is_terminal:

@@ -8,7 +8,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import assert_never
 
 from msgspec import Struct
@@ -24,15 +24,16 @@ from engine.decider.ending import end, tell_parent_again
 from engine.decider.execution import ROOT, Execution, OpenList
 from engine.decider.open_desk import OpenDesk
 from engine.decider.schema import input_mismatch
+from engine.decider.template_input import with_template
 from engine.decider.wake import wake
 from engine.decider.walk import Enter, Walk
 from engine.errors import BadExpression, BadMessage
 from engine.expression.budget import outweighs
 from engine.model.command import Announce, Command, Reply, TellParent
 from engine.model.definition import WorkflowDef
+from engine.model.earlier import EarlierRound
 from engine.model.event import Asked, ChildEnded, ChildStarted, Event, SlotNews, StartWorkflow, TaskResult, Wake
 from engine.model.execution import Task, Workflow
-from engine.model.payload import Json
 from engine.model.request import ASKED_BY, Outcome, Request
 from engine.model.status import WorkflowStatus
 from engine.operations import operations
@@ -46,6 +47,8 @@ class Decision(Struct, frozen=True):
     workflow: Workflow
     inserted: tuple[Task, ...]
     updated: tuple[Task, ...]
+    #: What the run was, where it or a part of it is done over.
+    earlier: EarlierRound | None
     #: For each event, by its id, what it commands.
     commands: dict[str, tuple[Command, ...]]
     #: For each request, by its event id, how it was answered.
@@ -57,12 +60,13 @@ class Decision(Struct, frozen=True):
     @property
     def is_empty(self) -> bool:
         """True when nothing about the run has changed."""
-        return not self.inserted and not self.updated and self.workflow == self.draft.loaded
+        changed = self.inserted or self.updated or self.earlier or self.draft.removal
+        return not changed and self.workflow == self.draft.loaded
 
 
 def new_run(start: StartWorkflow, definition: WorkflowDef, definition_hash: str, now: Instant) -> Execution:
     """Return the run that a start asks for, before its first step; raise ``BadMessage`` for a wrong input."""
-    given = _with_template(start.input, definition.input_template)
+    given = with_template(start.input, definition.input_template)
     wrong = input_mismatch(definition, given)
     if wrong is not None:
         raise BadMessage(f"Workflow {definition.name} cannot be started: {wrong}")
@@ -112,11 +116,6 @@ def _answer_start(draft: Draft, start: StartWorkflow) -> None:
     if start.reply_to is not None:
         started = Outcome(granted=True, result={"workflowId": draft.workflow.id})
         draft.command(Reply(start.reply_to, start.reply_id, started))
-
-
-def _with_template(given: Mapping[str, Json], template: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the input with the template's values for keys that are missing or null, at the top level only."""
-    return {**template, **{key: value for key, value in given.items() if value is not None or key not in template}}
 
 
 def decide(execution: Execution, events: Sequence[Event], now: Instant, surroundings: Surroundings) -> Decision:
@@ -210,8 +209,18 @@ def _decision(draft: Draft, commands: dict[str, tuple[Command, ...]], outcomes: 
         workflow=draft.workflow,
         inserted=tuple(draft.tasks[seq] for seq in written if seq > draft.first_new),
         updated=tuple(draft.tasks[seq] for seq in written if seq <= draft.first_new),
+        earlier=_earlier(draft),
         commands=commands,
         outcomes=outcomes,
         dropped=draft.dropped,
         draft=draft,
     )
+
+
+def _earlier(draft: Draft) -> EarlierRound | None:
+    """Return what the run was before the decision took rows out of its flow; numbered as the decision is stored."""
+    if draft.earlier is None:
+        return None
+    tasks = tuple(draft.superseded[seq][0] for seq in sorted(draft.superseded))
+    number = draft.loaded.version_no + 1
+    return EarlierRound(number=number, at=draft.now, workflow=draft.earlier, tasks=tasks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -46,6 +46,12 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     answers: Mapping[Question, Json] = {}
 
 
+class Removal(Struct, frozen=True):
+    """How a run is removed: ``archive`` keeps what can be read of it."""
+
+    archive: bool
+
+
 class Draft:
     """A run being decided upon. Nothing of it reaches the ``Execution`` beneath until ``fold``."""
 
@@ -65,6 +71,12 @@ class Draft:
         self.effort = 0
         #: What it would have to know and does not; only the answers make it the decision that counts.
         self.questions: dict[Question, None] = {}
+        #: Rows that were taken out of the flow, with the steps that they carried out.
+        self.superseded: dict[int, tuple[Task, WorkflowTask]] = {}
+        #: The run's record as it was before that.
+        self.earlier: Workflow | None = None
+        #: The run's rows are to be deleted; whether they are archived first.
+        self.removal: Removal | None = None
         #: The step budget was spent: what is left is found again from the rows.
         self.unfinished = False
         self._lay_over(base)
@@ -173,6 +185,19 @@ class Draft:
         if self.workflow.slot is not Slot.NONE:
             self.workflow = msgspec.structs.replace(self.workflow, slot=Slot.NONE)
             self.command(SeeToSlot(-self.workflow.slot_no))
+
+    def supersede(self, seqs: Iterable[int]) -> None:
+        """Take closed rows out of the flow; whoever does it has everything derived anew afterwards (``rebuild``)."""
+        if self.earlier is None:
+            self.earlier = self.workflow
+        for seq in seqs:
+            self.superseded[seq] = self.tasks[seq], self.configs[seq]
+            self.tasks.drop(seq)
+            self.touched.pop(seq, None)
+
+    def written(self, seq: int) -> tuple[Task, WorkflowTask]:
+        """Return a row that this decision has dealt with, and its step, whether it is still part of the flow or not."""
+        return self.superseded.get(seq) or (self.tasks[seq], self.configs[seq])
 
     def wake_by(self, moment: Instant) -> None:
         """Make sure that the run is looked at by then; an earlier date stays."""

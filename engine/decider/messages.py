@@ -14,6 +14,7 @@ from engine.errors import BadMessage
 from engine.expression.budget import outweighs
 from engine.expression.secret import reveal
 from engine.model.command import (
+    Abandon,
     Alert,
     Announce,
     AskChild,
@@ -21,6 +22,7 @@ from engine.model.command import (
     Command,
     Dispatch,
     Reply,
+    RerunChild,
     RetryChild,
     ReviveParent,
     SeeToSlot,
@@ -30,7 +32,7 @@ from engine.model.command import (
     WakeSoon,
 )
 from engine.model.event import ChildEnded, ChildStarted, StartWorkflow, Wake
-from engine.model.execution import Task, Workflow, split_task_id
+from engine.model.execution import Task, Workflow, split_task_id, task_id
 from engine.model.payload import Json
 from engine.model.request import ASKED_BY, REVIVED_TASK, Request
 from engine.model.status import TaskStatus, WorkflowStatus
@@ -73,6 +75,10 @@ def messages(  # noqa: C901  one arm each
 
     ``secrets`` finds what the inputs of tasks name: it goes into their messages, and nowhere else.
     """
+    about = getattr(command, "seq", 0)
+    if about and about not in run.tasks:
+        # An operator has taken the task out of the flow since.
+        return
     match command:
         case Dispatch():
             task = run.tasks[command.seq]
@@ -87,6 +93,8 @@ def messages(  # noqa: C901  one arm each
             # One that a retry has reopened meanwhile is wanted again.
             if task.status.is_terminal:
                 yield from _cancellation(run, task, partitions)
+        case Abandon():
+            yield _abandonment(run, command, partitions)
         case TellParent():
             if command.started or run.workflow.status.is_terminal:
                 yield _news(run, command, partitions)
@@ -95,13 +103,20 @@ def messages(  # noqa: C901  one arm each
             if task.status.is_open and task.child_id is not None:
                 arguments = {"resumeSubworkflowTasks": True, ASKED_BY: task.id}
                 yield _ask(run, task.child_id, "retry", task.id, partitions, arguments)
+        case RerunChild():
+            task = run.tasks[command.seq]
+            if task.status.is_open and task.child_id is not None:
+                arguments = {**command.arguments, ASKED_BY: task.id}
+                yield _ask(run, task.child_id, "rerun", task.id, partitions, arguments)
         case AskChild():
             task = run.tasks[command.seq]
             if task.status.is_open and task.child_id is not None:
                 yield _ask(run, task.child_id, "tell_parent", task.id, partitions, {ASKED_BY: task.id})
         case ReviveParent():
             workflow = run.workflow
-            if workflow.parent_id is not None and workflow.status.is_open:
+            # One that has completed at once is to be waited for too: the parent then asks how it has ended.
+            goes_on = workflow.status.is_open or workflow.status is WorkflowStatus.COMPLETED
+            if workflow.parent_id is not None and goes_on:
                 arguments = {"resumeSubworkflowTasks": True, REVIVED_TASK: workflow.parent_task_id}
                 yield _ask(run, workflow.parent_id, "retry", workflow.id, partitions, arguments)
         case StartFailureWorkflow():
@@ -198,12 +213,27 @@ def _cancellation(run: Execution, task: Task, partitions: int) -> Iterator[Messa
         )
 
 
+def _abandonment(run: Execution, command: Abandon, partitions: int) -> Message:
+    """Return the word to whoever works for a task that is no part of the flow any more."""
+    identity = task_id(run.workflow.id, command.number)
+    if command.child_id is None:
+        return encode_revoke(identity)
+    request = Request(
+        event_id=f"{identity}/abandon",
+        workflow_id=command.child_id,
+        verb="terminate",
+        arguments={"reason": "The task of the parent workflow is done over", "onlyIfOpen": True},
+        by=identity,
+    )
+    return encode_request(request, partitions)
+
+
 def _ask(
     run: Execution, workflow_id: str, verb: str, by: str, partitions: int, arguments: Mapping[str, Json]
 ) -> Message:
     """Return the request to a relative of this run; each retry of the run asks anew."""
     request = Request(
-        event_id=f"{by}/{verb}/{run.workflow.last_retried_at}",
+        event_id=f"{by}/{verb}/{run.workflow.last_retried_at or run.workflow.created_at}",
         workflow_id=workflow_id,
         verb=verb,
         arguments=arguments,

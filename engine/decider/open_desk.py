@@ -11,13 +11,17 @@ from engine.decider import apply
 from engine.decider.deadline import note_all_dates
 from engine.decider.ending import end, tell_parent_again
 from engine.decider.place import place_of
+from engine.decider.rewind import Return, schedule_with, settle_in, take_out, unwind
 from engine.decider.schedule import schedule_retry
+from engine.decider.schema import input_mismatch
+from engine.decider.template_input import with_template
 from engine.decider.walk import Walk
-from engine.model.command import Announce, AskChild, RetryChild, ReviveParent
-from engine.model.definition import WorkflowTask
+from engine.model.command import Announce, AskChild, RerunChild, RetryChild, ReviveParent
+from engine.model.definition import WorkflowDef, WorkflowTask
 from engine.model.event import TaskResult
 from engine.model.execution import NEVER, Task, Workflow
-from engine.model.payload import Json
+from engine.model.payload import Json, JsonObject
+from engine.model.question import DefinitionOf, Found, WayTo
 from engine.model.request import Request
 from engine.model.status import TaskStatus, WorkflowStatus
 from engine.tasks import task_type
@@ -32,6 +36,7 @@ class OpenDesk:
         self.now: Instant = walk.draft.now
         self._reopened = False
         self._again: list[int] = []
+        self._returns: list[tuple[Return, JsonObject | None]] = []
 
     @property
     def workflow(self) -> Workflow:
@@ -87,6 +92,27 @@ class OpenDesk:
         """Let a task that waits for its delivery be handed out as soon as the flow goes on."""
         self._draft.change(task, visible_at=self.now, callback_after_seconds=0)
 
+    @property
+    def definition(self) -> WorkflowDef:
+        """What the run goes by."""
+        return self._draft.definition
+
+    def use_definition(self, version: int | None) -> str | None:
+        """Have the run go by a registered definition of its workflow; return why that cannot be."""
+        found = self._draft.ask(DefinitionOf(self.workflow.name, version))
+        if isinstance(found, Found):
+            self._draft.definition, self._reopened = found.definition, True
+            self._draft.change_workflow(definition_hash=found.hash, version=found.definition.version)
+        return found if isinstance(found, str) else None
+
+    def take_input(self, given: JsonObject) -> str | None:
+        """Have the run go on with another input; return what is wrong with it."""
+        whole = with_template(given, self.definition.input_template)
+        wrong = input_mismatch(self.definition, whole)
+        if wrong is None:
+            self._draft.change_workflow(input=whole)
+        return wrong
+
     def change_workflow(self, **fields: Json) -> Workflow:
         """Change the run's record; a new status is announced."""
         before = self._draft.workflow.status
@@ -123,6 +149,25 @@ class OpenDesk:
         self._draft.change(task, executed=False)
         self._again.append(task.seq)
 
+    def take_all_out(self) -> None:
+        """Take every task out of the flow: the run begins anew."""
+        take_out(self._draft, tuple(self._draft.tasks))
+        self._reopened = True
+
+    def go_back_to(self, task: Task, given: JsonObject | None = None) -> None:
+        """Have a task, and all that the flow did behind it, done over; with this input instead of its parameters."""
+        self._returns.append((unwind(self._draft, task, keep=False), given))
+        self._reopened = True
+
+    def go_back_behind(self, task: Task) -> None:
+        """Have all done over that the flow did behind a task."""
+        self._returns.append((unwind(self._draft, task, keep=True), None))
+        self._reopened = True
+
+    def way_to(self, task_id: str) -> tuple[str, ...]:
+        """Return the ids of the tasks that lead to a task of a run below this one, that task last."""
+        return self._draft.ask(WayTo(self.workflow.id, task_id)) or ()
+
     def has_child(self, task: Task) -> bool:
         """True when the task waited for the end of a child run."""
         return task.child_id is not None and task_type(self.config(task).type).awaits_child
@@ -136,6 +181,11 @@ class OpenDesk:
         """Reopen a closed task and ask its child to go on."""
         self.reopen(task)
         self._draft.command(RetryChild(task.seq))
+
+    def rerun_child(self, task: Task, arguments: JsonObject) -> None:
+        """Reopen a closed task and ask its child to go back to a task of its own."""
+        self.reopen(task)
+        self._draft.command(RerunChild(task.seq, arguments))
 
     def revive_parent(self) -> None:
         """Let the parent know that the run goes on."""
@@ -163,7 +213,11 @@ class OpenDesk:
             self._draft.rebuild()
         for seq in self._again:
             schedule_retry(self._draft, self._draft.tasks[seq], self.now)
-        self._again, self._reopened = [], False
+        for there, given in self._returns:
+            settle_in(self._draft, there)
+            if given is not None:
+                schedule_with(self._draft, there, given)
+        self._again, self._returns, self._reopened = [], [], False
         self._walk.pick_up()
         self._walk.to_rest()
         if not self._draft.has_ended():

@@ -14,6 +14,7 @@ import msgspec
 
 from engine.clock import SECOND, Instant
 from engine.model.command import (
+    Abandon,
     Alert,
     Announce,
     AskChild,
@@ -21,6 +22,7 @@ from engine.model.command import (
     Command,
     Dispatch,
     Reply,
+    RerunChild,
     RetryChild,
     ReviveParent,
     SeeToSlot,
@@ -110,6 +112,10 @@ def _reference(command: Command) -> Json:
             return f"a{command.seq}:{command.status}"
         case Alert():
             return ["o", command.seq, command.reason]
+        case RerunChild():
+            return ["u", command.seq, dict(command.arguments)]
+        case Abandon():
+            return ["g", command.number, command.child_id]
         case Reply():
             return ["r", command.to, command.reply_id, msgspec.to_builtins(command.outcome)]
         case _:
@@ -132,6 +138,12 @@ def _command(reference: Json) -> Command:
         case "o":
             seq, reason = rest
             return Alert(seq, reason)
+        case "u":
+            seq, arguments = rest
+            return RerunChild(seq, arguments)
+        case "g":
+            number, child_id = rest
+            return Abandon(number, child_id)
         case "r":
             to, reply_id, outcome = rest
             return Reply(to, reply_id, msgspec.convert(outcome, Outcome))

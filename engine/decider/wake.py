@@ -59,9 +59,9 @@ def wake(walk: Walk, event: Wake) -> bool:
 
 def _send_again(draft: Draft, *, workers_lost: bool) -> None:
     workflow = draft.workflow
-    if workflow.last_retried_at == NEVER:
-        # That its parent has ended meanwhile, and this run with it, may have been lost. One that was retried by itself
-        # goes on without a parent.
+    if _is_first_round(draft):
+        # That its parent has ended meanwhile, and this run with it, may have been lost. One that was retried or
+        # restarted by itself goes on without a parent.
         for task_id in waiting_tasks(workflow):
             draft.command(TellParent(task_id, started=True))
     if workflow.slot is Slot.WAITING:
@@ -80,6 +80,12 @@ def _send_again(draft: Draft, *, workers_lost: bool) -> None:
             draft.command(Dispatch(seq))
         elif task.child_id:
             draft.command(StartChild(seq))
+
+
+def _is_first_round(draft: Draft) -> bool:
+    """True when no operator has taken the run up again: its first task is part of it, or is still to come."""
+    workflow = draft.workflow
+    return workflow.last_retried_at == NEVER and (1 in draft.tasks or not workflow.last_seq)
 
 
 def _send_again_to(draft: Draft, queue: str) -> None:

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from engine.model.payload import JsonObject
 from engine.model.request import Outcome
 
 
@@ -27,6 +28,16 @@ class Cancel(Struct, frozen=True):
     seq: int
 
 
+class Abandon(Struct, frozen=True):
+    """Revoke a task that is no part of the flow any more, or terminate its child: its row is not at hand.
+
+    ``number`` is the task's seq, ``child_id`` its child where it has one.
+    """
+
+    number: int
+    child_id: str | None = None
+
+
 class TellParent(Struct, frozen=True):
     """Send the task that asked for this run the news that it exists (``started``) or has ended.
 
@@ -42,6 +53,13 @@ class RetryChild(Struct, frozen=True):
     """Ask the child of the task with this seq to go on from where it failed: the task waits for it again."""
 
     seq: int
+
+
+class RerunChild(Struct, frozen=True):
+    """Ask the child of the task with this seq to go back to a task of its own, with these arguments of ``rerun``."""
+
+    seq: int
+    arguments: JsonObject
 
 
 class AskChild(Struct, frozen=True):
@@ -97,8 +115,10 @@ Command: TypeAlias = (
     Dispatch
     | StartChild
     | Cancel
+    | Abandon
     | TellParent
     | RetryChild
+    | RerunChild
     | AskChild
     | ReviveParent
     | StartFailureWorkflow

@@ -10,6 +10,8 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from engine.model.definition import WorkflowDef
+
 
 class IsServed(Struct, frozen=True):
     """Are there workers that take tasks from this queue?"""
@@ -17,4 +19,31 @@ class IsServed(Struct, frozen=True):
     queue: str
 
 
-Question: TypeAlias = IsServed
+class DefinitionOf(Struct, frozen=True):
+    """How does this workflow's definition read now, as a run would keep it? None is the highest version there is.
+
+    The answer is a ``Found``, or a sentence that says why there is none.
+    """
+
+    name: str
+    version: int | None
+
+
+class Found(Struct, frozen=True):
+    """A definition with the hash under which it is stored."""
+
+    hash: str
+    definition: WorkflowDef
+
+
+class WayTo(Struct, frozen=True):
+    """Through which tasks does one run lead to a task of a run below it?
+
+    The answer is the id of each task on the way, this run's own first, the task itself last; empty when there is none.
+    """
+
+    workflow_id: str
+    task_id: str
+
+
+Question: TypeAlias = IsServed | DefinitionOf | WayTo

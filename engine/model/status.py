@@ -84,7 +84,9 @@ _ENDS = frozenset(TaskStatus) - OPEN_TASK
 
 #: From each task status, those that may follow. SCHEDULED may end directly: a worker's result can overtake its own
 #: sign of life. FAILED, TIMED_OUT and CANCELED become COMPLETED_WITH_ERRORS when the task is optional. CANCELED,
-#: FAILED and FAILED_WITH_TERMINAL_ERROR return to IN_PROGRESS only where a retry reopens a container in its place.
+#: FAILED and FAILED_WITH_TERMINAL_ERROR return to IN_PROGRESS only where a retry reopens a container in its place;
+#: COMPLETED and COMPLETED_WITH_ERRORS do where an operator has a list of the container, or the child of the task, done
+#: over.
 TASK_TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
     TaskStatus.SCHEDULED: _ENDS | {TaskStatus.IN_PROGRESS},
     TaskStatus.IN_PROGRESS: _ENDS | {TaskStatus.SCHEDULED},
@@ -92,16 +94,16 @@ TASK_TRANSITIONS: dict[TaskStatus, frozenset[TaskStatus]] = {
     TaskStatus.FAILED_WITH_TERMINAL_ERROR: frozenset({TaskStatus.COMPLETED_WITH_ERRORS, TaskStatus.IN_PROGRESS}),
     TaskStatus.TIMED_OUT: frozenset({TaskStatus.COMPLETED_WITH_ERRORS, TaskStatus.IN_PROGRESS}),
     TaskStatus.CANCELED: frozenset({TaskStatus.COMPLETED_WITH_ERRORS, TaskStatus.IN_PROGRESS}),
-    TaskStatus.COMPLETED: frozenset(),
-    TaskStatus.COMPLETED_WITH_ERRORS: frozenset(),
+    TaskStatus.COMPLETED: frozenset({TaskStatus.IN_PROGRESS}),
+    TaskStatus.COMPLETED_WITH_ERRORS: frozenset({TaskStatus.IN_PROGRESS}),
     TaskStatus.SKIPPED: frozenset(),
 }
 
-#: From each workflow status, those that may follow. The way back from an end is an operator's retry.
+#: From each workflow status, those that may follow. The way back from an end is an operator's.
 WORKFLOW_TRANSITIONS: dict[WorkflowStatus, frozenset[WorkflowStatus]] = {
     WorkflowStatus.RUNNING: frozenset(WorkflowStatus) - {WorkflowStatus.RUNNING},
     WorkflowStatus.PAUSED: frozenset(WorkflowStatus) - {WorkflowStatus.PAUSED},
-    WorkflowStatus.COMPLETED: frozenset(),
+    WorkflowStatus.COMPLETED: frozenset({WorkflowStatus.RUNNING}),
     WorkflowStatus.FAILED: frozenset({WorkflowStatus.RUNNING, WorkflowStatus.TERMINATED}),
     WorkflowStatus.TIMED_OUT: frozenset({WorkflowStatus.RUNNING, WorkflowStatus.TERMINATED}),
     WorkflowStatus.TERMINATED: frozenset({WorkflowStatus.RUNNING}),

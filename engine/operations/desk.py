@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from engine.clock import Instant
-from engine.model.definition import WorkflowTask
+from engine.model.definition import WorkflowDef, WorkflowTask
 from engine.model.event import TaskResult
 from engine.model.execution import Task, Workflow
-from engine.model.payload import Json
+from engine.model.payload import Json, JsonObject
 from engine.model.request import Outcome, Request
 from engine.model.status import WorkflowStatus
 
@@ -66,6 +66,19 @@ class Desk(Protocol):
         """Let a task that waits for its delivery be handed out as soon as the flow goes on."""
         ...
 
+    @property
+    def definition(self) -> WorkflowDef:
+        """What the run goes by."""
+        ...
+
+    def use_definition(self, version: int | None) -> str | None:
+        """Have the run go by a registered definition of its workflow; return why that cannot be."""
+        ...
+
+    def take_input(self, given: JsonObject) -> str | None:
+        """Have the run go on with another input; return what is wrong with it."""
+        ...
+
     def change_workflow(self, **fields: Json) -> Workflow:
         """Change the run's record."""
         ...
@@ -86,6 +99,22 @@ class Desk(Protocol):
         """Give a task that was closed a further attempt, at once."""
         ...
 
+    def take_all_out(self) -> None:
+        """Take every task out of the flow: the run begins anew."""
+        ...
+
+    def go_back_to(self, task: Task, given: JsonObject | None = None) -> None:
+        """Have a task, and all that the flow did behind it, done over; with this input instead of its parameters."""
+        ...
+
+    def go_back_behind(self, task: Task) -> None:
+        """Have all done over that the flow did behind a task."""
+        ...
+
+    def way_to(self, task_id: str) -> tuple[str, ...]:
+        """Return the ids of the tasks that lead to a task of a run below this one, that task last."""
+        ...
+
     def has_child(self, task: Task) -> bool:
         """True when the task waited for the end of a child run."""
         ...
@@ -96,6 +125,10 @@ class Desk(Protocol):
 
     def retry_child(self, task: Task) -> None:
         """Reopen a closed task and ask its child to go on from where it failed."""
+        ...
+
+    def rerun_child(self, task: Task, arguments: JsonObject) -> None:
+        """Reopen a closed task and ask its child to go back to a task of its own."""
         ...
 
     def revive_parent(self) -> None:

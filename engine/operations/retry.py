@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from engine.model.execution import Task, split_task_id
 from engine.model.request import ASKED_BY, REVIVED_TASK, Outcome, Request
 from engine.model.status import TaskStatus, WorkflowStatus
@@ -37,9 +39,11 @@ def _operate(desk: Desk, request: Request) -> Outcome:
     closed = [task for task in failed if not task.executed or desk.is_within_reach(task)]
     # A TERMINATE task completes a run and cancels what is open beside it: that is an end, and nothing to mend.
     completed = workflow.status is WorkflowStatus.COMPLETED
-    if completed or (not closed and workflow.status is not WorkflowStatus.TIMED_OUT):
-        return refused(409, f"Workflow {workflow.id} is {workflow.status} and no task of it can be retried.")
     revived = _revived(request)
+    passed = _passed(desk, last.values(), revived, request.by) if not (completed and closed) else ()
+    if not passed and (completed or (not closed and workflow.status is not WorkflowStatus.TIMED_OUT)):
+        return refused(409, f"Workflow {workflow.id} is {workflow.status} and no task of it can be retried.")
+    closed += passed
     if revived is not None and not any(task.id == revived and task.child_id == request.by for task in closed):
         return refused(409, f"Workflow {workflow.id} does not wait for {request.by} any more.")
     desk.change_workflow(status=WorkflowStatus.RUNNING, last_retried_at=desk.now, reason=None, failed_task_id=None)
@@ -56,6 +60,18 @@ def _operate(desk: Desk, request: Request) -> Outcome:
         desk.revive_parent()
     desk.go_on()
     return granted()
+
+
+def _passed(desk: Desk, last: Iterable[Task], revived: str | None, child_id: str | None) -> tuple[Task, ...]:
+    """Return the task whose child is done over though the flow has passed it: it has to wait for the child again."""
+    return tuple(
+        task
+        for task in last
+        if task.id == revived
+        and task.child_id == child_id
+        and task.status is TaskStatus.COMPLETED
+        and desk.is_within_reach(task)
+    )
 
 
 def _revived(request: Request) -> str | None:

@@ -7,13 +7,12 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TypeVar
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import insert, select
 
 from engine.model.execution import NEVER, Task, Workflow
 from engine.model.request import Outcome, Request
-from engine.store.batch import Batch
 from engine.store.codec import decode, encode, storable
-from engine.store.outside import Outside
+from engine.store.history import History
 from engine.store.port import LoggedRequest, Rows, Save
 from engine.store.records import TASK, WORKFLOW, Record
 from engine.store.schema import request_log
@@ -21,13 +20,8 @@ from engine.store.schema import request_log
 _R = TypeVar("_R", Workflow, Task)
 
 
-class Executions:
+class Executions(History):
     """The part of a transaction that keeps runs."""
-
-    def __init__(self, connection: Connection, batch: Batch, outside: Outside) -> None:
-        self._connection = connection
-        self._batch = batch
-        self._outside = outside
 
     def load(self, workflow_ids: Collection[str], *, payloads: bool = True) -> dict[str, Rows]:
         """See ``Transaction.load``."""
@@ -72,6 +66,8 @@ class Executions:
         updated = [(task, save.tasks_before.get(task.seq)) for save in won for task in save.updated]
         if updated:
             batch.update_tasks(connection, [task for task, _ in updated], [before for _, before in updated])
+        self.put_aside(save.earlier for save in won if save.earlier is not None)
+        self.remove(save.removed for save in won if save.removed is not None)
         return written
 
     def log_requests(self, lines: Sequence[LoggedRequest]) -> None:

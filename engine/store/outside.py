@@ -63,6 +63,14 @@ class Outside(Struct, frozen=True):
                 changed[name] = [self.storage.put(run, text), len(text)]
         return replace(record, **changed) if changed else record
 
+    def put_aside(self, record: _R, run: str) -> _R:
+        """Return a record that is kept beside the rows, as ``moved`` returns those in them."""
+        return record if self.storage is None else self._without_large(record, None, run)
+
+    def had_aside(self, record: _R) -> _R:
+        """Return a record that was kept beside the rows with what is outside of it; what is lost is left out."""
+        return self._with_large(record, [], [])
+
     def returned(self, rows: Rows) -> Rows:
         """Return a run with what is kept outside of its rows; what cannot be had any more makes it ``unreadable``."""
         lost: list[str] = []

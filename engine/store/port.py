@@ -10,10 +10,12 @@ from msgspec import Struct
 
 from engine.clock import Instant
 from engine.model.definition import TaskDef, WorkflowDef
+from engine.model.earlier import EarlierRound
 from engine.model.execution import Task, Workflow
 from engine.model.limit import Terms
 from engine.model.payload import JsonObject
 from engine.model.request import Outcome, Request
+from engine.store.history_port import HistoryTransaction, RemovedRun
 
 
 class Rows(Struct, frozen=True):
@@ -44,6 +46,10 @@ class Save(Struct, frozen=True, kw_only=True):
     updated: Sequence[Task] = ()
     before: Workflow | None = None
     tasks_before: Mapping[int, Task] = {}
+    #: What the run was, where it or part of it is done over: its tasks are moved out of the run's rows.
+    earlier: EarlierRound | None = None
+    #: The run's rows are to be deleted.
+    removed: RemovedRun | None = None
 
 
 class Due(Struct, frozen=True):
@@ -105,7 +111,7 @@ class InHand(Struct, frozen=True, kw_only=True):
     at: Instant
 
 
-class Transaction(Protocol):
+class Transaction(HistoryTransaction, Protocol):
     """Everything that can be read or written inside one transaction; leaving the block commits it."""
 
     # runs

@@ -66,7 +66,7 @@ _TEXT: Final = Text().with_variant(LONGTEXT(), "mysql")
 _NAME: Final = Text().with_variant(String(TEXT_LIMIT), "mysql")
 
 #: Ids sort by their bytes everywhere: cheaper to compare, and the same order in every database and in Python.
-_ID: Final = Text().with_variant(Text(collation="C"), "postgresql").with_variant(String(TEXT_LIMIT), "mysql")
+ID: Final = Text().with_variant(Text(collation="C"), "postgresql").with_variant(String(TEXT_LIMIT), "mysql")
 
 #: The id of a task is longer than that of its run.
 _TASK_ID: Final = Text().with_variant(Text(collation="C"), "postgresql").with_variant(LONGTEXT(), "mysql")
@@ -87,7 +87,7 @@ def _name(name: str, *, optional: bool = False) -> Column[str]:
 
 
 def _id(name: str) -> Column[str]:
-    return Column(name, _ID, nullable=True)
+    return Column(name, ID, nullable=True)
 
 
 def _task_id(name: str) -> Column[str]:
@@ -109,7 +109,7 @@ def _flag(name: str) -> Column[bool]:
 workflow: Final = Table(
     "workflow",
     metadata,
-    Column("id", _ID, primary_key=True),
+    Column("id", ID, primary_key=True),
     _name("name"),
     _number("version"),
     _text("definition_hash"),
@@ -175,7 +175,7 @@ ON_MYSQL: Final = {
 task: Final = Table(
     "task",
     metadata,
-    Column("workflow_id", _ID, nullable=False),
+    Column("workflow_id", ID, nullable=False),
     Column("seq", BigInteger(), nullable=False),
     _text("ref"),
     _text("type"),
@@ -242,7 +242,7 @@ request_log: Final = Table(
     "request_log",
     metadata,
     Column("id", _SERIAL, primary_key=True),
-    Column("workflow_id", _ID, nullable=False),
+    Column("workflow_id", ID, nullable=False),
     _text("event_id"),
     _number("at"),
     _text("verb"),
@@ -284,7 +284,7 @@ task_limit: Final = Table(
 limit_slot: Final = Table(
     "limit_slot",
     metadata,
-    Column("workflow_id", _ID, nullable=False),
+    Column("workflow_id", ID, nullable=False),
     Column("seq", BigInteger(), nullable=False),
     _name("limit_name"),
     _number("priority"),

@@ -9,7 +9,7 @@ from engine.errors import BadExpression, Fault
 from engine.expression.script import is_true
 from engine.model.definition import WorkflowTask, walk
 from engine.model.execution import Task
-from engine.model.payload import Json
+from engine.model.payload import Json, JsonObject
 from engine.tasks.step import At, Branch, Complete, Fail, Open, Step, TaskType, required
 
 _COUNTERS = frozenset({"iteration", "loopIndex", "loopItem"})
@@ -60,6 +60,12 @@ class DoWhile(TaskType):
     def branch(self, config: WorkflowTask, task: Task, name: str) -> Branch:
         """Return the body of any iteration."""
         return Branch(name=name, steps=config.loop_over, suffix=f"__{name}", iteration=int(name))
+
+    def rewound(self, at: At) -> JsonObject:
+        """Keep what the iterations before this one have brought."""
+        number = at.task.iteration
+        kept = {key: value for key, value in at.task.output.items() if key.isdigit() and int(key) < number}
+        return {**kept, **_counters(number, _items(at))}
 
     def branch_ended(self, at: At) -> Step:
         """Note the iteration's outputs, evaluate the condition, and go round again or complete."""

@@ -269,6 +269,10 @@ class TaskType:
         """Answer what happens when the last of the task's attached lists has ended."""
         return Complete(output=at.task.output)
 
+    def rewound(self, at: At) -> JsonObject:
+        """Return the output of a task that was over and has its present list open again, as an operator wants."""
+        return at.task.output
+
     def awaits(self, config: WorkflowTask, task: Task) -> tuple[str, ...] | None:
         """Return the plain reference names that this task waits for, from its stored row alone; None if it never does.
 

@@ -12,13 +12,16 @@ import msgspec
 
 from engine.clock import Instant, after
 from engine.model.definition import TaskDef, WorkflowDef
+from engine.model.earlier import EarlierRound
 from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import JsonObject
 from engine.model.status import TaskStatus
 from engine.store.codec import storable
+from engine.store.history_port import RemovedRun
 from engine.store.port import WEEK_SECONDS, Due, InHand, LoggedRequest, Rows, Save, TaskKey, WorkflowQuery
 from engine.store.records import TASK, WORKFLOW
 from engine.store.share import fair_share
+from engine.testing.memory_history import MemoryHistory
 from engine.testing.memory_slots import MemorySlots, SlotRow
 
 _K = TypeVar("_K")
@@ -48,6 +51,8 @@ class _Tables:
         self.in_hand: dict[tuple[str, str], InHand] = {}
         self.limits: dict[str, Instant] = {}
         self.slots: dict[TaskKey, SlotRow] = {}
+        self.earlier: dict[str, tuple[EarlierRound, ...]] = {}
+        self.removed: dict[str, RemovedRun] = {}
 
 
 class _Journal:
@@ -93,12 +98,8 @@ def _expect_identity(stored: Workflow | None, workflow: Workflow, rows: Mapping[
         assert TASK.identity(known) == TASK.identity(_stored(task)), f"{task.id} is another task"
 
 
-class _Runs:
+class _Runs(MemoryHistory):
     """The part of a transaction that concerns runs."""
-
-    def __init__(self, tables: _Tables, journal: _Journal) -> None:
-        self._tables = tables
-        self._journal = journal
 
     def load(self, workflow_ids: Collection[str], *, payloads: bool = True) -> dict[str, Rows]:
         """See ``Transaction.load``."""
@@ -125,6 +126,8 @@ class _Runs:
             _expect_identity(stored, workflow, rows, save)
             for task in (*save.inserted, *save.updated):
                 journal.put(rows, task.seq, _stored(task))
+            self.put_aside([save.earlier] if save.earlier else ())
+            self.remove([save.removed] if save.removed else ())
             written.add(workflow.id)
         return written
 
@@ -139,7 +142,7 @@ class _Runs:
         log = self._tables.request_log
         for line in lines:
             request = msgspec.structs.replace(line.request, reply_to=None, reply_id=None)
-            self._journal.put(log, len(log), LoggedRequest(request, line.outcome, line.at))
+            self._journal.put(log, max(log, default=0) + 1, LoggedRequest(request, line.outcome, line.at))
 
     def requests(self, workflow_id: str) -> tuple[LoggedRequest, ...]:
         """See ``Transaction.requests``."""

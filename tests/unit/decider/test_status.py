@@ -46,6 +46,7 @@ def test_the_tables_know_every_status():
     assert set(WORKFLOW_TRANSITIONS) == set(WorkflowStatus)
 
 
-def test_what_has_succeeded_stays_as_it_is():
-    assert not any(TASK_TRANSITIONS[status] for status in TaskStatus if status.is_successful)
-    assert not WORKFLOW_TRANSITIONS[WorkflowStatus.COMPLETED]
+def test_what_has_succeeded_moves_only_where_it_is_done_over():
+    after = {follower for status in TaskStatus if status.is_successful for follower in TASK_TRANSITIONS[status]}
+    assert after == {TaskStatus.IN_PROGRESS}
+    assert WORKFLOW_TRANSITIONS[WorkflowStatus.COMPLETED] == {WorkflowStatus.RUNNING}

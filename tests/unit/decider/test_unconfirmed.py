@@ -10,6 +10,7 @@ import pytest
 from engine.clock import Instant
 from engine.decider.unconfirmed import KEPT, entry, recall, still_open
 from engine.model.command import (
+    Abandon,
     Alert,
     Announce,
     AskChild,
@@ -17,6 +18,7 @@ from engine.model.command import (
     Command,
     Dispatch,
     Reply,
+    RerunChild,
     RetryChild,
     ReviveParent,
     SeeToSlot,
@@ -38,6 +40,9 @@ COMMANDS = (
     ReviveParent(),
     StartFailureWorkflow(),
     WakeSoon(),
+    RerunChild(13, {"reRunFromTaskId": "kid.2", "taskInput": {"x": [1]}}),
+    Abandon(14),
+    Abandon(15, "kid"),
     Announce(0, "COMPLETED"),
     Alert(3, "late: Größe"),
     TellParent("parent.3"),

@@ -1,0 +1,109 @@
+"""Runs as they were: rounds that are put aside, and runs that are removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select
+
+from engine.clock import Instant
+from engine.model.earlier import EarlierRound
+from engine.model.execution import Task, Workflow
+from engine.store.batch import Batch
+from engine.store.codec import decode, encode, storable
+from engine.store.history_port import RemovedRun
+from engine.store.history_tables import earlier_round, earlier_task, removed_run
+from engine.store.outside import Outside
+from engine.store.schema import request_log, task, workflow
+
+_R = TypeVar("_R", Task, Workflow)
+
+#: What belongs to a run and goes with it, the run's own row last.
+_OF_A_RUN: Final[tuple[tuple[Table, str], ...]] = (
+    (task, "workflow_id"),
+    (earlier_task, "workflow_id"),
+    (earlier_round, "workflow_id"),
+    (request_log, "workflow_id"),
+    (workflow, "id"),
+)
+
+
+class History:
+    """The part of a transaction that keeps what runs have been."""
+
+    def __init__(self, connection: Connection, batch: Batch, outside: Outside) -> None:
+        self._connection = connection
+        self._batch = batch
+        self._outside = outside
+
+    def put_aside(self, rounds: Iterable[EarlierRound]) -> None:
+        """Keep each round, and move its tasks out of the table of those that count."""
+        for each in rounds:
+            run = storable(each.workflow.id)
+            record = msgspec.structs.replace(each.workflow, unconfirmed=())
+            line = {"workflow_id": run, "number": each.number, "at": each.at, "body": self._written(record)}
+            self._connection.execute(insert(earlier_round), line)
+            if not each.tasks:
+                continue
+            rows = [
+                {"workflow_id": run, "seq": gone.seq, "number": each.number, "body": self._written(gone)}
+                for gone in each.tasks
+            ]
+            self._connection.execute(insert(earlier_task), rows)
+            moved = delete(task).where(and_(task.c.workflow_id == run, task.c.seq == bindparam("gone")))
+            self._connection.execute(moved, [{"gone": gone.seq} for gone in each.tasks])
+
+    def earlier_rounds(self, workflow_id: str) -> tuple[EarlierRound, ...]:
+        """See ``HistoryTransaction.earlier_rounds``."""
+        run = storable(workflow_id)
+        lines = select(earlier_round.c.number, earlier_round.c.at, earlier_round.c.body)
+        lines = lines.where(earlier_round.c.workflow_id == run).order_by(earlier_round.c.number)
+        rounds = self._connection.execute(lines).all()
+        if not rounds:
+            return ()
+        rows = select(earlier_task.c.number, earlier_task.c.body)
+        rows = rows.where(earlier_task.c.workflow_id == run).order_by(earlier_task.c.seq)
+        tasks: dict[int, list[Task]] = {}
+        for number, body in self._connection.execute(rows):
+            tasks.setdefault(number, []).append(self._kept(body, Task))
+        return tuple(
+            EarlierRound(
+                number=number,
+                at=Instant(at),
+                workflow=self._kept(body, Workflow),
+                tasks=tuple(tasks.get(number, ())),
+            )
+            for number, at, body in rounds
+        )
+
+    def _written(self, record: _R) -> str:
+        run = record.workflow_id if isinstance(record, Task) else record.id
+        return encode(msgspec.to_builtins(self._outside.put_aside(record, run)))
+
+    def _kept(self, body: str, kind: type[_R]) -> _R:
+        # What is empty is what the record's field has by default.
+        fields = {name: value for name, value in decode(body).items() if value != []}
+        payloads = {name: fields.pop(name) for name in ("input", "output") if name in fields}
+        record = msgspec.structs.replace(msgspec.convert(fields, kind), **payloads)
+        return self._outside.had_aside(record)
+
+    def remove(self, removed: Iterable[RemovedRun]) -> None:
+        """Delete all rows of these runs, and remember that they were removed."""
+        for each in removed:
+            run = storable(each.workflow_id)
+            for table, column in _OF_A_RUN:
+                self._connection.execute(delete(table).where(table.c[column] == run))
+            line = {"id": run, "at": each.at, "body": None if each.document is None else encode(each.document)}
+            put = self._batch.put(removed_run, lambda given: {"at": given.at, "body": given.body})
+            self._connection.execute(put, line)
+
+    def removed_run(self, workflow_id: str) -> RemovedRun | None:
+        """See ``HistoryTransaction.removed_run``."""
+        query = select(removed_run.c.at, removed_run.c.body).where(removed_run.c.id == storable(workflow_id))
+        found: Any = self._connection.execute(query).first()
+        if found is None:
+            return None
+        document = None if found.body is None else decode(found.body)
+        return RemovedRun(workflow_id=workflow_id, at=Instant(found.at), document=document)

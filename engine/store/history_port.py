@@ -1,0 +1,31 @@
+"""What a store keeps of runs as they were: earlier rounds, and those that were removed."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from msgspec import Struct
+
+from engine.clock import Instant
+from engine.model.earlier import EarlierRound
+from engine.model.payload import JsonObject
+
+
+class RemovedRun(Struct, frozen=True, kw_only=True):
+    """A run whose rows are gone; ``document`` is what was archived of it."""
+
+    workflow_id: str
+    at: Instant
+    document: JsonObject | None = None
+
+
+class HistoryTransaction(Protocol):
+    """What can be read of runs as they were, inside one transaction; ``Save`` writes it."""
+
+    def earlier_rounds(self, workflow_id: str) -> tuple[EarlierRound, ...]:
+        """Return what a run was each time it was done over, oldest first."""
+        ...
+
+    def removed_run(self, workflow_id: str) -> RemovedRun | None:
+        """Return what is known of a run that was removed, None when it was not."""
+        ...

@@ -1,0 +1,53 @@
+"""Runs as they were, in memory: the part of a transaction that ``store.history`` is in a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from engine.model.earlier import EarlierRound
+from engine.store.history_port import RemovedRun
+
+if TYPE_CHECKING:
+    from engine.testing.memory_store import _Journal, _Tables
+
+
+class MemoryHistory:
+    """Keeps rounds and removed runs in the tables of a ``MemoryStore``."""
+
+    def __init__(self, tables: _Tables, journal: _Journal) -> None:
+        self._tables = tables
+        self._journal = journal
+
+    def put_aside(self, rounds: Iterable[EarlierRound]) -> None:
+        """Keep each round, and take its tasks from those that count."""
+        for each in rounds:
+            run = each.workflow.id
+            kept = msgspec.structs.replace(each, workflow=msgspec.structs.replace(each.workflow, unconfirmed=()))
+            self._journal.put(self._tables.earlier, run, (*self._tables.earlier.get(run, ()), kept))
+            for gone in each.tasks:
+                self._journal.drop(self._tables.tasks[run], gone.seq)
+
+    def earlier_rounds(self, workflow_id: str) -> tuple[EarlierRound, ...]:
+        """See ``HistoryTransaction.earlier_rounds``."""
+        return self._tables.earlier.get(workflow_id, ())
+
+    def remove(self, removed: Iterable[RemovedRun]) -> None:
+        """Drop all rows of these runs, and remember that they were removed."""
+        tables, journal = self._tables, self._journal
+        for each in removed:
+            run = each.workflow_id
+            journal.drop(tables.tasks, run)
+            journal.drop(tables.earlier, run)
+            journal.drop(tables.workflows, run)
+            journal.drop(tables.rung_at, run)
+            for key, line in list(tables.request_log.items()):
+                if line.request.workflow_id == each.workflow_id:
+                    journal.drop(tables.request_log, key)
+            journal.put(tables.removed, each.workflow_id, each)
+
+    def removed_run(self, workflow_id: str) -> RemovedRun | None:
+        """See ``HistoryTransaction.removed_run``."""
+        return self._tables.removed.get(workflow_id)
