@@ -119,6 +119,8 @@ def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
         queue=queue,
         input=given,
         dispatched=now_visible,
+        # A delay that ended while the run was paused is no silence of a worker: what is late counts from now.
+        visible_at=max(task.visible_at, draft.now),
     )
     if now_visible and task.slot is Slot.NONE and limit_of(draft, task).is_limited:
         task = draft.change(task, slot=Slot.WAITING, dispatched=False)

@@ -256,3 +256,18 @@ def test_a_timeout_that_passes_while_the_run_is_paused_is_noticed_on_resume(harn
     harness.request(run, "resume")
     harness.advance(0)
     assert [task.status for task in harness.rows(run).tasks] == ["TIMED_OUT", "SCHEDULED"]
+
+
+@pytest.mark.parametrize("fields", [{"responseTimeoutSeconds": 10}, {"pollTimeoutSeconds": 10}])
+def test_a_delay_that_ends_while_the_run_is_paused_leaves_the_worker_all_of_its_time(harness, fields):
+    run = run_of(harness, step("a", startDelay=5), defs=defined(**fields))
+    harness.request(run, "pause")
+    harness.advance(6)
+    seen_empty(harness)
+    harness.advance(1_000)
+    harness.request(run, "resume")
+    harness.advance(0)
+    assert [task.status for task in harness.rows(run).tasks] == ["SCHEDULED"]
+    seen_empty(harness)
+    harness.advance(9.9)
+    assert [task.status for task in harness.rows(run).tasks] == ["SCHEDULED"]
