@@ -311,7 +311,7 @@ class Executor:
         ]
         if not new and not noted and decision.is_empty:
             return None
-        carried = still_open(loaded.unconfirmed, frozenset(resident.confirmed), now)
+        carried = still_open(loaded.unconfirmed, frozenset(resident.confirmed), loaded.updated_at, now)
         workflow = msgspec.structs.replace(
             decision.workflow,
             version_no=loaded.version_no + 1,

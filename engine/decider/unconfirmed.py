@@ -34,7 +34,7 @@ from engine.model.command import (
 from engine.model.payload import Json
 from engine.model.request import Outcome
 
-#: An event that a row remembers: its id and when it was applied.
+#: An event that a row remembers: its id and when it was applied, by time that counts (``COUNTED``).
 Note: TypeAlias = tuple[str, Instant]
 
 #: Commands that are about one task: their letter stands before its seq.
@@ -64,6 +64,10 @@ MADE_ON_THE_ROAD = ("/unsendable", "/refused", "/given up")
 #: Microseconds after which an entry that nobody claimed is dropped; must exceed any broker's time to redeliver.
 KEPT = 600 * SECOND
 
+#: Of the microseconds between two saves, so many count at most: a clock that leaps must not make an entry old, nor must
+#: a process that stands still between its decision and the commit. So ten more saves at least carry it over.
+COUNTED = 60 * SECOND
+
 
 def entry(event_id: str, at: Instant, commands: Sequence[Command]) -> list[Json]:
     """Return the note about one event: its id, when it was applied, and references to its commands."""
@@ -91,11 +95,17 @@ def notes(unconfirmed: Json) -> Iterator[Note]:
         yield event_id, Instant(at)
 
 
-def still_open(unconfirmed: Json, confirmed: frozenset[str], now: Instant) -> Iterator[Json]:
-    """Yield the notes to carry over: those neither confirmed to this process nor too old."""
-    for note in unconfirmed:
-        if note[0] not in confirmed and now - note[1] < KEPT:
-            yield note
+def still_open(unconfirmed: Json, confirmed: frozenset[str], saved_at: Instant, now: Instant) -> Iterator[Json]:
+    """Yield the notes to carry over: those neither confirmed to this process nor too old.
+
+    ``saved_at`` is when the row was saved last. Time since then that does not count is added to the notes' moments.
+    """
+    passed = now - saved_at
+    uncounted = passed - min(max(passed, 0), COUNTED)
+    for event_id, at, references in unconfirmed:
+        moment = at + uncounted
+        if event_id not in confirmed and now - moment < KEPT:
+            yield [event_id, moment, references]
 
 
 def _reference(command: Command) -> Json:

@@ -107,11 +107,6 @@ class Accountant:
         """Return what the events that a process holds and has applied have commanded."""
         return {kind for _, kinds in self._applied(process) for kind in kinds}
 
-    def something_is_under_way(self) -> bool:
-        """Return whether any event is applied and not acked, or is to come again."""
-        in_hand = any(map(self._applied, self._world.processes.values()))
-        return in_hand or bool(self._pending or self._world.trouble.held_back)
-
     def runs_in_hand(self, process: Process) -> list[str]:
         """Return the runs about which a process holds events that it has applied."""
         return list(dict.fromkeys(key[0] for key, _ in self._applied(process)))

@@ -7,8 +7,8 @@ from typing import get_args
 import msgspec
 import pytest
 
-from engine.clock import Instant
-from engine.decider.unconfirmed import KEPT, entry, recall, still_open
+from engine.clock import Instant, after
+from engine.decider.unconfirmed import COUNTED, KEPT, entry, recall, still_open
 from engine.model.command import (
     Abandon,
     Alert,
@@ -74,7 +74,25 @@ def test_an_event_that_commanded_nothing_is_known_all_the_same():
 
 def test_notes_are_carried_over_until_they_are_confirmed_or_too_old():
     notes = stored(entry("confirmed", NOW, []), entry("old", NOW, []), entry("open", Instant(NOW + 1), []))
-    assert [note[0] for note in still_open(notes, frozenset({"confirmed"}), Instant(NOW + KEPT))] == ["open"]
+    saved, now = Instant(NOW + KEPT - COUNTED), Instant(NOW + KEPT)
+    assert [note[0] for note in still_open(notes, frozenset({"confirmed"}), saved, now)] == ["open"]
+
+
+@pytest.mark.parametrize("leap", [KEPT, 1_000 * KEPT, -KEPT])
+def test_a_clock_that_leaps_between_two_saves_makes_no_note_old(leap):
+    notes, saved = stored(entry("open", NOW, [])), NOW
+    for _ in range(KEPT // COUNTED - 1):
+        now = Instant(saved + leap)
+        notes, saved = list(still_open(notes, frozenset(), saved, now)), now
+    assert [note[0] for note in notes] == ["open"]
+
+
+def test_a_note_of_a_run_that_is_seldom_saved_leaves_it_with_the_tenth_save():
+    notes, saved, kept = stored(entry("open", NOW, [])), NOW, 0
+    while notes:
+        now = after(saved, 86_400)
+        notes, saved, kept = list(still_open(notes, frozenset(), saved, now)), now, kept + 1
+    assert kept == 10
 
 
 def test_a_command_that_only_a_newer_version_knows_leads_to_another_look_at_the_run():
