@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+from msgspec import Struct
+
 from engine.broker import topology
-from engine.wire.message import START_QUEUE, Delivery, events_queue
+from engine.wire.message import START_QUEUE, Delivery, Message, events_queue
 from tests.simulation.scenario import PARTITIONS
 
 if TYPE_CHECKING:
@@ -16,14 +19,28 @@ if TYPE_CHECKING:
 _HELD_BACK_STEPS = 60
 
 
+class Held(Struct):
+    """A message that comes later."""
+
+    delivery: Delivery
+    #: The step at which it comes at the latest.
+    until: int
+    #: It comes as soon as newer news of its run is stored.
+    overtaken: bool
+
+
 class BrokerFaults:
     """Does to the story's broker what no broker should do."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._hub = world.hub
-        #: What a process held that has died, and the step at which it comes again at the latest.
-        self.held_back: list[tuple[int, Delivery]] = []
+        #: What a process held that has died, and starts that stand in a long line.
+        self.held_back: list[Held] = []
+        #: Starts of children that are to wait long, as soon as some are on their way.
+        self.starts_to_hold = 0
+        #: … and of how many of these the parent is to be ended meanwhile.
+        self.unwanted = 0
         #: Wake-ups that are to get lost, as soon as some are on their way.
         self.wakes_to_lose = 0
         #: Kinds of message: the disk is wiped as soon as one of them waits.
@@ -31,7 +48,7 @@ class BrokerFaults:
 
     def calm(self) -> None:
         """Want nothing any more."""
-        self.wakes_to_lose = 0
+        self.wakes_to_lose = self.starts_to_hold = self.unwanted = 0
         self.lost_with_the_disk.clear()
 
     def engine_queues(self) -> list[Any]:
@@ -52,25 +69,26 @@ class BrokerFaults:
         for entry in [entry for queue in self._hub.queues.values() for entry in queue.entries()] if late else ():
             if any(entry.message is message for message in held):
                 entry.queue.remove(entry)
-                there = Delivery(message=entry.message, queue=entry.queue.declared.name)
-                self.held_back.append((self._world.step + _HELD_BACK_STEPS, there))
+                self._hold(entry, overtaken=True)
 
     def let_go(self, *, everything: bool = False) -> None:
         """Deliver again what was held back, once newer news of its run is stored or its time has come."""
         if self.wakes_to_lose:
             self._lose_wakes()
+        if self.starts_to_hold:
+            self._hold_starts()
         if self.lost_with_the_disk:
             waiting = {str(entry.message.headers.get("baton")) for level in self.engine_queues() for entry in level}
             for kind in waiting.intersection(self.lost_with_the_disk):
                 self.lost_with_the_disk.remove(kind)
                 self.wipe()
         for held in list(self.held_back):
-            until, there = held
-            if everything or self._world.step >= until or not self._world.accountant.awaits(there):
+            overtaken = held.overtaken and not self._world.accountant.awaits(held.delivery)
+            if everything or self._world.step >= held.until or overtaken:
                 self.held_back.remove(held)
-                queue = self._hub.declare(topology.queue(there.queue))
-                queue.put(there.message)
-                queue._levels[0][-1].redelivered = True
+                queue = self._hub.declare(topology.queue(held.delivery.queue))
+                queue.put(held.delivery.message)
+                queue._levels[0][-1].redelivered = held.overtaken
 
     def share(self, partition: int) -> None:
         """Have both deciders consume a partition at once, each getting what the other does not take first."""
@@ -106,6 +124,28 @@ class BrokerFaults:
         """Let later messages come first."""
         for level in self.engine_queues():
             level.rotate(1 + number % 3)
+
+    def _hold(self, entry: Any, *, overtaken: bool) -> None:
+        there = Delivery(message=entry.message, queue=entry.queue.declared.name)
+        self.held_back.append(Held(there, self._world.step + _HELD_BACK_STEPS, overtaken))
+
+    def _hold_starts(self) -> None:
+        """Let starts of children that nobody has seen yet wait, as in a line of many others."""
+        for level in self.engine_queues():
+            for entry in [entry for entry in level if b'"parentWorkflowTaskId"' in entry.message.body]:
+                if self.starts_to_hold and not entry.redelivered:
+                    entry.queue.remove(entry)
+                    self._hold(entry, overtaken=False)
+                    self.starts_to_hold -= 1
+                    if self.unwanted:
+                        self.unwanted -= 1
+                        self._end_parent(entry.message)
+
+    def _end_parent(self, start: Message) -> None:
+        """Have the run ended that has asked for this one."""
+        parent = str(msgspec.json.decode(start.body)["parentWorkflowTaskId"]).rpartition(".")[0]
+        self._world.changed_by_chance(parent)
+        self._world.client.ask(parent, "terminate", reason="enough")
 
     def _lose_wakes(self) -> None:
         """Lose wake-ups that nobody has seen yet; they ring again. What the rescuer asks for is asked once."""

@@ -269,9 +269,11 @@ class _Run:
         param = step["subWorkflowParam"]
         definition = param.get("workflowDefinition") or self._expected.definitions[param["name"]]
         child = self._expected.outcome(definition, given)
-        output = {"subWorkflowId": "", **child.get("output", {})}
-        status = "FAILED" if output.get("heavy") else _CHILD_ENDS[child["status"]]
-        return status, output, {"run": child}
+        output = child.get("output", {})
+        if output.get("heavy"):
+            # What the broker refuses to carry never reaches the parent, which learns only that.
+            return "FAILED", {"subWorkflowId": ""}, {"run": child}
+        return _CHILD_ENDS[child["status"]], {"subWorkflowId": "", **output}, {"run": child}
 
 
 def _retries(step: Step, given: Step) -> int:

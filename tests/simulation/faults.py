@@ -37,6 +37,8 @@ class Faults:
             if happening[0] != "worker":
                 self._due.setdefault(happening[1], []).append(happening)
         self.last_step = max(self._due, default=0)
+        #: Where the timekeeper dies as soon as it sees that the disk was wiped: before everything is sent again.
+        self._at_rescue: list[str] = []
         self.requeue_late = False
         self.garbage: list[str] = []
 
@@ -62,6 +64,7 @@ class Faults:
         """Let nothing happen any more."""
         self._armed.clear()
         self._wanted.clear()
+        self._at_rescue.clear()
         self._world.trouble.calm()
         self._due.clear()
 
@@ -83,8 +86,20 @@ class Faults:
     def _cut_after(self, kind: str, point: str, late: bool) -> None:
         self._wanted.append(("cut", kind, point, late))
 
+    def _crash_rescue(self, _: int, point: str) -> None:
+        self._at_rescue.append(point)
+
+    def loss_is_noticed(self) -> None:
+        """Take note that the rescuer has seen that the broker has lost what it held."""
+        for point in self._at_rescue:
+            self._armed["timekeeper", point] = ("crash", False)
+        self._at_rescue.clear()
+
     def _cut(self, process: str, point: str) -> None:
         self._armed[process, point] = ("cut", False)
+
+    def _cut_long(self, process: str, point: str) -> None:
+        self._armed[process, point] = ("cut long", False)
 
     def _store(self, process: str, point: str) -> None:
         assert point in STORE_POINTS
@@ -121,6 +136,14 @@ class Faults:
     def _lose_wakes(self, number: int) -> None:
         self._world.trouble.wakes_to_lose += 1 + number % 3
 
+    def _late_starts(self, number: int) -> None:
+        self._world.trouble.starts_to_hold += 1 + number % 3
+
+    def _unwanted(self, _: int) -> None:
+        """A child is still in the line when its parent is ended, and with it whoever wanted the child."""
+        self._world.trouble.starts_to_hold += 1
+        self._world.trouble.unwanted += 1
+
     def _purge(self, number: int) -> None:
         self._world.trouble.purge(QUEUES[number % len(QUEUES)])
 
@@ -144,10 +167,7 @@ class Faults:
         self._world.clock.advance(seconds)
 
     def _leap(self, seconds: int) -> None:
-        """The clock leaps, by more than the ten minutes for which the road remembers what a dead process has left."""
-        if self._world.accountant.something_is_under_way():
-            self._due.setdefault(self._world.step + 1, []).append(["leap", self._world.step + 1, seconds])
-            return
+        """The clock leaps, also by more than the ten minutes for which the road remembers what a process has left."""
         self._world.everything_changed()
         self._world.clock.advance(seconds)
 
@@ -171,6 +191,12 @@ class Faults:
         begun = self._world.begun
         if begun:
             self._world.client.start(begun[number % len(begun)])
+
+    def _start_once(self, number: int) -> None:
+        """Somebody wants a run only if it does not go on already."""
+        begun = self._world.begun
+        if begun:
+            self._world.client.start_once(begun[number % len(begun)])
 
     def _pause(self, number: int) -> None:
         self._ask(number, "pause", changes=False)

@@ -12,14 +12,15 @@ from engine.clock import Instant, after
 from engine.errors import BrokerUnavailable
 from engine.model.event import StartWorkflow
 from engine.model.execution import NEVER, Task, split_task_id
-from engine.model.request import Request
+from engine.model.request import Outcome, Request
 from engine.model.status import TaskStatus, WorkflowStatus
 from engine.store.port import Rows
 from engine.testing.harness import result_message
 from engine.wire.message import Delivery, Message
-from engine.wire.request_message import encode_request
+from engine.wire.request_message import decode_outcome, encode_request
 from engine.wire.start_message import encode_start
 from tests.simulation.answers import PERSON, answer, plain_ref
+from tests.simulation.rules import Rule, expect
 from tests.simulation.scenario import PARTITIONS, Root
 from tests.simulation.shapes import TIMED
 from tests.simulation.workflows import QUEUES, RESPONSE_SECONDS
@@ -180,6 +181,8 @@ class Client:
         self.asked: set[str] = set()
         self.answered: set[str] = set()
         self.every_request: set[str] = set()
+        #: Starts that are only wanted where the run does not go on, and the end that it had come to by then.
+        self._ended_before: dict[str, tuple[str, Instant]] = {}
 
     def _listen(self) -> None:
         self.connection.declare_replies(_REPLIES)
@@ -188,6 +191,25 @@ class Client:
     def start(self, root: Root) -> None:
         start = StartWorkflow(event_id=f"start {root.name}", workflow_id=root.name, name=root.name, input={"n": 1})
         self.publish(encode_start(start))
+
+    def start_once(self, root: Root) -> None:
+        """Want the run begun unless it goes on already."""
+        self._count += 1
+        event_id = f"start once {self._count}"
+        rows = self._world.rows(root.name)
+        if rows is not None and rows.workflow.status.is_terminal:
+            self._ended_before[event_id] = (root.name, rows.workflow.ended_at)
+        start = StartWorkflow(
+            event_id=event_id,
+            workflow_id=root.name,
+            name=root.name,
+            input={"n": 1},
+            idempotency_strategy="FAIL_ON_RUNNING",
+            reply_to=_REPLIES,
+            reply_id=event_id,
+        )
+        self.publish(encode_start(start))
+        self.asked.add(event_id)
 
     def ask(self, workflow_id: str, verb: str, **arguments: Any) -> None:
         self._count += 1
@@ -224,7 +246,18 @@ class Client:
             self._lose_the_line()
             return
         self.connection.ack(found)
-        self.answered |= {str(each.message.correlation_id) for each in found}
+        for each in found:
+            asked = str(each.message.correlation_id)
+            self.answered.add(asked)
+            if asked in self._ended_before:
+                self._check_answer(*self._ended_before[asked], decode_outcome(each))
+
+    def _check_answer(self, workflow_id: str, ended_at: Instant, outcome: Outcome) -> None:
+        """A run that had ended, and has stayed so, does not go on."""
+        rows = self._world.rows(workflow_id)
+        stayed = rows is not None and rows.workflow.ended_at == ended_at
+        what = f"{workflow_id} had ended, and who asked for it was told: {outcome.message}"
+        expect(outcome.granted or not stayed, Rule.ANSWER, what)
 
     def look(self, *, calm: bool) -> None:
         """Answer for people, and when everything calms down, let go on what was halted and repeat what was lost."""

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
+#: How long a line may be gone without anything else being noticed: shorter than a lease.
+LONG_SECONDS = 5
+
+
 class Crashed(BaseException):
     """Thrown into a process that dies: no handler of the engine may catch it."""
 
@@ -93,8 +97,10 @@ class Process:
             case "crash":
                 self.world.crashed_at(self, name)
                 raise Crashed
-            case "cut":
+            case "cut" | "cut long":
                 self.world.cut_at(self)
+                if fault == "cut long":
+                    self.stalled_until = after(self.world.clock.now(), LONG_SECONDS)
                 raise BrokerUnavailable("the story has cut the line")
             case "store":
                 raise StoreUnavailable("the story has taken the database away")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from engine.broker.memory import MemoryConnection
 from engine.model.execution import NEVER, Task
+from engine.model.limit import terms_of
 from engine.model.status import Slot, TaskStatus, WorkflowStatus
 from engine.store.port import Rows
+from engine.wire.message import events_queue
 from tests.simulation.message_names import name_of
 from tests.simulation.rules import Rule, expect
+from tests.simulation.scenario import DECIDERS, PARTITIONS
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -39,6 +44,24 @@ class Rest:
                 known = task.child_id in flying or self._is_somewhere(task)
                 expect(known, Rule.I4, f"{task.id} ({task.ref}) was handed out and is nowhere")
 
+    def no_slot_lies_idle(self) -> None:
+        """Every grant has been heard of, and whoever waits does so for a date, or for one of those that are out."""
+        tables = self._world.store._tables
+        held = Counter(slot.task.limit for slot in tables.slots.values() if slot.is_held)
+        with self._world.store.transaction() as transaction:
+            registered = transaction.task_defs()
+        for (run, seq), slot in tables.slots.items():
+            if seq < 0:
+                # A place for a whole run.
+                continue
+            task, name = tables.tasks[run][seq], slot.task.limit
+            heard = task.slot is Slot.HELD or not slot.is_held
+            expect(heard, Rule.I4, f"{task.id} was granted a slot and nobody tells it")
+            if slot.is_waiting and tables.limits[name] == NEVER:
+                most = terms_of(registered[name]).at_once
+                full = most is not None and held[name] >= most
+                expect(full, Rule.I4, f"{task.id} waits, no date is set, and only {held[name]} of {name} are out")
+
     def _moves(self, task: Task) -> bool:
         completed_later = task.status is TaskStatus.IN_PROGRESS and task.dispatched
         return (
@@ -63,6 +86,16 @@ class Rest:
         """Return the names of what waits in any queue or is unacked: task ids, and starts by their name."""
         names = {name_of(message) for message in self._world.every_message()}
         return names | {name.removeprefix("task:") for name in names}
+
+    def shares_are_consumed(self) -> bool:
+        """Return whether every decider takes from the partitions that it holds, and from no others."""
+        if any(happening[0] == "both_own" for happening in self._world.scenario.happenings):
+            return True
+        return all(
+            _consumed(process.connection) == set(map(events_queue, self._world.invariants.services[name]._owned))
+            for name, process in self._world.processes.items()
+            if name in DECIDERS
+        )
 
     def at_the_end(self) -> None:
         """Everybody was answered, everybody told, and everything closed."""
@@ -111,6 +144,10 @@ class Rest:
         ended = (WorkflowStatus.TERMINATED, WorkflowStatus.TIMED_OUT)
         # An operator may have retried the child of a parent that had ended as the child did.
         return rows is None or rows.workflow.status in ended or rows.workflow.last_retried_at != NEVER
+
+
+def _consumed(connection: MemoryConnection) -> set[str]:
+    return {name for name in map(events_queue, range(PARTITIONS)) if name in connection._prefetch}
 
 
 def _open(rows: Rows) -> list[Task]:

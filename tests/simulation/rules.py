@@ -21,6 +21,8 @@ class Rule(StrEnum):
     LIMITS = "no more is out than the limit allows"
     MEMORY = "what is in memory is what is stored"
     OPERATOR = "what was granted is done"
+    ANSWER = "an answer says how things stand"
+    SHARES = "a partition is taken from by whoever holds it"
     OUTCOME = "the outcome is what the definition says"
     END = "every story comes to its end"
     NO_ERROR = "no process dies of an error"

@@ -14,17 +14,21 @@ from tests.simulation.shapes import TIMED, Shape, Shapes, kinds
 #: What happens, when, and to whom: ``[kind, step or count, …]``.
 Happening = list[Any]
 
-PROCESSES = ("decider-1", "decider-2", "starter", "timekeeper")
+DECIDERS = ("decider-1", "decider-2")
+PROCESSES = (*DECIDERS, "starter", "timekeeper")
 PARTITIONS = 3
 
 #: Where a process can be hit on its road, in the order of the road.
 STORE_POINTS = ("begin", "loaded", "saving", "committing", "committed")
-BROKER_POINTS = ("sharing", "received", "publishing", "half", "published", "following", "acking", "acked")
+BROKER_POINTS = ("sharing", "shared", "received", "publishing", "half", "published", "following", "acking", "acked")
 POINTS = (*STORE_POINTS, *BROKER_POINTS)
 #: Those between the commit and the ack.
 AFTER_COMMIT = ("committed", "publishing", "half", "published", "acking")
 #: Kinds of message whose loss, with the broker's disk, somebody has to notice.
 _LOST_WITH_THE_DISK = ("child_started", "child_ended", "start", "wake", "slot", "request")
+
+#: Where the timekeeper may die while it has everything sent again.
+_DEATHS_OF_A_RESCUE = ("begin", "committed", "half", "published")
 
 #: What a worker may do that changes nothing about the outcome, and what may change it.
 HARMLESS = ("twice", "twice", "late twice", "slow", "alive", "progress", "retries", "dies")
@@ -33,12 +37,12 @@ HARMFUL = ("hangs", "hangs alive", "too late", "contradicts")
 #: What may happen in any story; in a hard one also what may change the outcome.
 _EASY_KINDS = (
     *("crash",) * 5, *("crash_after",) * 3, *("cut_after",) * 2, *("cut",) * 3, *("store",) * 3, "cut_all", "zombie",
-    "duplicate", "duplicate", "reorder", "both_own", "lease_lost", "stall", "garbage", "start_again", "pause", "pause",
-    "jump", "back", "lose_wakes",
+    "duplicate", "duplicate", "reorder", "both_own", "lease_lost", "stall", "garbage", "start_again", "start_once",
+    "pause", "pause", "jump", "back", "lose_wakes", "late_starts",
 )  # fmt: skip
 _HARD_KINDS = (
     *_EASY_KINDS, "wipe", "wipe_with", "wipe_with", "leap", "leap", "terminate", "terminate", "retry", "retry",
-    "retry_child", "signal", "resume", "update", "update", "purge", "bug",
+    "retry_child", "unwanted", "signal", "resume", "update", "update", "purge", "bug",
 )  # fmt: skip
 
 #: Steps of a story during which things happen; it ends when everything has come to rest.
@@ -85,9 +89,10 @@ def scenario(seed: int) -> Scenario:
     if hard:
         happenings += [["worker", random.randint(0, 25), random.choice(HARMFUL)] for _ in range(random.randint(0, 3))]
     if any(each[0].startswith("wipe") for each in happenings) and random.random() < 0.7:
-        happenings.append(["crash", 1, "timekeeper", random.choice(("committed", "publishing", "half")), False])
+        happenings.append(["crash_rescue", 1, 0, random.choice(_DEATHS_OF_A_RESCUE)])
     happenings += _refused(random, roots) if random.random() < 0.1 else []
     happenings += _flapping(random) if random.random() < 0.06 else []
+    happenings += _rescued(random, roots) if hard and random.random() < 0.06 else []
     if random.random() < 0.5:
         happenings += _pointed(random, random.choice(list(Kind)), roots)
     settings = {
@@ -128,6 +133,7 @@ def _pointed(random: Random, kind: Kind, roots: list[Root]) -> list[Happening]:
             roots[0].shapes.insert(0, ["fork", [[["end", "FAILED"]], [["work", "slow", {}]], [["human"]]], 0])
             roots[0].shapes.insert(0, ["child", [["work", "work", {}]], True, "", {}])
             found.append(["terminate", roots[0].start + random.randint(5, 25), 0])
+            found += [["unwanted", 1, 0]] if random.random() < 0.5 else []
         case Kind.SLOT | Kind.FREED:
             roots[0].shapes.insert(0, ["same", random.choice(("limited", "rated")), 4, {}])
         case Kind.CHILD | Kind.STARTED | Kind.ENDED:
@@ -143,16 +149,23 @@ def _refused(random: Random, roots: list[Root]) -> list[Happening]:
 
 
 def _flapping(random: Random) -> list[Happening]:
-    """Return leases lost again and again while the line is cut in the middle of sharing out."""
-    found: list[Happening] = [["cut", at, "decider-1", "sharing"] for at in (30, 80, 130)]
-    return found + [["lease_lost", at, "decider-2"] for at in range(25 + random.randint(0, 5), 160, 6)]
+    """Return leases lost again and again while the line is cut in the middle of sharing out, and long gone."""
+    found: list[Happening] = [["cut_long", at, "decider-1", "shared"] for at in range(40, 400, 60)]
+    return found + [["lease_lost", at, "decider-2"] for at in range(45 + random.randint(0, 5), 420, 15)]
+
+
+def _rescued(random: Random, roots: list[Root]) -> list[Happening]:
+    """Return the loss of news that only the rescuer can bring back, and its death while it does."""
+    roots[0].shapes.insert(0, ["child", [["work", "work", {}]], random.random() < 0.5, "", {}])
+    lost = [["wipe_with", 1, random.choice(("child_ended", "child_ended", "start"))]]
+    return [*lost, ["crash_rescue", 1, 0, random.choice(_DEATHS_OF_A_RESCUE)]]
 
 
 def _happening(random: Random, hard: bool) -> Happening:
     at = random.randint(1, _BUSY_STEPS)
     kind = random.choice(_HARD_KINDS if hard else _EASY_KINDS)
     # What waits for something to come by is there early.
-    at = at // 3 if kind in ("crash_after", "cut_after", "wipe_with") else at
+    at = at // 3 if kind in ("crash_after", "cut_after", "wipe_with", "late_starts", "unwanted") else at
     return [kind, at, *_arguments(random, kind)]
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from engine.broker.memory import MemoryConnection
 from engine.broker.port import Unsendable
+from engine.broker.topology import MARKER_QUEUE
 from engine.errors import StoreUnavailable
 from engine.store.port import LoggedRequest, Rows, Save
 from engine.testing.memory_store import MemoryTransaction
@@ -112,6 +113,12 @@ class SimulatedBroker:
             self._process.point("received")
         return found
 
+    def ready(self, queue: str) -> int | None:
+        found = self._inner.ready(queue)
+        if queue == MARKER_QUEUE and not found and self._process.world.wiped:
+            self._process.world.faults.loss_is_noticed()
+        return found
+
     def publish(self, messages: Sequence[Message]) -> None:
         process, world = self._process, self._process.world
         names = tuple(name_of(message) for message in messages)
@@ -139,12 +146,21 @@ class SimulatedBroker:
         process.point("acked")
 
     def consume(self, queue: str, prefetch: int) -> None:
-        self._process.point("sharing", halt=False)
-        self._inner.consume(queue, prefetch)
+        with self._sharing(queue):
+            self._inner.consume(queue, prefetch)
 
     def cancel(self, queue: str) -> None:
+        with self._sharing(queue):
+            self._inner.cancel(queue)
+
+    @contextmanager
+    def _sharing(self, queue: str) -> Iterator[None]:
         self._process.point("sharing", halt=False)
-        self._inner.cancel(queue)
+        before = queue in self._inner._prefetch
+        yield
+        if before != (queue in self._inner._prefetch):
+            # Something has changed hands, and what is to follow may not.
+            self._process.point("shared", halt=False)
 
     def reconnect(self) -> None:
         self._process.refused = False

@@ -10,7 +10,7 @@ import structlog
 
 from engine.clock import after
 from engine.decider.validate import check_task
-from engine.model.execution import NEVER, Task
+from engine.model.execution import Task
 from engine.model.limit import Terms, terms_of
 from engine.model.status import Slot
 from engine.store.port import LoggedRequest, Rows, Save
@@ -32,7 +32,7 @@ CHANGE = 61
 
 
 class LimitedWorld(World):
-    """A world with tighter limits, looked at after every commit and whenever nothing is on its way."""
+    """A world with tighter limits, looked at after every commit."""
 
     def __init__(self, told: Scenario) -> None:
         super().__init__(told)
@@ -56,11 +56,6 @@ class LimitedWorld(World):
             self._most = max(self._most, limit)
             self._define("work", {"concurrentExecLimit": limit})
         return super()._happen()
-
-    def _rest(self) -> bool:
-        if not (self.wiped or self._engine_messages() or self._stalled()):
-            self._look_at_rest()
-        return super()._rest()
 
     def _terms(self, name: str) -> Terms:
         return terms_of(check_task({**TASK_DEF[name], **TIGHTER.get(name, {})}))
@@ -100,19 +95,6 @@ class LimitedWorld(World):
             terms = self._terms(name)
             for first, late in zip(sorted(moments), sorted(moments)[terms.starts or len(moments) :], strict=False):
                 expect(late >= after(first, terms.seconds), Rule.LIMITS, f"too many of {name} within {terms.seconds} s")
-
-    def _look_at_rest(self) -> None:
-        """Every grant has been heard of, and no slot is free while somebody waits, unless the limit has a date."""
-        held = Counter(slot.task.limit for slot, _ in self._slots() if slot.is_held)
-        with self.store.transaction() as transaction:
-            registered = transaction.task_defs()
-        for slot, task in self._slots():
-            heard = task.slot is Slot.HELD or not slot.is_held
-            expect(heard, Rule.I4, f"{task.id} was granted a slot and nobody tells it")
-            name = slot.task.limit
-            if slot.is_waiting and self.store._tables.limits[name] == NEVER:
-                full = held[name] >= (terms_of(registered[name]).at_once or 0)
-                expect(full, Rule.I4, f"{task.id} waits, and only {held[name]} of {name} are out")
 
 
 @pytest.mark.timeout(300)

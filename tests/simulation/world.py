@@ -11,7 +11,7 @@ import engine.executor
 import engine.round
 import engine.services.decider
 from engine.broker.memory import MemoryBroker
-from engine.clock import Instant
+from engine.clock import Instant, after
 from engine.config import Settings
 from engine.decider.decide import Decision
 from engine.decider.execution import Execution
@@ -32,7 +32,7 @@ from tests.simulation.message_names import about
 from tests.simulation.people import Client, Workers
 from tests.simulation.processes import Crashed, Process, SimulatedStop
 from tests.simulation.rest import Rest
-from tests.simulation.rules import Rule, Violated
+from tests.simulation.rules import Rule, Violated, expect
 from tests.simulation.scenario import PARTITIONS, Root, Scenario
 from tests.simulation.servers import SimulatedBroker, SimulatedStore
 from tests.simulation.workflows import TASK_DEFS, Step, Writer
@@ -41,6 +41,8 @@ from tests.simulation.workflows import TASK_DEFS, Step, Writer
 _MOST_STEPS = 30_000
 #: Empty looks around before time makes a leap to the next date.
 _PATIENCE = 5
+#: How long partitions may take to be shared out, after everything else has come to its end.
+_SETTLING_SECONDS = 120
 #: How long a step takes.
 _STEP_SECONDS = 0.000_01
 
@@ -74,6 +76,7 @@ class World:
         self._all_changed = False
         self._choices = 0
         self._idle = 0
+        self._over_at = Instant(0)
         self._generation = 0
         self.settings = Settings(
             partitions=PARTITIONS,
@@ -235,9 +238,10 @@ class World:
         self.client.look(calm=calm)
         self.rest.something_moves_every_run()
         waiting = self._engine_messages()
+        if not (self.wiped or waiting or self._stalled()):
+            self.rest.no_slot_lies_idle()
         if calm and not waiting and not self._open_runs() and not self.missing_roots():
-            self.rest.at_the_end()
-            return True
+            return self._end()
         self._idle = 0 if waiting else self._idle + 1
         now = self.clock.now()
         near = min(process.wakes_at() for process in self.processes.values())
@@ -248,6 +252,17 @@ class World:
             dates = [date for date in (far, worker_date) if date is not None and date > now] or dates
         self.clock.set(min(dates))
         return False
+
+    def _end(self) -> bool:
+        """Look at what is left, once the partitions have been shared out for good."""
+        if not self.rest.shares_are_consumed():
+            self._over_at = self._over_at or self.clock.now()
+            late = self.clock.now() > after(self._over_at, _SETTLING_SECONDS)
+            expect(not late, Rule.SHARES, "a decider takes from other partitions than it holds, and does not change it")
+            self.clock.advance(1)
+            return False
+        self.rest.at_the_end()
+        return True
 
     def _stalled(self) -> bool:
         return any(process.stalled_until > self.clock.now() for process in self.processes.values())
@@ -305,7 +320,7 @@ class World:
         entries += [entry for connection in self.hub.connections for entry in connection._unacked]
         for entry in entries:
             yield Delivery(message=entry.message, queue=entry.queue.declared.name)
-        yield from (there for _, there in self.trouble.held_back)
+        yield from (held.delivery for held in self.trouble.held_back)
 
     # what the outcome may be compared with
 
