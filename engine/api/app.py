@@ -17,6 +17,7 @@ from engine.api.dead_routes import dead_routes
 from engine.api.definition_routes import definition_routes
 from engine.api.lifecycle_routes import lifecycle_routes
 from engine.api.payload_routes import payload_routes
+from engine.api.rehearsal_routes import rehearsal_routes
 from engine.api.requester import Requester
 from engine.api.task_routes import task_routes
 from engine.api.workflow_routes import workflow_routes
@@ -61,6 +62,7 @@ def create_app(
     app.include_router(bulk_routes(store, requester))
     # Before the runs and tasks, whose ids its words could be taken for.
     app.include_router(payload_routes(payloads))
+    app.include_router(rehearsal_routes(store, clock or SystemClock()))
     app.include_router(workflow_routes(store, requester, payloads))
     app.include_router(lifecycle_routes(store, requester))
     app.include_router(task_routes(store, requester, payloads))

@@ -11,6 +11,7 @@ from engine.cli.json_input import read_object
 from engine.cli.lifecycle import COMMANDS
 from engine.cli.options import client_options
 from engine.cli.output import local_time, print_done, print_json, print_table
+from engine.cli.rehearse import rehearse
 
 _ID = click.argument("workflow_id", metavar="ID")
 _STATUSES = ["RUNNING", "PAUSED", "COMPLETED", "FAILED", "TIMED_OUT", "TERMINATED"]
@@ -221,5 +222,5 @@ def _row(each: dict[str, Any]) -> list[str]:
     ]
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, rehearse):
     workflow.add_command(_command)

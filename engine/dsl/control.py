@@ -160,6 +160,7 @@ def fork_each(
 
     ``kind`` is the task's type where the engine carries it out, such as HTTP.
     """
+    Trace.current().use(runs)
     if isinstance(runs, Workflow):
         what: dict[str, Any] = {"forkTaskWorkflow": runs.name, "forkTaskWorkflowVersion": str(runs.version)}
     else:

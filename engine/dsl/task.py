@@ -10,6 +10,7 @@ from pydantic.alias_generators import to_camel
 from engine.decider.validate import check_task
 from engine.dsl.errors import BadWorkflow
 from engine.dsl.step import Step, placed
+from engine.dsl.trace import Trace
 from engine.dsl.value import written
 from engine.errors import BadDefinition
 from engine.model.payload import Json
@@ -65,6 +66,7 @@ class Task:
 
     def __call__(self, ref: str | None = None, /, **inputs: Any) -> Step:
         """Put a step that runs this task into the workflow; ``ref`` is the task's name unless given."""
+        Trace.current().use(self)
         return placed(Step("SIMPLE", ref or self.name, inputs)).options(name=self.name)
 
     def __repr__(self) -> str:

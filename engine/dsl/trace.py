@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from engine.dsl.errors import DuplicateReference, Line, Misplaced, UnknownReference, calling_line
 from engine.expression.template import references
@@ -14,6 +14,10 @@ from engine.model.payload import Json
 
 if TYPE_CHECKING:
     from engine.dsl.step import Step
+    from engine.dsl.task import Task
+    from engine.dsl.workflow import Workflow
+
+    Used: TypeAlias = Task | Workflow
 
 _ROOTS: Final = frozenset({"workflow", "CPEWF_TASK_ID"})
 
@@ -28,6 +32,8 @@ class Trace:
         self._open = self.steps
         self._closed_to_steps: str | None = None
         self._lines: dict[str, Line] = {}
+        #: The tasks and workflows that steps run, in the order of their first use.
+        self.used: dict[Used, None] = {}
         self._loops = 0
         #: References inside loops, where a step may look at one behind it: at what that did in the round before.
         self._later: list[tuple[str, str, Line]] = []
@@ -39,6 +45,10 @@ class Trace:
         if trace is None:
             raise Misplaced("a step is written inside a function decorated with @workflow")
         return trace
+
+    def use(self, what: Used) -> None:
+        """Note a task or workflow that a step runs."""
+        self.used[what] = None
 
     @contextmanager
     def being_written(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 from engine.decider.validate import validate_workflow
 from engine.dsl.errors import BadWorkflow, DefinitionWarning, Line, calling_line
 from engine.dsl.step import Step, placed
+from engine.dsl.task import Task
 from engine.dsl.trace import Trace
 from engine.dsl.value import Value, run, written
 from engine.errors import BadDefinition, Fault
@@ -75,11 +76,21 @@ class Workflow:
 
     def __call__(self, ref: str | None = None, /, **inputs: Any) -> Step:
         """Put a step that runs this workflow into the one that is being written; ``ref`` is its name unless given."""
+        Trace.current().use(self)
         param = {"subWorkflowParam": {"name": self.name, "version": self.version}}
         return placed(Step("SUB_WORKFLOW", ref or self.name, inputs, param)).options(name=self.name)
 
     def __repr__(self) -> str:
         return f"Workflow({self.name!r}, version={self.version})"
+
+    @property
+    def uses(self) -> Sequence[Task | Workflow]:
+        """The tasks and workflows that its steps run, those of its children included."""
+        found: dict[Task | Workflow, None] = dict(self._trace.used)
+        for child in self._trace.used:
+            if isinstance(child, Workflow):
+                found |= dict.fromkeys(child.uses)
+        return list(found)
 
     def to_json(self) -> dict[str, Json]:
         """Return the workflow definition."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.errors import Fault
+from engine.errors import BadExpression, Fault
+from engine.expression.jq_program import run_jq
 from engine.model.definition import WorkflowTask
-from engine.tasks.step import required
+from engine.model.payload import JsonObject
+from engine.tasks.step import Complete, Fail, required
 from engine.tasks.system import SystemTask
 
 
@@ -20,6 +22,14 @@ class JsonJqTransform(SystemTask):
         template = config.task_definition.input_template if config.task_definition else {}
         given = {**template, **config.input_parameters}
         yield from required(config, "inputParameters.queryExpression", given.get("queryExpression"))
+
+    def computed(self, given: JsonObject) -> Complete | Fail:
+        """Run the program, in this process and without a limit."""
+        try:
+            results = run_jq(str(given.get("queryExpression") or "."), given)
+        except BadExpression as error:
+            return Fail(reason=str(error), output={"error": str(error)})
+        return Complete(output={"result": results[0] if results else None, "resultList": results})
 
 
 TYPE = JsonJqTransform()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from engine.tasks.step import At, HandOut, Step, TaskType
+from engine.model.payload import JsonObject
+from engine.tasks.step import At, Complete, Fail, HandOut, Step, TaskType
 
 
 class SystemTask(TaskType):
@@ -17,6 +18,10 @@ class SystemTask(TaskType):
     def queue(self) -> str:
         """The queue, and the Celery name, of the body."""
         return f"system.{self.name.lower()}"
+
+    def computed(self, given: JsonObject) -> Complete | Fail | None:
+        """Return what the body would make of an input, for rehearsals; None where more than the input matters."""
+        return None
 
     def start(self, at: At) -> Step:
         """Hand the task to its system workers."""

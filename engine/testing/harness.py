@@ -52,9 +52,14 @@ class Harness:
     """An engine with one partition on memory; every method returns once everything has come to rest."""
 
     def __init__(
-        self, *, settings: Settings | None = None, store: Store | None = None, connect: OpenBroker | None = None
+        self,
+        *,
+        settings: Settings | None = None,
+        store: Store | None = None,
+        connect: OpenBroker | None = None,
+        clock: FixedClock | None = None,
     ) -> None:
-        self.clock = FixedClock()
+        self.clock = clock or FixedClock()
         self.store: Store = store or MemoryStore()
         #: The broker in memory, where no other was given.
         self.broker = MemoryBroker()
@@ -115,13 +120,22 @@ class Harness:
             reply_to=_REPLIES,
             reply_id=event_id,
         )
-        self.publish(encode_request(request, 1))
+        return self._answer(encode_request(request, 1), event_id)
+
+    def begin(self, start: StartWorkflow) -> Outcome:
+        """Ask for a run and return the answer, as the HTTP door does."""
+        return self._answer(
+            encode_start(msgspec.structs.replace(start, reply_to=_REPLIES, reply_id=start.event_id)), start.event_id
+        )
+
+    def _answer(self, message: Message, event_id: str) -> Outcome:
+        self.publish(message)
         while answers := self._outside.receive(100, _PATIENCE_SECONDS):
             self._outside.ack(answers)
             for answer in answers:
                 if answer.message.correlation_id == event_id:
                     return decode_outcome(answer)
-        raise AssertionError(f"request {verb} was not answered")
+        raise AssertionError(f"{event_id} was not answered")
 
     def carry(self) -> None:
         """Let the road carry whatever has arrived until nothing is left."""

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -166,6 +167,25 @@ def test_the_workflow_in_python_works_as_it_reads() -> None:
     exec(block(GUIDES / "python.md", "python dsl"), room)
     _, warnings = validate_workflow(room["order_fulfilment"].to_json(), lambda names: {})
     assert warnings == ()
+
+
+def _ran(text: str) -> list[str]:
+    """Run the tests in a block; return their names."""
+    room: dict[str, Any] = {}
+    exec(text, room)
+    names = [name for name in room if name.startswith("test_")]
+    for name in names:
+        room[name]()
+    return names
+
+
+def test_the_tests_of_the_guide_to_testing_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    flows = ModuleType("flows")
+    exec(block(GUIDES / "python.md", "python dsl"), flows.__dict__)
+    monkeypatch.setitem(sys.modules, "flows", flows)
+
+    assert len(_ran(block(GUIDES / "testing.md", "python rehearsal"))) == 3
+    assert len(_ran(block(GUIDES / "testing.md", "python harness"))) == 2
 
 
 def test_every_name_of_the_dsl_is_on_its_page() -> None:
