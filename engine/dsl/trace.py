@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from engine.dsl.errors import DuplicateReference, Line, Misplaced, UnknownReference, calling_line
-from engine.expression.template import references
+from engine.expression.template import is_variable, references
 from engine.model.payload import Json
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Trace:
     def look_at(self, value: Json) -> None:
         """Check the references in a value."""
         for reference in references(value):
-            if reference.root is not None and reference.fault is None:
+            if reference.root is not None and reference.fault is None and not is_variable(reference.text):
                 self._check(reference.root, reference.text, calling_line(), may_come=self._loops > 0)
 
     def _check(self, root: str, text: str, line: Line, *, may_come: bool = False) -> None:
