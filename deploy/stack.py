@@ -45,6 +45,7 @@ PROCESSES: Mapping[str, tuple[str, ...]] = {
     "decider-2": (BATON, "decider"),
     "starter": (BATON, "starter"),
     "timekeeper": (BATON, "timekeeper"),
+    "listener": (BATON, "listener"),
     "worker-http": (BATON, "worker", "http"),
     "worker-script": (BATON, "worker", "script"),
     "worker-event": (BATON, "worker", "event"),

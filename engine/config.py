@@ -55,6 +55,13 @@ SqlConnections = Annotated[
         description="names with SQLAlchemy's URLs, as in: orders=postgresql+psycopg://user:password@host/name stock=…",
     ),
 ]
+EventConnections = Annotated[
+    str,
+    Meta(
+        pattern=r"^\s*([\w.-]+=[\w+]+://\S+(\s+|$))*$",
+        description="names with URLs of brokers, as in: redis=redis://host:6379/0 kafka=kafka://host:9092 shop=amqp://…",
+    ),
+]
 Networks = Annotated[str, Meta(description="networks like 10.0.0.0/8, set apart by commas")]
 StorageUrl = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9+.-]*://.", description="a URL like s3://bucket/folder")]
 AppPath = Annotated[str, Meta(pattern=r"^[\w.]+(:[\w.]+)?$", description="a Celery app as module:attribute")]
@@ -148,6 +155,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     payload_storage_threshold_bytes: Annotated[int, Meta(ge=1_024)] = MEGABYTE
     #: The databases that SQL tasks may use, by the names that definitions give them: ``name=URL``, set apart by blanks.
     sql_connections: SqlConnections = ""
+    #: Where event handlers and EVENT tasks find the queues of other brokers, by the names that events begin with:
+    #: ``name=URL``, set apart by blanks. ``kafka://host:9092,other:9092`` is Kafka, ``redis://`` a list in Redis,
+    #: everything else a transport of kombu.
+    event_connections: EventConnections = ""
+    #: How long it is remembered what event handlers have done; so long is a message that comes again recognised.
+    event_executions_kept_seconds: Seconds = 604_800.0
     #: The Celery app (``module:attribute``) whose tasks ``baton dev`` carries out itself.
     app: AppPath | None = None
 
@@ -198,6 +211,12 @@ def load(environment: Mapping[str, str] | None = None, directory: Path | None = 
     if faults:
         raise BadConfiguration(faults)
     return settings
+
+
+def named_urls(setting: str) -> dict[str, str]:
+    """Return the URLs of a setting such as ``redis=redis://… shop=amqp://…`` by their names."""
+    pairs = (part.partition("=") for part in setting.split())
+    return {name: url for name, _, url in pairs}
 
 
 def variable_of(field: str) -> str:

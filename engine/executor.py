@@ -283,10 +283,13 @@ class Executor:
     def _answered_before(self, transaction: Transaction, group: Group, event: Event) -> tuple[Command, ...] | None:
         """Return the answer to a request that was carried out before, if the audit trail has it.
 
-        Only one that was delivered before can have been, or one by a relative of the run, which is published again
-        whenever the event is recalled that led to it: then its entry has left the row and the trail is asked.
+        Only one that was delivered before can have been, one that says so, or one by a relative of the run, which is
+        published again whenever the event is recalled that led to it: then its entry has left the row and the trail is
+        asked.
         """
-        if not isinstance(event, Request) or (event.reply_to and event.event_id not in group.redelivered):
+        if not isinstance(event, Request):
+            return None
+        if event.reply_to and not event.may_repeat and event.event_id not in group.redelivered:
             return None
         for line in transaction.requests(group.workflow_id):
             if line.request.event_id == event.event_id:

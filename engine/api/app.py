@@ -15,6 +15,7 @@ from engine.api.body import answer, storable_address
 from engine.api.bulk_routes import bulk_routes
 from engine.api.dead_routes import dead_routes
 from engine.api.definition_routes import definition_routes
+from engine.api.event_routes import event_routes
 from engine.api.lifecycle_routes import lifecycle_routes
 from engine.api.payload_routes import payload_routes
 from engine.api.rehearsal_routes import rehearsal_routes
@@ -68,6 +69,7 @@ def create_app(
     app.include_router(task_routes(store, requester, payloads))
     app.include_router(definition_routes(store, clock or SystemClock()))
     app.include_router(dead_routes(requester))
+    app.include_router(event_routes(store))
     _health(app, store, requester, embedded=embedded)
     return app
 

@@ -116,6 +116,16 @@ def timekeeper(context: click.Context) -> None:
     context.exit(service.run(settings))
 
 
+@click.command()
+@click.pass_context
+def listener(context: click.Context) -> None:
+    """Run a listener: it reads the queues of event handlers. Two or more share the work."""
+    settings = _settings()
+    from engine.services import listener as service
+
+    context.exit(service.run(settings))
+
+
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("kind", type=click.Choice(_KINDS))
 @click.option("-c", "--concurrency", type=click.IntRange(1), help="How many tasks at a time.")

@@ -71,7 +71,7 @@ MOST_FAULTS: Final = 100
 _MOST_ROUNDS: Final = 20
 
 
-class _Written(BaseModel):
+class Written(BaseModel):
     """Base of everything that people write: camelCase outside, frozen, ``null`` read as the field's zero."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
@@ -100,7 +100,7 @@ class _Written(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-class TaskDef(_Written):
+class TaskDef(Written):
     """How a task of this name is retried, timed out and limited; seconds throughout.
 
     Defaults are Conductor's code's, not its documentation's: 3 retries of 60 s, 1 h response timeout.
@@ -141,7 +141,7 @@ class TaskDef(_Written):
     task_status_listener_enabled: bool = True
 
 
-class SubWorkflowParam(_Written):
+class SubWorkflowParam(Written):
     """Which workflow a SUB_WORKFLOW task starts; ``workflow_definition`` is an object or a ``${…}`` string."""
 
     name: Text = ""
@@ -153,7 +153,7 @@ class SubWorkflowParam(_Written):
     priority: Json | None = None
 
 
-class WorkflowTask(_Written):
+class WorkflowTask(Written):
     """One step of a workflow definition; which fields matter depends on ``type``."""
 
     name: Text = ""
@@ -203,7 +203,7 @@ class WorkflowTask(_Written):
         yield "loopOver", self.loop_over
 
 
-class RateLimitConfig(_Written):
+class RateLimitConfig(Written):
     """How many runs may share one key at a time."""
 
     rate_limit_key: Text = ""
@@ -211,7 +211,7 @@ class RateLimitConfig(_Written):
     policy: Text = "QUEUE"
 
 
-class WorkflowDef(_Written):
+class WorkflowDef(Written):
     """A workflow: a list of steps, what goes in, what comes out and what happens when it fails."""
 
     name: Text = ""
@@ -270,7 +270,7 @@ def changed(step: WorkflowTask, change: Callable[[WorkflowTask], WorkflowTask]) 
     return change(step.model_copy(update=update) if update else step)
 
 
-_T = TypeVar("_T", bound=_Written)
+_T = TypeVar("_T", bound=Written)
 
 
 def read(kind: type[_T], document: Json, subject: str, *, bounded: bool = True) -> tuple[_T, tuple[Fault, ...]]:

@@ -24,6 +24,8 @@ class Request(Struct, frozen=True, kw_only=True):
     arguments: JsonObject = {}
     #: Who asked, for the audit trail.
     by: str | None = None
+    #: Whoever asks may ask again with the same id, after a crash of his own: the audit trail is looked through first.
+    may_repeat: bool = False
     reply_to: str | None = None
     reply_id: str | None = None
 

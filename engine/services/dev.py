@@ -25,6 +25,7 @@ from engine.config import LOOPBACK, Settings
 from engine.errors import BadConfiguration
 from engine.log import get_logger
 from engine.services.decider import RoadService
+from engine.services.listener import Listener
 from engine.services.opening import partitions_of, payload_storage, ready_store
 from engine.services.registering import register_folder
 from engine.services.server import listen, serve, url_of
@@ -136,9 +137,11 @@ def _started(settings: Settings, store: Store, data: Path, workers: Workers) -> 
 def _engine(settings: Settings, store: Store, hub: MemoryBroker, stop: Stop) -> list[threading.Thread]:
     road = RoadService(store, hub.connect(), settings, stop, clock=SystemClock(), starter=False)
     timekeeper = Timekeeper(store, hub.connect(), settings, stop, clock=SystemClock(), workers_die_with_us=True)
+    listener = Listener(store, hub.connect, settings, stop, clock=SystemClock())
     return [
         threading.Thread(target=road.run, name="decider", daemon=True),
         threading.Thread(target=timekeeper.run, name="timekeeper", daemon=True),
+        threading.Thread(target=listener.run, name="listener", daemon=True),
     ]
 
 

@@ -15,6 +15,7 @@ from engine.model.execution import Task, Workflow
 from engine.model.limit import Terms
 from engine.model.payload import JsonObject
 from engine.model.request import Outcome, Request
+from engine.store.event_port import EventStore
 from engine.store.history_port import HistoryTransaction, RemovedRun
 
 
@@ -111,7 +112,7 @@ class InHand(Struct, frozen=True, kw_only=True):
     at: Instant
 
 
-class Transaction(HistoryTransaction, Protocol):
+class Transaction(HistoryTransaction, EventStore, Protocol):
     """Everything that can be read or written inside one transaction; leaving the block commits it."""
 
     # runs

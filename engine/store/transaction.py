@@ -12,6 +12,7 @@ from sqlalchemy import Connection, event
 from engine.store.batch import Batch
 from engine.store.database import faults_told_apart, open_database
 from engine.store.definitions import Definitions
+from engine.store.event_handlers import EventHandlers
 from engine.store.executions import Executions
 from engine.store.hands import Hands
 from engine.store.housekeeping import Housekeeping
@@ -24,7 +25,7 @@ from engine.store.slots import Slots
 from engine.store.sqlite import SqliteBatch
 
 
-class SqlTransaction(Executions, Definitions, Slots, Housekeeping, Hands, Search):
+class SqlTransaction(Executions, Definitions, Slots, Housekeeping, Hands, EventHandlers, Search):
     """Everything that can be read or written inside one transaction; each room of it is a class of its own."""
 
     def __init__(self, connection: Connection, batch: Batch, outside: Outside) -> None:

@@ -13,14 +13,17 @@ import msgspec
 from engine.clock import Instant, after
 from engine.model.definition import TaskDef, WorkflowDef
 from engine.model.earlier import EarlierRound
+from engine.model.event_handler import EventHandler
 from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import JsonObject
 from engine.model.status import TaskStatus
 from engine.store.codec import storable
+from engine.store.event_port import EventExecution
 from engine.store.history_port import RemovedRun
 from engine.store.port import WEEK_SECONDS, Due, InHand, LoggedRequest, Rows, Save, TaskKey, WorkflowQuery
 from engine.store.records import TASK, WORKFLOW
 from engine.store.share import fair_share
+from engine.testing.memory_events import MemoryEvents
 from engine.testing.memory_history import MemoryHistory
 from engine.testing.memory_slots import MemorySlots, SlotRow
 
@@ -53,6 +56,8 @@ class _Tables:
         self.slots: dict[TaskKey, SlotRow] = {}
         self.earlier: dict[str, tuple[EarlierRound, ...]] = {}
         self.removed: dict[str, RemovedRun] = {}
+        self.event_handlers: dict[str, EventHandler] = {}
+        self.event_executions: dict[str, EventExecution] = {}
 
 
 class _Journal:
@@ -288,7 +293,7 @@ class _Definitions(MemorySlots):
         self._journal.put(catalog, "version", catalog["version"] + 1)
 
 
-class MemoryTransaction(_Runs, _Definitions):
+class MemoryTransaction(_Runs, _Definitions, MemoryEvents):
     """Everything that can be read or written inside one transaction of a ``MemoryStore``."""
 
     def note_queues(self, names: Collection[str]) -> None:

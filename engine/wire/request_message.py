@@ -7,6 +7,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from engine.model.event import ChildEnded, ChildStarted, SlotNews, Wake
+from engine.model.payload import JsonObject
 from engine.model.request import Outcome, Request
 from engine.model.status import WorkflowStatus
 from engine.wire.fields import Fields, read_object, write_json
@@ -24,11 +25,12 @@ OUTCOME_KIND = "outcome"
 
 def encode_request(request: Request, partitions: int) -> Message:
     """Return the message that carries a request to the partition of its workflow."""
-    body = {
+    body: JsonObject = {
         "request": request.verb,
         "workflowId": request.workflow_id,
         "arguments": request.arguments,
         "by": request.by,
+        **({"mayRepeat": True} if request.may_repeat else {}),
     }
     return Message(
         queue=queue_of(request.workflow_id, partitions),
@@ -49,6 +51,7 @@ def decode_request(delivery: Delivery) -> Request:
         verb=fields.needed("request"),
         arguments=fields.mapping("arguments"),
         by=fields.text("by"),
+        may_repeat=fields.flag("mayRepeat"),
         reply_to=delivery.message.reply_to,
         reply_id=delivery.message.correlation_id,
     )

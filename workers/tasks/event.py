@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
@@ -11,7 +12,7 @@ from kombu.pools import producers
 
 from engine.masking import masked
 from engine.model.payload import Json
-from engine.wire.message import STATUS_EXCHANGE, Message
+from engine.wire.message import SINK_QUEUE, STATUS_EXCHANGE, Message
 from workers.failure import TaskFailure
 from workers.network import rules
 
@@ -26,9 +27,9 @@ _LONGEST_KEY: Final = 255
 def run(task: Any, /, **payload: Json) -> dict[str, Json]:
     """Publish the payload and return it; on failure the output is filled as well.
 
-    ``event_produced`` is where to: ``conductor:<workflow>:<name>`` for event handlers of our own (on the status
-    exchange, with the routing key ``event.`` and the sink), ``amqp_queue:<name>`` and
-    ``amqp_exchange:<name>?routingKey=<key>`` on the engine's broker, or the URL of another broker that kombu can
+    ``event_produced`` is where to: ``conductor:<workflow>:<name>`` for event handlers of our own (the queue
+    ``baton.sink``; also on the status exchange, with the routing key ``event.`` and the sink), ``amqp_queue:<name>``
+    and ``amqp_exchange:<name>?routingKey=<key>`` on the engine's broker, or the URL of another broker that kombu can
     reach over the network, with the queue behind ``#``: ``redis://host:6379/0#orders``. Its address is judged like that
     of an HTTP call. The message id is the task's id, so a repeated delivery can be recognised.
     """
@@ -37,15 +38,16 @@ def run(task: Any, /, **payload: Json) -> dict[str, Json]:
         if "://" in sink:
             _publish_elsewhere(sink, payload, task_id)
         else:
-            task.backend.publish(_message(sink, payload, task_id))
+            for message in _messages(sink, payload, task_id):
+                task.backend.publish(message)
     except Exception as error:
         reason = f"Error loading queue:{sink}, for task:{task_id}, error: {error}"
         raise TaskFailure(masked(reason), payload) from error
     return payload
 
 
-def _message(sink: str, payload: dict[str, Json], task_id: str) -> Message:
-    """Return the message for the engine's own broker."""
+def _messages(sink: str, payload: dict[str, Json], task_id: str) -> Iterator[Message]:
+    """Yield the messages for the engine's own broker: one, and for ``conductor`` also one for whoever looks on."""
     kind, colon, rest = sink.partition(":")
     if not colon:
         raise ValueError(f"Illegal event {sink}")
@@ -64,7 +66,10 @@ def _message(sink: str, payload: dict[str, Json], task_id: str) -> Message:
         raise ValueError(f"Illegal event {sink}")
     if len(key.encode()) > _LONGEST_KEY:
         raise ValueError(f"the name is longer than {_LONGEST_KEY} bytes")
-    return Message(queue=key, exchange=exchange, body=msgspec.json.encode(payload), message_id=task_id)
+    body = msgspec.json.encode(payload)
+    if kind == "conductor":
+        yield Message(queue=SINK_QUEUE, body=body, message_id=task_id, headers={"event": sink})
+    yield Message(queue=key, exchange=exchange, body=body, message_id=task_id)
 
 
 def _judged(url: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from kombu import Connection
 
-from engine.wire.message import STATUS_EXCHANGE, Message
+from engine.wire.message import SINK_QUEUE, STATUS_EXCHANGE, Message
 from workers import TaskFailure
 from workers.tasks import event
 from workers.tasks.event import run
@@ -30,7 +30,7 @@ class Task:
 def publish(sink: Any) -> tuple[dict[str, Any], Message]:
     task = Task()
     output = run(task, event_produced=sink, order=7)
-    return output, task.published[0]
+    return output, task.published[-1]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,15 @@ def test_a_sink_is_an_address_on_the_engines_broker(sink: str, exchange: str, ke
     output, message = publish(sink)
     assert (message.exchange, message.queue) == (exchange, key)
     assert json.loads(message.body) == output == {"event_produced": sink, "order": 7}
+
+
+def test_what_is_told_to_the_engine_itself_also_waits_for_its_event_handlers() -> None:
+    task = Task()
+    run(task, event_produced="conductor:ship:done", order=7)
+    kept, shown = task.published
+    assert (kept.queue, kept.exchange, kept.message_id) == (SINK_QUEUE, "", "run.3")
+    assert kept.headers == {"event": "conductor:ship:done"}
+    assert kept.body == shown.body
 
 
 def test_the_message_id_is_the_task_id() -> None:

@@ -1,0 +1,113 @@
+"""Routes under /api/event: event handlers, and what they have done (reference 5.5)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from engine.api.body import RawBody, answer, document, done
+from engine.clock import milliseconds
+from engine.errors import BadMessage, NotFound, Refused
+from engine.handling.check import check_handler
+from engine.model.event_handler import EventHandler
+from engine.model.payload import JsonObject
+from engine.store.event_port import EventExecution, EventQuery
+from engine.store.port import Store
+
+#: Executions of one page.
+_LARGEST_PAGE = 5_000
+
+
+def event_routes(store: Store) -> APIRouter:
+    """Return the routes; all of them block, so they run in the server's thread pool."""
+    router = APIRouter(prefix="/api/event")
+    _writing(router, store)
+    _executions(router, store)
+    _reading(router, store)
+    return router
+
+
+def _writing(router: APIRouter, store: Store) -> None:
+    @router.post("")
+    def create(body: RawBody) -> Response:
+        handler = check_handler(document(body))
+        with store.transaction() as tx:
+            stored = tx.put_event_handler(handler, known=False)
+        if not stored:
+            raise Refused(f"An event handler {handler.name!r} exists already: replace it with PUT /api/event.")
+        return done()
+
+    @router.put("")
+    def update(body: RawBody) -> Response:
+        handler = check_handler(document(body))
+        with store.transaction() as tx:
+            stored = tx.put_event_handler(handler, known=True)
+        if not stored:
+            raise _unknown(handler.name)
+        return done()
+
+    @router.delete("/{name}")
+    def forget(name: str) -> Response:
+        with store.transaction() as tx:
+            known = tx.drop_event_handler(name)
+        if not known:
+            raise _unknown(name)
+        return done()
+
+
+def _executions(router: APIRouter, store: Store) -> None:
+    @router.get("/execution")
+    def executions(
+        handler: str | None = None,
+        event: str | None = None,
+        status: str | None = None,
+        start: Annotated[int, Query(ge=0)] = 0,
+        size: Annotated[int, Query(ge=1)] = 100,
+    ) -> Response:
+        if size > _LARGEST_PAGE:
+            raise BadMessage(f"A page has at most {_LARGEST_PAGE:,} executions: ask for several.")
+        query = EventQuery(handler=handler, event=event, status=status, start=start, size=size)
+        with store.transaction() as tx:
+            return answer([_execution_json(each) for each in tx.event_executions(query)])
+
+
+def _reading(router: APIRouter, store: Store) -> None:
+    def handlers() -> tuple[EventHandler, ...]:
+        with store.transaction() as tx:
+            return tx.event_handlers()
+
+    @router.get("")
+    def every_handler() -> Response:
+        return answer([handler.to_json() for handler in handlers()])
+
+    @router.get("/handler/{name}")
+    def one(name: str) -> Response:
+        for handler in handlers():
+            if handler.name == name:
+                return answer(handler.to_json())
+        raise _unknown(name)
+
+    @router.get("/{event:path}")
+    def of_event(event: str, active_only: Annotated[bool, Query(alias="activeOnly")] = True) -> Response:
+        found = [each for each in handlers() if each.event == event and (each.active or not active_only)]
+        return answer([handler.to_json() for handler in found])
+
+
+def _execution_json(execution: EventExecution) -> JsonObject:
+    """Return an execution as Conductor prints it; ``action`` is null where the condition did not hold."""
+    return {
+        "id": execution.id,
+        "messageId": execution.message_id,
+        "name": execution.handler,
+        "event": execution.event,
+        "created": milliseconds(execution.at),
+        "status": execution.status,
+        "action": execution.action,
+        "output": execution.output,
+    }
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound(f"No event handler {name!r} is registered: 'baton event list' shows those there are.")

@@ -1,0 +1,105 @@
+"""Where event handlers get their messages from: one address each, whatever broker it is on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from engine.broker.opening import is_rabbitmq
+from engine.broker.port import Broker, OpenBroker
+from engine.errors import BadConfiguration, BrokerUnavailable
+from engine.wire.event_address import AMQP_EXCHANGE, AMQP_QUEUE, EventAddress
+from engine.wire.message import Delivery
+
+#: Unacked messages that one source holds.
+PREFETCH = 100
+
+
+class Source(Protocol):
+    """Messages of one address; all methods belong to one thread.
+
+    Each raises ``BrokerUnavailable`` when the broker is away. Then whatever was received and is not done comes again,
+    and the next ``receive`` opens another connection.
+    """
+
+    def receive(self, limit: int, wait_seconds: float) -> list[Delivery]:
+        """Return what has arrived, up to ``limit``; wait for the first message about ``wait_seconds`` at most."""
+        ...
+
+    def done(self, deliveries: Sequence[Delivery]) -> None:
+        """Tell the broker that all that was received by the last call is done with."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection; what is not done comes again."""
+        ...
+
+
+class EngineQueue:
+    """A queue on the engine's own broker, through the engine's own connection."""
+
+    def __init__(self, open_broker: OpenBroker, queue: str) -> None:
+        self._open_broker = open_broker
+        self._queue = queue
+        self._broker: Broker | None = None
+
+    def receive(self, limit: int, wait_seconds: float) -> list[Delivery]:
+        """See the port."""
+        if self._broker is None:
+            broker = self._open_broker()
+            broker.consume(self._queue, PREFETCH)
+            self._broker = broker
+        try:
+            return self._broker.receive(limit, wait_seconds)
+        except BrokerUnavailable:
+            self.close()
+            raise
+
+    def done(self, deliveries: Sequence[Delivery]) -> None:
+        """See the port."""
+        if self._broker is None:
+            return
+        try:
+            self._broker.ack(deliveries)
+        except BrokerUnavailable:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """See the port."""
+        if self._broker is not None:
+            self._broker.close()
+            self._broker = None
+
+
+def open_source(
+    address: EventAddress, broker_url: str, connections: Mapping[str, str], open_broker: OpenBroker
+) -> Source:
+    """Return the source at an address; nothing is connected yet.
+
+    ``broker_url`` and ``open_broker`` lead to the engine's own broker, ``connections`` has the URLs of others by name.
+    Raises ``BadConfiguration`` when the address leads nowhere.
+    """
+    if address.kind in (AMQP_QUEUE, AMQP_EXCHANGE):
+        if is_rabbitmq(broker_url):
+            return _by_kombu(broker_url, address)
+        if address.kind == AMQP_QUEUE:
+            return EngineQueue(open_broker, address.name)
+        raise BadConfiguration([f"{address.identity}: only RabbitMQ has exchanges, and the engine's broker is none."])
+    url = connections.get(address.kind)
+    if url is None:
+        known = ", ".join(sorted(connections)) or "none"
+        raise BadConfiguration(
+            [f"{address.identity}: there is no connection {address.kind!r}; BATON_EVENT_CONNECTIONS names {known}."]
+        )
+    return _elsewhere(url, address)
+
+
+def _elsewhere(url: str, address: EventAddress) -> Source:
+    return _by_kombu(url, address)
+
+
+def _by_kombu(url: str, address: EventAddress) -> Source:
+    from engine.broker.kombu_events import KombuEvents
+
+    return KombuEvents(url, address)

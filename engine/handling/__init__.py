@@ -1,0 +1,1 @@
+"""Event handlers without I/O: what is wrong with one, and what it makes of a message."""
