@@ -40,6 +40,14 @@ def test_variables_are_put_over_those_of_the_run(harness):
     assert harness.task(run, "b").input == {"v": {"x": 1, "y": 2, "z": [3]}}
 
 
+def test_elements_are_put_behind_those_of_a_list_where_that_is_asked_for(harness):
+    run = run_of(harness, step("a"), variables={"seen": [1], "name": "x"})
+    given = {"seen": [2, 3], "name": "y", "new": [4]}
+    outcome = harness.request(run, "update_variables", variables=given, appendArray=True)
+    assert outcome.result == {"variables": {"seen": [1, 2, 3], "name": "y", "new": [4]}}
+    assert harness.request(run, "update_variables", variables={"seen": [9]}).result["variables"]["seen"] == [9]
+
+
 @pytest.mark.parametrize(
     ("variables", "code", "words"),
     [("x", 400, "a JSON object"), (None, 400, "a JSON object"), ({"x": "y" * 300_000}, 400, "limit")],

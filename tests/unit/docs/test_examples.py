@@ -15,6 +15,7 @@ from engine import dsl
 from engine.clock import Instant
 from engine.decider.validate import check_task, check_workflow, validate_workflow
 from engine.expression.template import substitute
+from engine.handling.check import check_handler
 from engine.model.definition import TaskDef, WorkflowDef, WorkflowTask
 from engine.operations import operations
 from engine.tasks import task_types
@@ -56,6 +57,8 @@ def test_examples_of_definitions_are_valid(page: Path) -> None:
                 check_workflow(document)
             case "task":
                 check_task(document)
+            case "event-handler":
+                check_handler(document)
             case "step":
                 steps = document if isinstance(document, list) else [document]
                 check_workflow({"name": "example", "tasks": steps})

@@ -300,6 +300,28 @@ def test_a_request_that_comes_again_after_later_ones_is_not_carried_out_again(ha
     assert answer.correlation_id == "p-1"
 
 
+def test_a_request_that_says_that_it_may_be_a_repetition_is_looked_for_in_the_audit_trail(harness):
+    run = harness.start("two")
+    append = encode_request(
+        Request(
+            event_id="v-1",
+            workflow_id=run,
+            verb="update_variables",
+            arguments={"variables": {"seen": [1]}, "appendArray": True},
+            may_repeat=True,
+            reply_to="baton.replies.harness",
+            reply_id="v-1",
+        ),
+        1,
+    )
+    harness.request(run, "update_variables", variables={"seen": [0]})
+    harness.publish(append)
+    harness.request(run, "pause")
+    harness.restart_decider()
+    harness.publish(append)
+    assert harness.run(run).variables == {"seen": [0, 1]}
+
+
 def test_a_late_result_of_a_closed_task_is_dropped_and_counted(harness):
     run = harness.start("two")
     taken = harness.take("a")[0]
