@@ -301,7 +301,7 @@ class _Asker:
 #: The headers of a task message that its retry carries on.
 _HEADERS: Final = frozenset(
     {"lang", "task", "id", "root_id", "parent_id", "shadow", "timelimit", "argsrepr", "kwargsrepr", "origin"}
-    | {"ignore_result", "workflow_id", "attempt"}
+    | {"ignore_result", "workflow_id", "attempt", "calls"}
 )
 
 

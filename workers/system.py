@@ -19,7 +19,7 @@ from workers.task_log import leave_out_payloads
 
 #: What each kind of system worker serves; queue and task have the same name.
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "http": ("system.http",),
+    "http": ("system.http", "system.http_poll"),
     "script": ("system.inline", "system.json_jq_transform"),
     "event": ("system.event",),
     "kafka": ("system.kafka_publish",),

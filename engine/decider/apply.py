@@ -25,10 +25,7 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
     """Apply a worker's word about a task; False when the task is unknown, closed, or a container, which has none."""
     draft = walk.draft
     task = _open_task(draft, result.seq)
-    if task is None or task_type(draft.configs[task.seq].type).reopens:
-        return False
-    if result.status is TaskStatus.IN_PROGRESS and task.slot is Slot.WAITING:
-        # Nobody can work on what was handed out to nobody.
+    if task is None or _is_out_of_place(draft, task, result):
         return False
     if result.status is TaskStatus.IN_PROGRESS:
         begun = _times_begun(task, result.beginning)
@@ -36,6 +33,8 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
             _lost_too_often(walk, task, begun - 1)
         else:
             _sign_of_life(walk, draft.change(task, times_begun=begun), result)
+        return True
+    if _is_workers_success(task, result) and _goes_on(walk, task, result):
         return True
     if _is_completed_later(draft, task):
         if not task.queue and not result.reported:
@@ -57,6 +56,31 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
         due_at=NEVER,
     )
     walk.agenda.append(Settle(ended.seq))
+    return True
+
+
+def _is_out_of_place(draft: Draft, task: Task, result: TaskResult) -> bool:
+    """True when a word about an open task cannot be meant for it as it is now."""
+    kind = task_type(draft.configs[task.seq].type)
+    if kind.reopens:
+        return True
+    if result.status is TaskStatus.IN_PROGRESS and task.slot is Slot.WAITING:
+        # Nobody can work on what was handed out to nobody.
+        return True
+    return _is_workers_success(task, result) and kind.is_outdated(task, result.output)
+
+
+def _is_workers_success(task: Task, result: TaskResult) -> bool:
+    return bool(task.queue) and result.status is TaskStatus.COMPLETED and not result.reported
+
+
+def _goes_on(walk: Walk, task: Task, result: TaskResult) -> bool:
+    """Let the task's type say what follows from a worker's success; False when it is simply the end."""
+    place = place_of(walk.draft, task)
+    step = None if place is None else task_type(place.config.type).worker_done(place, result.output)
+    if step is None:
+        return False
+    walk.carry_out(walk.draft.change(task, worker=result.worker or task.worker), step)
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
+from engine.clock import after
 from engine.decider.child import wanted_id
 from engine.decider.deadline import note_dates
 from engine.decider.domain import domain_of
@@ -19,7 +20,21 @@ from engine.model.execution import NEVER, Task
 from engine.model.payload import Json
 from engine.model.status import Slot, TaskStatus
 from engine.tasks import task_type
-from engine.tasks.step import Abort, Assign, Await, Complete, End, Fail, HandOut, Hold, Launch, Open, Step, TakeMessages
+from engine.tasks.step import (
+    Abort,
+    Assign,
+    Await,
+    Complete,
+    End,
+    Fail,
+    HandOut,
+    HandOutLater,
+    Hold,
+    Launch,
+    Open,
+    Step,
+    TakeMessages,
+)
 from engine.wire.message import is_engines_own
 from engine.wire.system_queue import system_queue
 
@@ -35,6 +50,8 @@ def out(draft: Draft, task: Task, step: Step) -> Task:  # noqa: C901  one arm fo
             return _finish(draft, task, step.status or default, step.output, step.reason, None)
         case HandOut():
             return _hand_out(draft, task, step)
+        case HandOutLater():
+            return _hand_out_later(draft, task, step)
         case Hold():
             return _hold(draft, task, step)
         case Open():
@@ -137,6 +154,23 @@ def _queue(draft: Draft, task: Task, step: HandOut) -> str:
         return step.queue
     definition = definition_of(draft.configs[task.seq], task)
     return system_queue(step.queue, definition.execution_name_space, definition.isolation_group_id)
+
+
+def _hand_out_later(draft: Draft, task: Task, step: HandOutLater) -> Task:
+    task = draft.change(
+        task,
+        status=TaskStatus.SCHEDULED,
+        output=step.output,
+        polls=task.polls + 1,
+        times_begun=0,
+        started_at=task.started_at or draft.now,
+        updated_at=draft.now,
+        callback_after_seconds=step.after_seconds,
+        visible_at=after(draft.now, step.after_seconds),
+        dispatched=False,
+    )
+    note_dates(draft, task)
+    return task
 
 
 def _hold(draft: Draft, task: Task, step: Hold) -> Task:

@@ -161,6 +161,8 @@ def _task(run: Execution, task: Task, partitions: int, secrets: Secrets) -> Mess
         reply_to=queue_of(workflow.id, partitions),
         priority=min(workflow.priority // 10, 9),
         attempt=task.attempt,
+        # Lets the answer to one call be told from that to the next.
+        extra_headers={"calls": task.polls} if task.polls else None,
     )
 
 

@@ -52,6 +52,14 @@ class HandOut(Struct, frozen=True, kw_only=True):
     by_domain: bool = False
 
 
+class HandOutLater(Struct, frozen=True, kw_only=True):
+    """A worker has done its part and is to do it again within the same attempt, after so many seconds."""
+
+    after_seconds: int
+    #: What has come of it so far.
+    output: JsonObject
+
+
 class Hold(Struct, frozen=True, kw_only=True):
     """The task stays IN_PROGRESS until ``until``; without a date until somebody completes it."""
 
@@ -112,7 +120,9 @@ class Abort(Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Step: TypeAlias = Complete | Fail | HandOut | Hold | Open | Await | Launch | Assign | TakeMessages | End | Abort
+Step: TypeAlias = (
+    Complete | Fail | HandOut | HandOutLater | Hold | Open | Await | Launch | Assign | TakeMessages | End | Abort
+)
 
 
 class Branch(Struct, frozen=True, kw_only=True):
@@ -283,6 +293,14 @@ class TaskType:
     def settled(self, at: At, joined: Sequence[tuple[WorkflowTask, Task]]) -> Step:
         """Answer what happens when everything awaited has settled; ``joined`` leaves out what never ran."""
         raise NotImplementedError
+
+    def is_outdated(self, task: Task, output: JsonObject) -> bool:
+        """True when a worker's success is that of a hand-out whose answer was counted before."""
+        return False
+
+    def worker_done(self, at: At, output: JsonObject) -> Step | None:
+        """Answer what follows from a worker's success; None: the task is done, with this output."""
+        return None
 
     def due(self, at: At) -> Step:
         """Answer what happens when the date of a ``Hold`` has come."""

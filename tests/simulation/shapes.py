@@ -12,7 +12,7 @@ Shape = list[Any]
 PATIENT = ("work", "quick", "slow", "linear", "once", "limited", "rated")
 #: Those that time out: what comes of them is a matter of time.
 TIMED = ("timed", "timed_out", "alerted", "total", "polled")
-SYSTEM = ("INLINE", "LAMBDA", "JSON_JQ_TRANSFORM", "HTTP", "EVENT", "KAFKA_PUBLISH", "SQL", "JDBC")
+SYSTEM = ("INLINE", "LAMBDA", "JSON_JQ_TRANSFORM", "HTTP", "HTTP_POLL", "EVENT", "KAFKA_PUBLISH", "SQL", "JDBC")
 
 _FLAGS: list[dict[str, Any]] = [
     {}, {}, {}, {}, {"optional": True}, {"permissive": True}, {"startDelay": 2}, {"retryCount": 1}

@@ -46,6 +46,16 @@ _SYSTEM: dict[str, Step] = {
     "INLINE": {"inputParameters": {"expression": "1"}},
     "JSON_JQ_TRANSFORM": {"inputParameters": {"queryExpression": "."}},
     "HTTP": {"inputParameters": {"http_request": {"uri": "http://localhost/", "method": "GET"}}},
+    "HTTP_POLL": {
+        "inputParameters": {
+            "http_request": {
+                "uri": "http://localhost/",
+                "method": "GET",
+                "terminationCondition": "true",
+                "pollingInterval": 3,
+            }
+        }
+    },
     "EVENT": {"sink": "conductor"},
     "LAMBDA": {"inputParameters": {"scriptExpression": "return 1;"}},
     "KAFKA_PUBLISH": {"inputParameters": {"kafka_request": {"topic": "t", "value": 1}}},

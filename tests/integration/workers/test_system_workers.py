@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from engine.broker.opening import open_broker
 from engine.model.status import TaskStatus
 from tests.integration.workers.conftest import Desk, Launcher
 
-QUEUES = "system.event,system.http,system.inline,system.json_jq_transform"
+QUEUES = "system.event,system.http,system.http_poll,system.inline,system.json_jq_transform"
 COMMAND = """
 import sys
 from workers.system import run_worker
@@ -56,6 +58,48 @@ def test_a_failing_call_is_an_ordinary_failure(system: Desk) -> None:
     result = system.end(ask(system, "system.http", uri="http://127.0.0.1:1/", method="GET"))
     assert result.status is TaskStatus.FAILED
     assert "refused" in str(result.reason)
+
+
+class Job(BaseHTTPRequestHandler):
+    """Is ready when it is asked for the second time."""
+
+    asked = 0
+
+    def do_GET(self) -> None:
+        Job.asked += 1
+        content = json.dumps({"ready": Job.asked > 1}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+
+def test_a_service_that_is_polled_is_called_once_for_each_message_and_its_condition_comes_with_the_answer(
+    system: Desk,
+) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Job) as service:
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+        request = {
+            "uri": f"http://127.0.0.1:{service.server_port}/",
+            "method": "GET",
+            "terminationCondition": "$.output.response.body.ready && $.input.order == 7",
+        }
+        first, second = (
+            system.end(
+                system.send(
+                    "system.http_poll",
+                    "system.http_poll",
+                    {"extra_headers": {"calls": calls}} if calls else None,
+                    http_request=request,
+                    order=7,
+                )
+            ).output
+            for calls in (0, 1)
+        )
+        service.shutdown()
+    assert (first["condition"], second["condition"]) == (False, True)
+    assert second["response"]["body"] == {"ready": True}
+    assert (first["call"], second["call"]) == (0, 1)
 
 
 def test_an_event_arrives_in_its_queue_under_the_tasks_id(system: Desk, vhost: str) -> None:

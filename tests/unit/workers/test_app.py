@@ -180,8 +180,13 @@ def test_the_system_app_has_every_system_task_and_no_other(monkeypatch: pytest.M
 
 
 def test_a_system_worker_serves_the_usual_queues_or_those_of_its_groups() -> None:
-    assert queues_of("http") == ("system.http",)
-    assert queues_of("http", groups=["slow", "slower"]) == ("system.http-slow", "system.http-slower")
+    assert queues_of("http") == ("system.http", "system.http_poll")
+    assert queues_of("http", groups=["slow", "slower"]) == (
+        "system.http-slow",
+        "system.http-slower",
+        "system.http_poll-slow",
+        "system.http_poll-slower",
+    )
     assert queues_of("script", "blue") == ("system.inline@blue", "system.json_jq_transform@blue")
 
 
