@@ -42,7 +42,7 @@ class Scenario(Expected, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One run's story; ``do`` is what happens after its start, by default the workers' work."""
 
     scenario: str
-    #: A type of task and a situation; what the scenario stands for among those that there must be.
+    #: A type of task, or an operation, and a situation; what the scenario stands for among those that there must be.
     of: tuple[str, str]
     tasks: list[dict[str, Any]]
     #: Further fields of the definition.

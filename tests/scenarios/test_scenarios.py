@@ -10,6 +10,7 @@ import pytest
 
 from deploy.endpoint import Servers
 from deploy.vhosts import Vhosts
+from engine.operations import operations
 from engine.store.migrate import migrate
 from engine.tasks import task_types
 from engine.testing.harness import Harness
@@ -51,6 +52,15 @@ def test_every_type_of_task_is_told_of_in_every_situation() -> None:
     left_out = {(name, situation) for name, reasons in without_situation().items() for situation in reasons}
     assert not left_out & told, "what is said to be impossible is told"
     assert not wanted - told - left_out, "nothing is told of these"
+
+
+#: What workers and runs ask of each other, and nobody else.
+_AMONG_THEMSELVES = {"take_again", "tell_parent"}
+
+
+def test_every_operation_is_told_of() -> None:
+    told = {scenario.of[0] for scenario in SCENARIOS}
+    assert not operations().keys() - told - _AMONG_THEMSELVES
 
 
 def test_no_two_scenarios_have_the_same_title() -> None:
