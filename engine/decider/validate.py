@@ -29,7 +29,7 @@ FindTasks: TypeAlias = Callable[[Collection[str]], Mapping[str, TaskDef]]
 
 def check_workflow(document: Json) -> WorkflowDef:
     """Read a workflow definition; raises ``BadDefinition`` with every mistake in it."""
-    return _checked(document, {})
+    return _checked(document, lambda names: {})[0]
 
 
 def validate_workflow(
@@ -40,9 +40,7 @@ def validate_workflow(
     ``missing`` warns also of worker tasks without a definition. Raises ``BadDefinition`` with every mistake in it, with
     ``strict`` also for warnings.
     """
-    definition, _ = read(WorkflowDef, document, _subject("Workflow", document))
-    found = find_tasks({step.name for _, step in walk(definition.tasks)})
-    definition = _checked(document, found)
+    definition, found = _checked(document, find_tasks)
     warnings = workflow_warnings(definition, document, found.keys(), missing=missing)
     if strict and warnings:
         raise BadDefinition(_subject("Workflow", document), warnings)
@@ -57,13 +55,14 @@ def validate_task(document: Json, *, strict: bool = False) -> tuple[TaskDef, tup
     return definition, warnings
 
 
-def _checked(document: Json, task_defs: Mapping[str, TaskDef]) -> WorkflowDef:
+def _checked(document: Json, find_tasks: FindTasks) -> tuple[WorkflowDef, Mapping[str, TaskDef]]:
     subject = _subject("Workflow", document)
     definition, shape = read(WorkflowDef, document, subject)
-    faults = [*shape, *islice(_unless_shown(shape, _workflow_faults(definition, task_defs)), MOST_FAULTS)]
+    found = find_tasks({step.name for _, step in walk(definition.tasks)})
+    faults = [*shape, *islice(_unless_shown(shape, _workflow_faults(definition, found)), MOST_FAULTS)]
     if faults:
         raise BadDefinition(subject, faults)
-    return definition
+    return definition, found
 
 
 def check_task(document: Json) -> TaskDef:

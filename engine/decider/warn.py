@@ -135,7 +135,8 @@ def _lists(path: str, steps: Sequence[WorkflowTask], order: Order) -> Iterator[F
 
 def _joined(path: str, step: WorkflowTask, order: Order) -> Iterator[Fault]:
     for number, ref in enumerate(task_type(step.type).joins(step)):
-        here, own = f"{path}.joinOn[{number}]", step.task_reference_name
+        own, rest = step.task_reference_name, number - len(step.join_on)
+        here = f"{path}.joinOn[{number}]" if rest < 0 else f"{path}.defaultExclusiveJoinTask[{rest}]"
         if ref not in order:
             yield Fault(here, f"waits for {ref!r}, but no step has this taskReferenceName{near(ref, order.refs)}")
         elif own in order and (why := _NEVER_JOINED.get(order.standing(ref, own))):

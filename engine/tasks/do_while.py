@@ -29,8 +29,9 @@ class DoWhile(TaskType):
     reopens = True
 
     def check(self, config: WorkflowTask) -> Iterator[Fault]:
-        """Demand a condition and a body."""
-        yield from required(config, "loopCondition", config.loop_condition)
+        """Demand a body, and a condition where no items are gone through (Conductor demands one there too)."""
+        listed = config.items is not None or "_items" in config.input_parameters
+        yield from required(config, "loopCondition", config.loop_condition or listed)
         yield from required(config, "loopOver", config.loop_over)
 
     def warn(self, config: WorkflowTask) -> Iterator[Fault]:

@@ -7,10 +7,11 @@ assert outcome.status == "COMPLETED"
 """
 
 from engine.testing.clock import START, FixedClock
+from engine.testing.definitions import Definition
 from engine.testing.harness import Harness, TerminalFailure, Worker
 from engine.testing.memory_store import MemoryStore
 from engine.testing.mocks import Answer, Mocks, failed
-from engine.testing.rehearsal import Definition, Rehearsal, rehearse
+from engine.testing.rehearsal import Rehearsal, rehearse
 
 __all__ = [
     "START",

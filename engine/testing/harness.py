@@ -22,14 +22,17 @@ from engine.broker.port import OpenBroker
 from engine.clock import after
 from engine.config import Settings
 from engine.decider.validate import check_task, check_workflow
+from engine.dsl import Task, Workflow
 from engine.executor import Executor
 from engine.model.event import StartWorkflow, Wake
-from engine.model.execution import Task, Workflow
+from engine.model.execution import Task as TaskRow
+from engine.model.execution import Workflow as Run
 from engine.model.payload import Json, JsonObject
 from engine.model.request import Outcome, Request
 from engine.slots import ask_again
 from engine.store.port import Rows, Store
 from engine.testing.clock import FixedClock
+from engine.testing.definitions import document_of, with_used
 from engine.testing.memory_store import MemoryStore
 from engine.wire.message import START_QUEUE, Delivery, Message, events_queue
 from engine.wire.request_message import decode_outcome, encode_request, encode_slot_news, encode_wake
@@ -84,12 +87,20 @@ class Harness:
 
     # definitions
 
-    def register(self, *documents: Mapping[str, Json], tasks: Sequence[Mapping[str, Json]] = ()) -> None:
-        """Register workflow definitions and task definitions; raises ``BadDefinition``."""
+    def register(
+        self, *workflows: Mapping[str, Json] | Workflow, tasks: Sequence[Mapping[str, Json] | Task] = ()
+    ) -> None:
+        """Register workflows and task definitions; raises ``BadDefinition``.
+
+        What a workflow written with ``engine.dsl`` uses is registered with it, unless ``tasks`` says otherwise.
+        """
+        used = list(with_used(workflows))
+        defined = [*(each for each in used if isinstance(each, Task)), *tasks]
         with self.store.transaction() as transaction:
-            transaction.register_tasks([check_task(dict(document)) for document in tasks])
-            for document in documents:
-                transaction.register_workflow(check_workflow(dict(document)), overwrite=True)
+            transaction.register_tasks([check_task(dict(document_of(each))) for each in defined])
+            for each in used:
+                if not isinstance(each, Task):
+                    transaction.register_workflow(check_workflow(dict(document_of(each))), overwrite=True)
 
     # what happens
 
@@ -221,11 +232,11 @@ class Harness:
         with self.store.transaction() as transaction:
             return transaction.load([workflow_id])[workflow_id]
 
-    def run(self, workflow_id: str) -> Workflow:
+    def run(self, workflow_id: str) -> Run:
         """Return a run's own record."""
         return self.rows(workflow_id).workflow
 
-    def task(self, workflow_id: str, ref: str) -> Task:
+    def task(self, workflow_id: str, ref: str) -> TaskRow:
         """Return the last attempt of the task with that reference name."""
         return [task for task in self.rows(workflow_id).tasks if task.ref == ref][-1]
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 from engine.clock import SECOND, Instant, after
-from engine.dsl import Task as WrittenTask
-from engine.dsl import Workflow as WrittenWorkflow
 from engine.errors import Refused
 from engine.model.definition import WorkflowDef, walk
 from engine.model.event import StartWorkflow
@@ -20,11 +18,9 @@ from engine.tasks import task_type, task_types
 from engine.tasks.step import Complete
 from engine.tasks.system import SystemTask
 from engine.testing.clock import START, FixedClock
+from engine.testing.definitions import Definition, document_of, with_used
 from engine.testing.harness import Harness
 from engine.testing.mocks import Answer, Mocks, Script
-
-#: Whatever holds a definition: JSON, or what ``engine.dsl`` makes.
-Definition: TypeAlias = Mapping[str, Json] | WrittenWorkflow | WrittenTask
 
 #: Answers and leaps of time in one rehearsal, and seconds that it may take.
 _MOST_TURNS: Final = 20_000
@@ -52,10 +48,10 @@ def rehearse(
     those of tasks and of other workflows; what one written with ``engine.dsl`` uses is known. Raises ``BadDefinition``,
     and ``Refused`` when the run cannot begin.
     """
-    document = _document(definition)
-    used = definition.uses if isinstance(definition, WrittenWorkflow) else ()
+    document = document_of(definition)
+    *used, _ = with_used([definition])
     stage = Rehearsal(mocks or {}, now)
-    stage.prepare(document, [_document(each) for each in (*used, *definitions)])
+    stage.prepare(document, [document_of(each) for each in (*used, *with_used(definitions))])
     return stage.play(
         StartWorkflow(
             event_id="rehearsal",
@@ -65,10 +61,6 @@ def rehearse(
             input=given or {},
         )
     )
-
-
-def _document(definition: Definition) -> Mapping[str, Json]:
-    return definition if isinstance(definition, Mapping) else definition.to_json()
 
 
 class Rehearsal:

@@ -131,6 +131,12 @@ def test_what_a_step_needs_may_stand_in_the_template_of_its_task_definition(kind
     assert faults(document)
 
 
+def test_a_loop_over_items_needs_no_condition():
+    check_workflow(
+        {"name": "flow", "tasks": [step("l", "DO_WHILE", items="${workflow.input.x}", loopOver=[step("b")])]}
+    )
+
+
 def test_a_reference_that_is_nearly_right_is_named():
     told = faults({"name": "flow", "tasks": [step("price"), step("bill", **inputs(total="${prise.output.total}"))]})
 

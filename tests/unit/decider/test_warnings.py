@@ -55,6 +55,11 @@ def warnings(*tasks, find=nothing, missing=False, **fields):
             "stands in another case",
         ),
         ([step("f", "FORK_JOIN", forkTasks=[[]]), step("j", "JOIN")], "tasks[0].forkTasks[0]", "branch is empty"),
+        (
+            [step("j", "EXCLUSIVE_JOIN", joinOn=["a"], defaultExclusiveJoinTask=["b"]), step("a"), step("b")],
+            "tasks[0].defaultExclusiveJoinTask[0]",
+            "stands behind it",
+        ),
         ([END, step("never")], "tasks[0]", "'never' behind it is never reached"),
         (
             [step("s", "SWITCH", evaluatorType="value-param", expression="way", decisionCases={"a": [step("b")]})],

@@ -67,7 +67,7 @@ def test_a_function_becomes_a_workflow_that_runs():
         return {"said": said.output.result, "by": run.id}
 
     harness = Harness()
-    harness.register(greet.to_json())
+    harness.register(greet)
     identity = harness.start("greet", {"name": "Ada"})
     harness.work({"say": lambda given: given["text"]})
 
@@ -294,7 +294,7 @@ def test_loops_and_choices_written_so_run():
         return {"left": left.output.box, "both": both.output}
 
     harness = Harness()
-    harness.register(flow.to_json())
+    harness.register(flow)
     identity = harness.start("flow", {"lines": [{"kind": "book", "sku": 7}, {"kind": "x"}]})
     harness.work({"ship": lambda given: given, "pack": lambda given: {"box": 1}})
 

@@ -9,7 +9,7 @@ import pytest
 from engine.dsl import Task, Value, do_while, each, fork, inline, jq, switch, wait, workflow
 from engine.errors import BadDefinition, Refused
 from engine.model.status import TaskStatus
-from engine.testing import Answer, failed, rehearse
+from engine.testing import Answer, Harness, failed, rehearse
 from tests.unit.decider.steps import child, inputs, loop, step
 from tests.unit.decider.steps import fork as forked
 
@@ -202,3 +202,7 @@ def test_a_workflow_written_in_python_brings_what_it_uses():
     assert (outcome.status, outcome.output) == ("COMPLETED", {"paid": 2, "twice": 4})
     assert outcome.seconds == pytest.approx(4 * 3600, abs=5)
     assert set(order.uses) == {paying, charge}
+    harness = Harness()
+    harness.register(order)
+    with harness.store.transaction() as tx:
+        assert ([each.name for each in tx.workflow_defs()], list(tx.task_defs())) == (["order", "paying"], ["charge"])
