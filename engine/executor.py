@@ -39,6 +39,7 @@ from engine.model.event import Event, StartWorkflow, Wake
 from engine.model.request import Request
 from engine.named_values import secret_values
 from engine.outlook import Outlook
+from engine.results import keep_results
 from engine.round import Round
 from engine.slots import Overtaken, see_to_slots
 from engine.store.port import LoggedRequest, Save, Store, Transaction
@@ -159,6 +160,7 @@ class Executor:
                 written = transaction.save([each.save for each in decided if each.save is not None])
                 stood = [each for each in decided if each.save is None or each.group.workflow_id in written]
                 self._log_requests(transaction, stood, now)
+                keep_results(transaction, (each.decision for each in stood), now)
                 granted = see_to_slots(transaction, [(each.decision, each.recalled) for each in stood], now)
         except BaseException:
             self._outlook.forget()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import assert_never
 
 from engine.broker.port import Broker
@@ -13,7 +13,7 @@ from engine.errors import NotFound, Refused
 from engine.model.definition import WorkflowDef
 from engine.model.event import StartWorkflow
 from engine.model.payload import Json
-from engine.model.question import DefinitionOf, Found, IsServed, Question, WayTo
+from engine.model.question import DefinitionOf, Found, IsServed, KeptResult, Question, WayTo
 from engine.named_values import environment_values
 from engine.store.catalog import Catalog
 from engine.store.family import way_to
@@ -79,11 +79,18 @@ class Outlook:
             return self.catalog.inline(transaction, start.workflow_def)
         return self.catalog.resolve(transaction, start.name, start.version)
 
-    def answers(self, transaction: Transaction, questions: Iterable[Question], now: Instant) -> dict[Question, Json]:
+    def answers(self, transaction: Transaction, questions: Collection[Question], now: Instant) -> dict[Question, Json]:
         """Return what decisions of this moment have asked for."""
-        return {question: self._answer(transaction, question, now) for question in questions}
+        kept = {each.digest: each for each in questions if isinstance(each, KeptResult)}
+        outputs = transaction.kept_results(list(kept), now) if kept else {}
+        return {
+            question: outputs.get(question.digest)
+            if isinstance(question, KeptResult)
+            else self._answer(transaction, question, now)
+            for question in questions
+        }
 
-    def _answer(self, transaction: Transaction, question: Question, now: Instant) -> Json:
+    def _answer(self, transaction: Transaction, question: IsServed | DefinitionOf | WayTo, now: Instant) -> Json:
         match question:
             case IsServed():
                 return self._is_served(question.queue, now)

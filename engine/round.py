@@ -107,7 +107,9 @@ class Round:
                 return made
             found = self._outlook.answers(self.transaction, made.draft.questions, self.now)
             around = msgspec.structs.replace(around, answers={**around.answers, **found})
-        return decision(around)
+            spent = made.draft.asked_after
+        # It comes so far as it needs to ask nothing more; the rest is another decision.
+        return decision(msgspec.structs.replace(around, step_budget=max(1, spent - 1)))
 
     def run_of(self, group: Group) -> Resident | None:
         """Return the run that a group is about, None when there is none."""

@@ -10,6 +10,7 @@ from engine.clock import after
 from engine.decider.deadline import note_dates
 from engine.decider.draft import Draft
 from engine.decider.ending import cancel
+from engine.decider.kept import keep
 from engine.decider.place import definition_of, place_of
 from engine.decider.schema import output_mismatch
 from engine.decider.walk import Settle, Walk
@@ -55,6 +56,8 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
         ended_at=draft.now,
         due_at=NEVER,
     )
+    if ended.status is TaskStatus.COMPLETED:
+        keep(draft, ended)
     walk.agenda.append(Settle(ended.seq))
     return True
 

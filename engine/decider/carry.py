@@ -12,6 +12,7 @@ from engine.decider.domain import domain_of
 from engine.decider.draft import Draft
 from engine.decider.ending import abort, end
 from engine.decider.execution import ListKey, OpenList
+from engine.decider.kept import kept_output
 from engine.decider.place import definition_of, limit_of, place_of
 from engine.decider.schema import input_mismatch
 from engine.expression.budget import outweighs
@@ -139,6 +140,9 @@ def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
         # A delay that ended while the run was paused is no silence of a worker: what is late counts from now.
         visible_at=max(task.visible_at, draft.now),
     )
+    kept = kept_output(draft, task)
+    if kept is not None:
+        return _finish(draft, draft.change(task, dispatched=False), TaskStatus.COMPLETED, kept, None, None)
     if now_visible and task.slot is Slot.NONE and limit_of(draft, task).is_limited:
         task = draft.change(task, slot=Slot.WAITING, dispatched=False)
         draft.command(SeeToSlot(task.seq))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from engine.clock import milliseconds
@@ -10,7 +12,7 @@ from engine.decider.draft import Draft
 from engine.expression.budget import Budget
 from engine.expression.template import substitute
 from engine.model.execution import Task
-from engine.model.payload import Json
+from engine.model.payload import Json, JsonObject
 from engine.tasks import task_type
 
 _WORKFLOW = "workflow"
@@ -21,15 +23,19 @@ _TASK_ID = "CPEWF_TASK_ID"
 _CHARACTERS_PER_STEP: Final = 10
 
 
-def evaluated(draft: Draft, value: Json, task_id: str | None = None) -> Json:
+def evaluated(draft: Draft, value: Json, task_id: str | None = None, roots: JsonObject = MappingProxyType({})) -> Json:
     """Return ``value`` with its expressions replaced by what they find in the run, for the task of this id.
 
+    ``roots`` are further roots of expressions, which come before those of the run.
     Looking, and the size of what comes out, count in the decision's effort. Raises ``BadExpression`` when either is
     beyond its limit.
     """
     budget = Budget(draft.surroundings.limits.value_characters)
     try:
-        found = substitute(value, Context(draft, task_id), environment=draft.surroundings.environment, budget=budget)
+        context: Mapping[str, Json] = Context(draft, task_id)
+        if roots:
+            context = ChainMap(dict(roots), context)  # type: ignore[arg-type]  # only read
+        found = substitute(value, context, environment=draft.surroundings.environment, budget=budget)
         if found is value:
             budget.weigh(value)
         return found

@@ -14,8 +14,8 @@ from engine.errors import BatonError
 from engine.model.command import Command, SeeToSlot
 from engine.model.definition import TaskDef, WorkflowTask
 from engine.model.execution import NEVER, Task, Workflow
-from engine.model.payload import Json
-from engine.model.question import Question
+from engine.model.payload import Json, JsonObject
+from engine.model.question import KeptResult, Question
 from engine.model.status import TASK_TRANSITIONS, WORKFLOW_TRANSITIONS, Slot, TaskStatus, WorkflowStatus
 from engine.tasks.step import Limits
 
@@ -77,6 +77,11 @@ class Draft:
         self.earlier: Workflow | None = None
         #: The run's rows are to be deleted; whether they are archived first.
         self.removal: Removal | None = None
+        #: What is to be kept for later tasks: the output, and for how many seconds.
+        self.results: dict[KeptResult, tuple[JsonObject, int]] = {}
+        #: Steps of the flow so far, and how many there were when the first question was asked.
+        self.steps = 0
+        self.asked_after = 0
         #: The step budget was spent: what is left is found again from the rows.
         self.unfinished = False
         self._lay_over(base)
@@ -108,6 +113,7 @@ class Draft:
         """Return the answer to a question, None as long as nobody has looked for it."""
         answers = self.surroundings.answers
         if question not in answers:
+            self.asked_after = self.asked_after if self.questions else self.steps
             self.questions[question] = None
         return answers.get(question)
 

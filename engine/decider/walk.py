@@ -88,6 +88,7 @@ class Walk:
             match entry:
                 case Enter():
                     self._steps_left -= 1
+                    draft.steps += 1
                     self._enter(entry.key, entry.position)
                 case Settle():
                     self._settle(draft.tasks[entry.seq])

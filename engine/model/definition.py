@@ -153,6 +153,13 @@ class SubWorkflowParam(Written):
     priority: Json | None = None
 
 
+class CacheConfig(Written):
+    """For how long the result of a task is that of every task with the same key."""
+
+    key: Text = ""
+    ttl_in_second: Long = 0
+
+
 class WorkflowTask(Written):
     """One step of a workflow definition; which fields matter depends on ``type``."""
 
@@ -190,7 +197,7 @@ class WorkflowTask(Written):
     sink: Text | None = None
     sub_workflow_param: SubWorkflowParam | None = None
     on_state_change: dict[str, Json] = Field(default_factory=dict)
-    cache_config: Json | None = None
+    cache_config: CacheConfig | None = None
     metadata: dict[str, Json] = Field(default_factory=dict)
 
     def lists(self) -> Iterator[tuple[str, tuple[WorkflowTask, ...]]]:

@@ -6,8 +6,10 @@ same decision made once more.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from engine.model.definition import WorkflowDef
@@ -46,4 +48,16 @@ class WayTo(Struct, frozen=True):
     task_id: str
 
 
-Question: TypeAlias = IsServed | DefinitionOf | WayTo
+class KeptResult(Struct, frozen=True):
+    """What is the output that a task of this name had for this key, not too long ago?"""
+
+    name: str
+    key: str
+
+    @property
+    def digest(self) -> str:
+        """What stands for name and key, however long they are."""
+        return sha256(msgspec.json.encode([self.name, self.key])).hexdigest()
+
+
+Question: TypeAlias = IsServed | DefinitionOf | WayTo | KeptResult

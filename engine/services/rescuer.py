@@ -58,6 +58,8 @@ class Rescuer:
         rescued = self._rescue_if_lost()
         self._watch_queues()
         self._mend_slots()
+        with self._store.transaction() as transaction:
+            transaction.forget_results(self._clock.now())
         return rescued
 
     def rescue(self, *, workers_lost: bool) -> int:

@@ -17,6 +17,7 @@ from engine.model.payload import JsonObject
 from engine.model.request import Outcome, Request
 from engine.store.event_port import EventStore
 from engine.store.history_port import HistoryTransaction, RemovedRun
+from engine.store.results_port import Results
 
 
 class Rows(Struct, frozen=True):
@@ -112,7 +113,7 @@ class InHand(Struct, frozen=True, kw_only=True):
     at: Instant
 
 
-class Transaction(HistoryTransaction, EventStore, Protocol):
+class Transaction(HistoryTransaction, EventStore, Results, Protocol):
     """Everything that can be read or written inside one transaction; leaving the block commits it."""
 
     # runs

@@ -20,12 +20,13 @@ from engine.store.mysql import MysqlBatch
 from engine.store.outside import Outside
 from engine.store.port import Store
 from engine.store.postgres import PostgresBatch, json_as_text
+from engine.store.results import Results
 from engine.store.search import Search
 from engine.store.slots import Slots
 from engine.store.sqlite import SqliteBatch
 
 
-class SqlTransaction(Executions, Definitions, Slots, Housekeeping, Hands, EventHandlers, Search):
+class SqlTransaction(Executions, Definitions, Slots, Housekeeping, Hands, EventHandlers, Results, Search):
     """Everything that can be read or written inside one transaction; each room of it is a class of its own."""
 
     def __init__(self, connection: Connection, batch: Batch, outside: Outside) -> None:

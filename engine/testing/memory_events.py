@@ -13,14 +13,14 @@ from engine.store.codec import storable
 from engine.store.event_port import EventExecution, EventQuery
 
 if TYPE_CHECKING:
-    from engine.testing.memory_store import _Journal, _Tables
+    from engine.testing.memory_tables import Journal, Tables
 
 
 class MemoryEvents:
     """The part of a transaction that keeps event handlers."""
 
-    _tables: _Tables
-    _journal: _Journal
+    _tables: Tables
+    _journal: Journal
 
     def put_event_handler(self, handler: EventHandler, *, known: bool) -> bool:
         """See ``EventStore.put_event_handler``."""

@@ -11,13 +11,13 @@ from engine.model.earlier import EarlierRound
 from engine.store.history_port import RemovedRun
 
 if TYPE_CHECKING:
-    from engine.testing.memory_store import _Journal, _Tables
+    from engine.testing.memory_tables import Journal, Tables
 
 
 class MemoryHistory:
     """Keeps rounds and removed runs in the tables of a ``MemoryStore``."""
 
-    def __init__(self, tables: _Tables, journal: _Journal) -> None:
+    def __init__(self, tables: Tables, journal: Journal) -> None:
         self._tables = tables
         self._journal = journal
 

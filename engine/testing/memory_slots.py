@@ -15,7 +15,7 @@ from engine.model.status import Slot
 from engine.store.port import SlotTask, TaskKey
 
 if TYPE_CHECKING:
-    from engine.testing.memory_store import _Journal, _Tables
+    from engine.testing.memory_tables import Journal, Tables
 
 
 class SlotRow(Struct, frozen=True):
@@ -39,7 +39,7 @@ class SlotRow(Struct, frozen=True):
 class MemorySlots:
     """The part of a transaction that keeps limits."""
 
-    def __init__(self, tables: _Tables, journal: _Journal) -> None:
+    def __init__(self, tables: Tables, journal: Journal) -> None:
         self._tables = tables
         self._journal = journal
 

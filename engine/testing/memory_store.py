@@ -6,83 +6,26 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from engine.clock import Instant, after
 from engine.model.definition import TaskDef, WorkflowDef
-from engine.model.earlier import EarlierRound
-from engine.model.event_handler import EventHandler
 from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import JsonObject
 from engine.model.status import TaskStatus
 from engine.store.codec import storable
-from engine.store.event_port import EventExecution
-from engine.store.history_port import RemovedRun
-from engine.store.port import WEEK_SECONDS, Due, InHand, LoggedRequest, Rows, Save, TaskKey, WorkflowQuery
+from engine.store.port import WEEK_SECONDS, Due, InHand, LoggedRequest, Rows, Save, WorkflowQuery
 from engine.store.records import TASK, WORKFLOW
 from engine.store.share import fair_share
 from engine.testing.memory_events import MemoryEvents
 from engine.testing.memory_history import MemoryHistory
-from engine.testing.memory_slots import MemorySlots, SlotRow
+from engine.testing.memory_results import MemoryResults
+from engine.testing.memory_slots import MemorySlots
+from engine.testing.memory_tables import Journal, Tables
 
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 _S = TypeVar("_S", Task, Workflow)
-
-#: Stands in the journal where there was no entry before.
-_NOTHING: Any = object()
-
-
-class _Tables:
-    """All that the store holds. Values are frozen, so whoever reads one may keep it."""
-
-    def __init__(self) -> None:
-        self.workflows: dict[str, Workflow] = {}
-        self.tasks: dict[str, dict[int, Task]] = {}
-        self.rung_at: dict[str, Instant] = {}
-        self.request_log: dict[int, LoggedRequest] = {}
-        self.snapshots: dict[str, WorkflowDef] = {}
-        self.workflow_defs: dict[tuple[str, int], WorkflowDef] = {}
-        self.task_defs: dict[str, TaskDef] = {}
-        self.catalog: dict[str, int] = {"version": 0}
-        self.queues: dict[str, Instant] = {}
-        self.settings: dict[str, str] = {}
-        self.living: dict[str, Instant] = {}
-        self.leases: dict[int, str] = {}
-        self.in_hand: dict[tuple[str, str], InHand] = {}
-        self.limits: dict[str, Instant] = {}
-        self.slots: dict[TaskKey, SlotRow] = {}
-        self.earlier: dict[str, tuple[EarlierRound, ...]] = {}
-        self.removed: dict[str, RemovedRun] = {}
-        self.event_handlers: dict[str, EventHandler] = {}
-        self.event_executions: dict[str, EventExecution] = {}
-
-
-class _Journal:
-    """Writes entries and remembers what stood there before."""
-
-    def __init__(self) -> None:
-        self._before: list[tuple[dict[Any, Any], Any, Any]] = []
-
-    def put(self, table: dict[_K, _V], key: _K, value: _V) -> None:
-        self._before.append((table, key, table.get(key, _NOTHING)))
-        table[key] = value
-
-    def drop(self, table: dict[_K, _V], key: _K) -> bool:
-        if key not in table:
-            return False
-        self._before.append((table, key, table.pop(key)))
-        return True
-
-    def undo(self) -> None:
-        while self._before:
-            table, key, value = self._before.pop()
-            if value is _NOTHING:
-                table.pop(key, None)
-            else:
-                table[key] = value
 
 
 def _stored(record: _S) -> _S:
@@ -223,10 +166,10 @@ def _matches(workflow: Workflow, query: WorkflowQuery) -> bool:
     )
 
 
-class _Definitions(MemorySlots):
+class _Definitions(MemorySlots, MemoryResults):
     """The part of a transaction that concerns definitions."""
 
-    def __init__(self, tables: _Tables, journal: _Journal) -> None:
+    def __init__(self, tables: Tables, journal: Journal) -> None:
         self._tables = tables
         self._journal = journal
 
@@ -381,14 +324,14 @@ class MemoryStore:
     """Keeps runs and definitions as long as the process lives; transactions follow one another."""
 
     def __init__(self) -> None:
-        self._tables = _Tables()
+        self._tables = Tables()
         self._turn = threading.RLock()
 
     @contextmanager
     def transaction(self) -> Iterator[MemoryTransaction]:
         """Open a transaction; commits when the block ends, rolls back when it raises."""
         with self._turn:
-            journal = _Journal()
+            journal = Journal()
             try:
                 yield MemoryTransaction(self._tables, journal)
             except BaseException:
