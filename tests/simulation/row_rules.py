@@ -20,7 +20,9 @@ _FAILED = (TaskStatus.FAILED, TaskStatus.TIMED_OUT)
 def check_rows(save: Save, before: Rows | None, rows: Rows, run: Execution, now: Instant, budget: int) -> None:
     """Raise Violated for what no save may do; ``now`` is the latest moment that any process has seen."""
     _check_versions(save, before)
-    _check_moves(rows, before, several=len(save.workflow.unconfirmed) > 1)
+    # A run that is retried may come to its end in the same breath.
+    retried = before is not None and before.workflow.last_retried_at != save.workflow.last_retried_at
+    _check_moves(rows, before, several=retried or len(save.workflow.unconfirmed) > 1)
     _check_sequence(rows)
     for task in save.inserted:
         if task.retry_of:
