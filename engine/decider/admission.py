@@ -18,16 +18,17 @@ QUEUE, REJECT = POLICIES = ("QUEUE", "REJECT")
 
 
 def admit(draft: Draft) -> None:
-    """Have a new run wait for a slot of its key, if its definition limits how many go on at a time."""
+    """Have a run that begins, or begins again, wait for a slot of its key, if its definition limits how many go on."""
     config = draft.definition.rate_limit_config
     if config is not None and terms_of_runs(draft.definition).is_limited:
-        draft.change_workflow(rate_limit_key=_text(evaluated(draft, config.rate_limit_key)))
-        draft.stand_in_line()
+        draft.stand_in_line(_text(evaluated(draft, config.rate_limit_key)))
+    elif draft.workflow.rate_limit_key is not None:
+        draft.change_workflow(rate_limit_key=None)
 
 
 def must_not_wait(draft: Draft) -> bool:
     """True for a new run that its definition would rather have refused than wait."""
-    config, fresh = draft.definition.rate_limit_config, draft.loaded.slot_no == 0
+    config, fresh = draft.definition.rate_limit_config, draft.loaded.version_no == 0
     return fresh and draft.workflow.slot is Slot.WAITING and config is not None and config.policy == REJECT
 
 

@@ -175,16 +175,13 @@ class Draft:
         self.workflow = msgspec.structs.replace(self.workflow, **fields)
         if status is not None and status.is_terminal and not present.is_terminal:
             self._leave_line()
-        elif status is not None and present.is_terminal and not status.is_terminal:
-            self.stand_in_line()
         return self.workflow
 
-    def stand_in_line(self) -> None:
-        """Have the run wait for a slot of its key, if it has one: nothing of it goes on until then."""
-        if self.workflow.rate_limit_key is not None:
-            number = self.workflow.slot_no + 1
-            self.workflow = msgspec.structs.replace(self.workflow, slot=Slot.WAITING, slot_no=number)
-            self.command(SeeToSlot(-number))
+    def stand_in_line(self, key: str) -> None:
+        """Have the run wait for a slot of this key: nothing of it goes on until then."""
+        number = self.workflow.slot_no + 1
+        self.workflow = msgspec.structs.replace(self.workflow, rate_limit_key=key, slot=Slot.WAITING, slot_no=number)
+        self.command(SeeToSlot(-number))
 
     def _leave_line(self) -> None:
         """Give back the run's slot, or its place in the line for one."""

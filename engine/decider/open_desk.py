@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from engine.clock import Instant
 from engine.decider import apply
+from engine.decider.admission import admit
 from engine.decider.deadline import note_all_dates
 from engine.decider.ending import end, tell_parent_again
 from engine.decider.place import place_of
@@ -119,7 +120,9 @@ class OpenDesk:
         workflow = self._draft.change_workflow(**fields)
         if workflow.status is not before:
             self._draft.command(Announce(0, workflow.status.value))
-        return workflow
+        if before.is_terminal and not workflow.status.is_terminal:
+            admit(self._draft)
+        return self._draft.workflow
 
     def apply(self, result: TaskResult) -> bool:
         """Apply a task result as if a worker had sent it."""

@@ -304,6 +304,38 @@ def test_a_task_that_ends_while_its_run_waits_is_taken_up_later(harness):
     assert out(harness, "c") == ["one"]
 
 
+@pytest.mark.parametrize(
+    ("verb", "arguments"), [("restart", {}), ("restart", {"useLatestDefinitions": True}), ("rerun", {})]
+)
+def test_a_run_that_begins_again_waits_for_a_slot_like_a_new_one(harness, verb, arguments):
+    start(harness, "one", "two")
+    out(harness)
+    fail(harness, "one")
+    assert out(harness) == ["two"]
+    assert harness.request("one", verb, **arguments).granted
+    assert (out(harness), harness.statuses("one"), slots(harness, "one")) == ([], {}, [Slot.WAITING])
+    finish(harness, "two")
+    assert out(harness) == ["one"]
+    finish(harness, "one")
+    assert harness.run("one").status == "COMPLETED"
+
+
+def test_a_run_that_is_restarted_goes_by_what_its_definition_says_now(harness):
+    harness.register({"name": "limited", "tasks": [step("a")]})
+    start(harness, "one", "two")
+    harness.request("one", "terminate")
+    harness.register(limited(policy="REJECT"))
+    start(harness, "three")
+    assert harness.request("one", "restart", useLatestDefinitions=True).granted
+    assert (harness.run("one").rate_limit_key, slots(harness, "one", "three")) == ("", [Slot.WAITING, Slot.HELD])
+    harness.request("three", "terminate")
+    assert slots(harness, "one") == [Slot.HELD]
+    harness.request("one", "terminate")
+    harness.register({"name": "limited", "tasks": [step("a")]})
+    assert harness.request("one", "restart", useLatestDefinitions=True).granted
+    assert (harness.run("one").rate_limit_key, slots(harness, "one")) == (None, [Slot.NONE])
+
+
 # what the definition says later
 
 
