@@ -46,6 +46,7 @@ PROCESSES: Mapping[str, tuple[str, ...]] = {
     "starter": (BATON, "starter"),
     "timekeeper": (BATON, "timekeeper"),
     "listener": (BATON, "listener"),
+    "notifier": (BATON, "notifier"),
     "worker-http": (BATON, "worker", "http"),
     "worker-script": (BATON, "worker", "script"),
     "worker-event": (BATON, "worker", "event"),

@@ -64,6 +64,24 @@ EventConnections = Annotated[
 ]
 Networks = Annotated[str, Meta(description="networks like 10.0.0.0/8, set apart by commas")]
 StorageUrl = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9+.-]*://.", description="a URL like s3://bucket/folder")]
+Sinks = Annotated[
+    str,
+    Meta(
+        pattern=r"^\s*((https?://|amqp_queue:|amqp_exchange:)\S+(\s+|$))*$",
+        description="addresses like https://host/path, amqp_queue:name or amqp_exchange:name, set apart by blanks",
+    ),
+]
+_TASK_STATUS = (
+    "(SCHEDULED|IN_PROGRESS|COMPLETED|COMPLETED_WITH_ERRORS|FAILED|FAILED_WITH_TERMINAL_ERROR|TIMED_OUT|CANCELED"
+    "|SKIPPED)"
+)
+TaskStatuses = Annotated[
+    str,
+    Meta(
+        pattern=rf"^\s*({_TASK_STATUS}\s*(,\s*{_TASK_STATUS}\s*)*)?$",
+        description="statuses of tasks like FAILED,TIMED_OUT, set apart by commas",
+    ),
+]
 AppPath = Annotated[str, Meta(pattern=r"^[\w.]+(:[\w.]+)?$", description="a Celery app as module:attribute")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
 Count = Annotated[int, Meta(ge=1, description="a whole number, at least 1")]
@@ -144,6 +162,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     outgoing_private_networks: Networks = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,100.64.0.0/10,fc00::/7"
     #: Addresses of the machine itself that they may call; ``baton dev`` and ``make up`` allow ``127.0.0.0/8,::1/128``.
     outgoing_loopback_networks: Networks = ""
+    #: Where notices go of runs whose definition names no sink: ``https://…``, ``amqp_queue:name`` or
+    #: ``amqp_exchange:name``, set apart by blanks.
+    notice_sinks: Sinks = ""
+    #: Statuses of tasks of which listeners are told, set apart by commas: FAILED,TIMED_OUT.
+    notice_task_statuses: TaskStatuses = ""
+    #: How long one call of a notice's address may take.
+    notice_timeout_seconds: Seconds = 10.0
+    #: How long a notice is tried again before it becomes a dead letter.
+    notice_give_up_seconds: Seconds = 86_400.0
     #: How long a process that was told to stop may finish what it has begun.
     drain_seconds: Seconds = 30.0
     #: A directory whose files are secrets, named like them, beside the variables `BATON_SECRET_<NAME>`.

@@ -235,10 +235,10 @@ class Executor:
         self.counts.given_up += 1
         if isinstance(error, BadExpression | Deadly | PayloadLost):
             log.warning("workflow.undecidable", workflow_id=workflow.id, name=workflow.name, reason=str(error))
-            return give_up(resident.run, facts, now, str(error))
+            return give_up(resident.run, facts, now, str(error), self._outlook.told_statuses)
         log.error("workflow.undecidable", workflow_id=workflow.id, name=workflow.name, exc_info=error)
         reason = f"The decider could not decide this workflow: {type(error).__name__}: {error}"
-        return give_up(resident.run, facts, now, reason)
+        return give_up(resident.run, facts, now, reason, self._outlook.told_statuses)
 
     def _begin(self, work: Round, group: Group) -> Decided | None:
         """Start the run that a group asks for, or refuse to."""
@@ -368,7 +368,7 @@ class Executor:
         commands = [*each.recalled, *(command for some in each.decision.commands.values() for command in some)]
         for command in commands:
             try:
-                yield from list(messages(run, command, self._partitions, self._secrets))
+                yield from list(messages(run, command, self._partitions, self._secrets, self._outlook.sinks))
             except Exception as error:
                 log.exception("command.unwritable", workflow_id=run.workflow.id, command=str(command))
                 if run.workflow.status.is_open:

@@ -14,6 +14,7 @@ from engine.model.definition import WorkflowDef
 from engine.model.event import StartWorkflow
 from engine.model.payload import Json
 from engine.model.question import DefinitionOf, Found, IsServed, KeptResult, Question, WayTo
+from engine.model.status import TaskStatus
 from engine.named_values import environment_values
 from engine.store.catalog import Catalog
 from engine.store.family import way_to
@@ -39,6 +40,9 @@ class Outlook:
         #: Whether queues have consumers, each with the moment until which that holds.
         self._served: dict[str, tuple[bool, Instant]] = {}
         self._environment = environment_values()
+        #: Where notices go of runs whose definition names no sink, and the statuses of tasks that are told.
+        self.sinks = tuple(settings.notice_sinks.split())
+        self.told_statuses = frozenset(map(TaskStatus, settings.notice_task_statuses.replace(",", " ").split()))
         self.catalog = Catalog()
         self._fresh_until = Instant(0)
         self._limits = Limits(
@@ -66,6 +70,7 @@ class Outlook:
             redelivery_limit=self._settings.redelivery_limit,
             isolated_queues=self._settings.isolated_queues,
             environment=self._environment,
+            told_statuses=self.told_statuses,
         )
 
     def definition(self, transaction: Transaction, start: StartWorkflow) -> tuple[str, WorkflowDef]:

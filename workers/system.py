@@ -12,8 +12,9 @@ from celery import Celery
 from engine.broker.compression import leave_packed
 from engine.broker.topology import TaskQueueType
 from engine.config import Settings
+from engine.outgoing import network
 from engine.wire.system_queue import system_queue
-from workers import network, tasks
+from workers import tasks
 from workers.app import connect
 from workers.task_log import leave_out_payloads
 

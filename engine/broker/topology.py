@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from engine.model.payload import Json
 from engine.wire.celery_control import CONTROL_EXCHANGE
-from engine.wire.message import DEAD_QUEUE, SINK_QUEUE, START_QUEUE, STATUS_EXCHANGE, Message
+from engine.wire.message import DEAD_QUEUE, NOTICES_QUEUE, SINK_QUEUE, START_QUEUE, STATUS_EXCHANGE, Message
 
 #: Holds one durable message for as long as the broker keeps its data; the rescuer looks whether it is still there.
 MARKER_QUEUE = "baton.marker"
@@ -77,17 +77,23 @@ CONTROL = Exchange(name=CONTROL_EXCHANGE, type="fanout", durable=False)
 #: Every exchange that we publish to, by name.
 EXCHANGES: Mapping[str, Exchange] = {exchange.name: exchange for exchange in (STATUS, CONTROL)}
 
+#: Queues of our own that are there whatever happens, beside the events queues.
+_KEPT = (START_QUEUE, DEAD_QUEUE, NOTICES_QUEUE, SINK_QUEUE)
+
 _QUORUM: Mapping[str, Json] = {"x-queue-type": "quorum", "x-delivery-limit": DELIVERY_LIMIT}
 
 
 def is_engine_queue(name: str) -> bool:
     """Return whether the queue carries Baton's own messages, as against tasks for workers and answers to callers."""
-    return name in {START_QUEUE, DEAD_QUEUE, SINK_QUEUE, MARKER_QUEUE} or _EVENTS.fullmatch(name) is not None
+    return (
+        name in {START_QUEUE, DEAD_QUEUE, NOTICES_QUEUE, SINK_QUEUE, MARKER_QUEUE}
+        or _EVENTS.fullmatch(name) is not None
+    )
 
 
 def queue(name: str, task_queues: TaskQueueType = TaskQueueType.CLASSIC) -> Queue:
     """Return how the queue of this name is declared; any name that is not one of Baton's own is a task queue."""
-    if name in {START_QUEUE, DEAD_QUEUE, SINK_QUEUE}:
+    if name in _KEPT:
         return Queue(name=name, arguments=_QUORUM)
     if name == MARKER_QUEUE:
         return Queue(name=name, arguments={})
@@ -113,7 +119,7 @@ def subscription(name: str) -> Queue:
 
 def engine_queues() -> tuple[Queue, ...]:
     """Return the queues that every connection declares; the events queues follow once their number is known."""
-    return (queue(START_QUEUE), queue(DEAD_QUEUE), queue(SINK_QUEUE))
+    return tuple(map(queue, _KEPT))
 
 
 def may_declare(message: Message) -> bool:

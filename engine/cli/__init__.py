@@ -23,6 +23,7 @@ _COMMANDS = {
     "starter": ("engine.cli.services:starter", "Run a starter: it takes start messages only."),
     "timekeeper": ("engine.cli.services:timekeeper", "Run a timekeeper: it wakes what is due."),
     "listener": ("engine.cli.services:listener", "Run a listener: it reads the queues of event handlers."),
+    "notifier": ("engine.cli.services:notifier", "Run a notifier: it brings word to those who listen."),
     "worker": ("engine.cli.services:worker", "Run system workers: http, script, event, kafka, sql."),
     "migrate": ("engine.cli.services:migrate", "Bring the database's tables up to date."),
     "definition": ("engine.cli.definition:definition", "Register and look at definitions."),

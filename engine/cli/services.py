@@ -126,6 +126,16 @@ def listener(context: click.Context) -> None:
     context.exit(service.run(settings))
 
 
+@click.command()
+@click.pass_context
+def notifier(context: click.Context) -> None:
+    """Run a notifier: it brings word of runs and tasks to those who listen. Two or more share the work."""
+    settings = _settings()
+    from engine.services import notifier as service
+
+    context.exit(service.run(settings))
+
+
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("kind", type=click.Choice(_KINDS))
 @click.option("-c", "--concurrency", type=click.IntRange(1), help="How many tasks at a time.")

@@ -22,6 +22,7 @@ from engine.decider.deadline import workflow_deadline
 from engine.decider.draft import Draft, Surroundings
 from engine.decider.ending import end, tell_parent_again
 from engine.decider.execution import ROOT, Execution, OpenList
+from engine.decider.notices import tell, tell_turns
 from engine.decider.open_desk import OpenDesk
 from engine.decider.schema import input_mismatch
 from engine.decider.template_input import with_template
@@ -35,7 +36,7 @@ from engine.model.earlier import EarlierRound
 from engine.model.event import Asked, ChildEnded, ChildStarted, Event, SlotNews, StartWorkflow, TaskResult, Wake
 from engine.model.execution import Task, Workflow
 from engine.model.request import ASKED_BY, Outcome, Request
-from engine.model.status import WorkflowStatus
+from engine.model.status import TaskStatus, WorkflowStatus
 from engine.operations import operations
 from engine.operations.desk import refused
 from engine.tasks.step import Branch
@@ -101,6 +102,7 @@ def begin(run: Execution, start: StartWorkflow, now: Instant, surroundings: Surr
     draft = Draft(run, now, surroundings)
     draft.wake_by(workflow_deadline(draft))
     draft.command(Announce(0, WorkflowStatus.RUNNING.value))
+    tell(draft, "STARTED")
     if start.parent_task_id is not None:
         draft.command(TellParent(start.parent_task_id, started=True))
     admit(draft)
@@ -109,7 +111,7 @@ def begin(run: Execution, start: StartWorkflow, now: Instant, surroundings: Surr
     walk.to_rest()
     _expect_sizes(draft)
     _answer_start(draft, start)
-    return _decision(draft, {start.event_id: draft.take_commands()}, {})
+    return _decision(draft, {start.event_id: _commands(draft)}, {})
 
 
 def _answer_start(draft: Draft, start: StartWorkflow) -> None:
@@ -150,7 +152,7 @@ def decide(execution: Execution, events: Sequence[Event], now: Instant, surround
             case _:
                 assert_never(event)
         walk.to_rest()
-        commands[event.event_id] = draft.take_commands()
+        commands[event.event_id] = _commands(draft)
     _expect_sizes(draft)
     return _decision(draft, commands, outcomes)
 
@@ -174,12 +176,23 @@ def _operate(walk: Walk, request: Request) -> Outcome:
     return outcome
 
 
-def give_up(execution: Execution, facts: Sequence[Event | StartWorkflow], now: Instant, reason: str) -> Decision:
+def _commands(draft: Draft) -> tuple[Command, ...]:
+    tell_turns(draft)
+    return draft.take_commands()
+
+
+def give_up(
+    execution: Execution,
+    facts: Sequence[Event | StartWorkflow],
+    now: Instant,
+    reason: str,
+    told_statuses: frozenset[TaskStatus] = frozenset(),
+) -> Decision:
     """Fail a run that cannot be decided, with the reason, so that it neither loops nor blocks its partition.
 
     The facts that it could not be decided on are done with; whoever asked for something among them is told.
     """
-    draft = Draft(execution, now, Surroundings())
+    draft = Draft(execution, now, Surroundings(told_statuses=told_statuses))
     outcomes: dict[str, Outcome] = {}
     for fact in facts:
         if isinstance(fact, StartWorkflow):
@@ -191,7 +204,7 @@ def give_up(execution: Execution, facts: Sequence[Event | StartWorkflow], now: I
     if draft.workflow.status.is_open:
         end(draft, WorkflowStatus.FAILED, reason, output={})
     first = facts[0].event_id if facts else f"{execution.workflow.id}/given up"
-    commands = {first: draft.take_commands()}
+    commands = {first: _commands(draft)}
     for fact in facts:
         if isinstance(fact, Request):
             outcomes[fact.event_id] = refused(409, reason)

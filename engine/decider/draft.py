@@ -24,6 +24,14 @@ class IllegalMove(BatonError):
     """A status that may not follow the present one; a fault of the engine, never of its users."""
 
 
+class Turn(Struct, frozen=True):
+    """A task whose status has changed, from ``before`` (None: it is new)."""
+
+    seq: int
+    before: TaskStatus | None
+    status: TaskStatus
+
+
 class Surroundings(Struct, frozen=True, kw_only=True):
     """What a decision may know beside the run itself."""
 
@@ -42,6 +50,8 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     redelivery_limit: int = 3
     #: Definitions may keep system tasks apart, in queues of their own.
     isolated_queues: bool = True
+    #: Statuses of tasks of which listeners are told.
+    told_statuses: frozenset[TaskStatus] = frozenset()
     #: What is known of all that decisions have asked about so far.
     answers: Mapping[Question, Json] = {}
 
@@ -67,6 +77,8 @@ class Draft:
         self.commands: list[Command] = []
         #: Facts that no longer fitted (late, duplicate, of a closed task).
         self.dropped = 0
+        #: What has become of tasks that somebody listens to, until the listeners are told.
+        self.turns: list[Turn] = []
         #: What evaluating expressions and conditions has cost so far, in steps of ``expression.budget``.
         self.effort = 0
         #: What it would have to know and does not; only the answers make it the decision that counts.
@@ -149,6 +161,8 @@ class Draft:
         if task.slot is not Slot.NONE and task.status.is_terminal:
             task = msgspec.structs.replace(task, slot=Slot.NONE)
             self.command(SeeToSlot(task.seq))
+        if self.surroundings.told_statuses or self.configs[task.seq].on_state_change:
+            self._note_turn(task)
         self.tasks[task.seq] = task
         self.touched[task.seq] = None
         if task.status.is_open:
@@ -158,6 +172,12 @@ class Draft:
             self.unsettled.drop(task.seq)
             self.holding.drop(task.seq)
         return task
+
+    def _note_turn(self, task: Task) -> None:
+        known = self.tasks.get(task.seq)
+        before = None if known is None else known.status
+        if before is not task.status:
+            self.turns.append(Turn(task.seq, before, task.status))
 
     def change(self, task: Task, **fields: Json) -> Task:
         """Write a row with some fields changed; a new status must be one that may follow."""

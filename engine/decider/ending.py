@@ -7,6 +7,7 @@ from uuid import NAMESPACE_OID, uuid5
 from engine.decider.asked import waiting_tasks
 from engine.decider.context import evaluated
 from engine.decider.draft import Draft
+from engine.decider.notices import tell
 from engine.decider.schema import output_mismatch
 from engine.errors import BatonError
 from engine.model.command import Announce, Cancel, StartFailureWorkflow, TellParent
@@ -88,6 +89,7 @@ def end(
         draft.command(StartFailureWorkflow())
     draft.change_workflow(output=result)
     draft.command(Announce(0, status.value))
+    tell(draft, "COMPLETED" if status is WorkflowStatus.COMPLETED else "TERMINATED", "FINALIZED")
     for task_id in waiting_tasks(draft.workflow):
         draft.command(TellParent(task_id))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias, assert_never
 
 import msgspec
 
 from engine.decider.child import child_id
 from engine.decider.execution import Execution
+from engine.decider.notices import notices
 from engine.decider.place import definition_of
 from engine.errors import BadMessage
 from engine.expression.budget import outweighs
@@ -21,6 +22,7 @@ from engine.model.command import (
     Cancel,
     Command,
     Dispatch,
+    Notify,
     Reply,
     RerunChild,
     RetryChild,
@@ -69,11 +71,16 @@ _LARGEST_REPORT = 8 * 1024 * 1024
 
 
 def messages(  # noqa: C901  one arm each
-    run: Execution, command: Command, partitions: int, secrets: Secrets = _no_secret
+    run: Execution,
+    command: Command,
+    partitions: int,
+    secrets: Secrets = _no_secret,
+    sinks: Sequence[str] = (),
 ) -> Iterator[Message]:
     """Yield what has to be published for a command, as the run's rows are now; nothing where it is out of date.
 
-    ``secrets`` finds what the inputs of tasks name: it goes into their messages, and nowhere else.
+    ``secrets`` finds what the inputs of tasks name: it goes into their messages, and nowhere else. ``sinks`` are where
+    notices go when the definition names no place of its own.
     """
     about = getattr(command, "seq", 0)
     if about and about not in run.tasks:
@@ -123,6 +130,8 @@ def messages(  # noqa: C901  one arm each
             yield encode_start(_failure_workflow(run))
         case Announce():
             yield _announcement(run, command)
+        case Notify():
+            yield from notices(run, command, sinks)
         case Alert():
             yield _alert(run, command)
         case WakeSoon():

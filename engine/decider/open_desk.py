@@ -11,6 +11,7 @@ from engine.decider import apply
 from engine.decider.admission import admit
 from engine.decider.deadline import note_all_dates
 from engine.decider.ending import end, tell_parent_again
+from engine.decider.notices import tell
 from engine.decider.place import place_of
 from engine.decider.rewind import Return, schedule_with, settle_in, take_out, unwind
 from engine.decider.schedule import schedule_retry
@@ -123,6 +124,10 @@ class OpenDesk:
         if before.is_terminal and not workflow.status.is_terminal:
             admit(self._draft)
         return self._draft.workflow
+
+    def tell(self, event: str) -> None:
+        """Tell the listeners of the run what was done to it."""
+        tell(self._draft, event)
 
     def apply(self, result: TaskResult) -> bool:
         """Apply a task result as if a worker had sent it."""

@@ -21,6 +21,7 @@ from engine.model.command import (
     Cancel,
     Command,
     Dispatch,
+    Notify,
     Reply,
     RerunChild,
     RetryChild,
@@ -108,7 +109,7 @@ def still_open(unconfirmed: Json, confirmed: frozenset[str], saved_at: Instant, 
             yield [event_id, moment, references]
 
 
-def _reference(command: Command) -> Json:
+def _reference(command: Command) -> Json:  # noqa: C901  one arm each
     match command:
         case Dispatch() | StartChild() | Cancel() | RetryChild() | AskChild() | SeeToSlot():
             return f"{_LETTER[type(command)]}{command.seq}"
@@ -126,6 +127,8 @@ def _reference(command: Command) -> Json:
             return ["u", command.seq, dict(command.arguments)]
         case Abandon():
             return ["g", command.number, command.child_id]
+        case Notify():
+            return ["n", command.seq, command.event, command.at, command.payload]
         case Reply():
             return ["r", command.to, command.reply_id, msgspec.to_builtins(command.outcome)]
         case _:
@@ -154,6 +157,8 @@ def _command(reference: Json) -> Command:
         case "g":
             number, child_id = rest
             return Abandon(number, child_id)
+        case "n":
+            return Notify(*rest)
         case "r":
             to, reply_id, outcome = rest
             return Reply(to, reply_id, msgspec.convert(outcome, Outcome))

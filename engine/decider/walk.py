@@ -21,6 +21,7 @@ from engine.decider import carry
 from engine.decider.draft import Draft
 from engine.decider.ending import complete, fail
 from engine.decider.execution import ROOT, ListKey, OpenList
+from engine.decider.notices import tell_turns
 from engine.decider.place import Place, definition_of, place_of
 from engine.decider.retry import may_retry, retry_at, total_time_spent
 from engine.decider.schedule import schedule, schedule_retry
@@ -98,6 +99,8 @@ class Walk:
                     self._lists_ended(draft.tasks[entry.seq])
                 case _:
                     assert_never(entry)
+            if draft.turns:
+                tell_turns(draft)
         self.agenda.clear()
         if draft.flows and not draft.unfinished:
             self._check_something_moves()

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Final
 
+from engine.decider.listener_warnings import change_warnings, sink_warnings
 from engine.decider.order import Order, Standing
 from engine.errors import Fault
 from engine.expression.script import check_javascript
@@ -73,12 +74,14 @@ def near(name: str, names: Collection[str]) -> str:
 
 def _workflow(definition: WorkflowDef, document: Json, defined: Collection[str], missing: bool) -> Iterator[Fault]:
     yield from _ignored(WorkflowDef, document)
+    yield from sink_warnings(definition)
     order = Order(definition.tasks)
     for path, step in walk(definition.tasks):
         yield from _type(path, step, defined)
         if missing:
             yield from _definition(path, step, defined)
         yield from _step(path, step)
+        yield from change_warnings(path, step)
     yield from _lists("tasks", definition.tasks, order)
     yield from _expressions(definition, order)
 

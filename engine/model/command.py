@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from engine.clock import Instant
 from engine.model.payload import JsonObject
 from engine.model.request import Outcome
 
@@ -90,6 +91,18 @@ class Alert(Struct, frozen=True):
     reason: str
 
 
+class Notify(Struct, frozen=True):
+    """Send the listeners word of an event of the run (seq 0) or of a task.
+
+    ``payload`` is what the definition wants said of a change (``onStateChange``): its type and its evaluated payload.
+    """
+
+    seq: int
+    event: str
+    at: Instant
+    payload: JsonObject | None = None
+
+
 class WakeSoon(Struct, frozen=True):
     """Come back at once: the step budget was spent before the flow came to rest."""
 
@@ -124,6 +137,7 @@ Command: TypeAlias = (
     | StartFailureWorkflow
     | Announce
     | Alert
+    | Notify
     | WakeSoon
     | SeeToSlot
     | Reply

@@ -83,6 +83,10 @@ class Desk(Protocol):
         """Change the run's record."""
         ...
 
+    def tell(self, event: str) -> None:
+        """Tell the listeners of the run what was done to it, in Conductor's word (RETRIED, say)."""
+        ...
+
     def apply(self, result: TaskResult) -> bool:
         """Apply a task result as if a worker had sent it; False when it does not fit any more."""
         ...

@@ -14,4 +14,5 @@ def operate(desk: Desk, request: Request) -> Outcome:
         return refused(409, f"Workflow {workflow.id} has ended ({workflow.status}), status cannot be updated.")
     if workflow.status is WorkflowStatus.RUNNING:
         desk.change_workflow(status=WorkflowStatus.PAUSED)
+        desk.tell("PAUSED")
     return granted()

@@ -52,6 +52,7 @@ def _operate(desk: Desk, request: Request) -> Outcome:
     desk.change_workflow(
         status=WorkflowStatus.RUNNING, last_retried_at=desk.now, correlation_id=correlation_id, **cleared()
     )
+    desk.tell("RERAN")
     if ASKED_BY not in arguments:
         desk.revive_parent()
     desk.go_on()

@@ -28,6 +28,7 @@ def operate(desk: Desk, request: Request) -> Outcome:
         last_retried_at=NEVER,
         **cleared(),
     )
+    desk.tell("RESTARTED")
     desk.revive_parent()
     desk.go_on()
     return granted()

@@ -13,5 +13,6 @@ def operate(desk: Desk, request: Request) -> Outcome:
     if workflow.status is not WorkflowStatus.PAUSED:
         return refused(409, f"Workflow {workflow.id} is {workflow.status}, not PAUSED: there is nothing to resume.")
     desk.change_workflow(status=WorkflowStatus.RUNNING, last_retried_at=desk.now)
+    desk.tell("RESUMED")
     desk.go_on()
     return granted()

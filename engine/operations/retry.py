@@ -47,6 +47,7 @@ def _operate(desk: Desk, request: Request) -> Outcome:
     if revived is not None and not any(task.id == revived and task.child_id == request.by for task in closed):
         return refused(409, f"Workflow {workflow.id} does not wait for {request.by} any more.")
     desk.change_workflow(status=WorkflowStatus.RUNNING, last_retried_at=desk.now, reason=None, failed_task_id=None)
+    desk.tell("RETRIED")
     for task in closed:
         if task.id == revived:
             desk.wait_for_child(task)

@@ -26,6 +26,7 @@ from engine.errors import BadConfiguration
 from engine.log import get_logger
 from engine.services.decider import RoadService
 from engine.services.listener import Listener
+from engine.services.notifier import Notifier
 from engine.services.opening import partitions_of, payload_storage, ready_store
 from engine.services.registering import register_folder
 from engine.services.server import listen, serve, url_of
@@ -138,8 +139,10 @@ def _engine(settings: Settings, store: Store, hub: MemoryBroker, stop: Stop) -> 
     road = RoadService(store, hub.connect(), settings, stop, clock=SystemClock(), starter=False)
     timekeeper = Timekeeper(store, hub.connect(), settings, stop, clock=SystemClock(), workers_die_with_us=True)
     listener = Listener(store, hub.connect, settings, stop, clock=SystemClock())
+    notifier = Notifier(store, hub.connect(), settings, stop, clock=SystemClock())
     return [
         threading.Thread(target=road.run, name="decider", daemon=True),
+        threading.Thread(target=notifier.run, name="notifier", daemon=True),
         threading.Thread(target=timekeeper.run, name="timekeeper", daemon=True),
         threading.Thread(target=listener.run, name="listener", daemon=True),
     ]

@@ -17,6 +17,7 @@ from engine.model.payload import JsonObject
 from engine.model.request import Outcome, Request
 from engine.store.event_port import EventStore
 from engine.store.history_port import HistoryTransaction, RemovedRun
+from engine.store.notice_port import HeldNotices
 from engine.store.results_port import Results
 
 
@@ -113,7 +114,7 @@ class InHand(Struct, frozen=True, kw_only=True):
     at: Instant
 
 
-class Transaction(HistoryTransaction, EventStore, Results, Protocol):
+class Transaction(HistoryTransaction, EventStore, HeldNotices, Results, Protocol):
     """Everything that can be read or written inside one transaction; leaving the block commits it."""
 
     # runs

@@ -17,6 +17,7 @@ from engine.store.executions import Executions
 from engine.store.hands import Hands
 from engine.store.housekeeping import Housekeeping
 from engine.store.mysql import MysqlBatch
+from engine.store.notices import Notices
 from engine.store.outside import Outside
 from engine.store.port import Store
 from engine.store.postgres import PostgresBatch, json_as_text
@@ -26,7 +27,7 @@ from engine.store.slots import Slots
 from engine.store.sqlite import SqliteBatch
 
 
-class SqlTransaction(Executions, Definitions, Slots, Housekeeping, Hands, EventHandlers, Results, Search):
+class SqlTransaction(Executions, Definitions, Slots, Housekeeping, Hands, EventHandlers, Results, Notices, Search):
     """Everything that can be read or written inside one transaction; each room of it is a class of its own."""
 
     def __init__(self, connection: Connection, batch: Batch, outside: Outside) -> None:

@@ -21,6 +21,7 @@ from engine.store.records import TASK, WORKFLOW
 from engine.store.share import fair_share
 from engine.testing.memory_events import MemoryEvents
 from engine.testing.memory_history import MemoryHistory
+from engine.testing.memory_notices import MemoryNotices
 from engine.testing.memory_results import MemoryResults
 from engine.testing.memory_slots import MemorySlots
 from engine.testing.memory_tables import Journal, Tables
@@ -236,7 +237,7 @@ class _Definitions(MemorySlots, MemoryResults):
         self._journal.put(catalog, "version", catalog["version"] + 1)
 
 
-class MemoryTransaction(_Runs, _Definitions, MemoryEvents):
+class MemoryTransaction(_Runs, _Definitions, MemoryEvents, MemoryNotices):
     """Everything that can be read or written inside one transaction of a ``MemoryStore``."""
 
     def note_queues(self, names: Collection[str]) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from engine.model.execution import Task, Workflow
     from engine.store.event_port import EventExecution
     from engine.store.history_port import RemovedRun
+    from engine.store.notice_port import HeldNotice
     from engine.store.port import InHand, LoggedRequest, TaskKey
     from engine.store.results_port import StoredResult
     from engine.testing.memory_slots import SlotRow
@@ -47,6 +48,7 @@ class Tables:
         self.event_handlers: dict[str, EventHandler] = {}
         self.event_executions: dict[str, EventExecution] = {}
         self.results: dict[str, StoredResult] = {}
+        self.notices: dict[tuple[str, str], HeldNotice] = {}
 
 
 class Journal:

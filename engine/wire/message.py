@@ -12,6 +12,7 @@ from engine.model.payload import Json
 #: Kinds of queue: they differ in how they are declared (``broker.topology``).
 START_QUEUE = "baton.start"
 DEAD_QUEUE = "baton.dead"
+NOTICES_QUEUE = "baton.notices"
 #: What EVENT tasks send to sinks of the kind ``conductor``, for event handlers; the header ``event`` says which sink.
 SINK_QUEUE = "baton.sink"
 STATUS_EXCHANGE = "baton.status"

@@ -12,9 +12,9 @@ from kombu.pools import producers
 
 from engine.masking import masked
 from engine.model.payload import Json
+from engine.outgoing.network import rules
 from engine.wire.message import SINK_QUEUE, STATUS_EXCHANGE, Message
 from workers.failure import TaskFailure
-from workers.network import rules
 
 #: Seconds to reach another broker.
 _CONNECT_SECONDS: Final = 5.0

@@ -11,9 +11,9 @@ import msgspec
 
 from engine.masking import masked
 from engine.model.payload import Json, JsonObject
+from engine.outgoing.http_client import new_client, within
 from workers.failure import TaskFailure
 from workers.http_body import TooLarge, unpacked
-from workers.http_client import new_client, within
 
 #: Milliseconds, Conductor's defaults for connecting and for each wait for data.
 _CONNECT_MS: Final = 3_000

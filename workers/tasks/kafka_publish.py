@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.model.payload import Json, JsonObject
+from engine.outgoing.network import rules
 from workers.failure import TaskFailure, TerminalError
-from workers.network import rules
 
 if TYPE_CHECKING:
     from confluent_kafka import Message, Producer

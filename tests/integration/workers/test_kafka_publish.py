@@ -10,7 +10,8 @@ import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from engine.config import LOOPBACK, Settings
-from workers import TaskFailure, network
+from engine.outgoing import network
+from workers import TaskFailure
 from workers.tasks import kafka_publish
 from workers.tasks.kafka_publish import run
 

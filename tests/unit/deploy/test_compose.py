@@ -46,7 +46,7 @@ def strings(value: object) -> Iterator[str]:
 
 
 def test_every_process_of_the_house_has_a_service() -> None:
-    houses_own = {"server", "decider", "starter", "timekeeper", "listener", "flower", "worker-demo"}
+    houses_own = {"server", "decider", "starter", "timekeeper", "listener", "notifier", "flower", "worker-demo"}
     assert set(SERVICES) == houses_own | {f"worker-{kind}" for kind in KINDS} | {"postgres", "rabbitmq", "policies"}
     assert SERVICES["decider"]["deploy"]["replicas"] == 2
 

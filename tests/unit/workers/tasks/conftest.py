@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from engine.config import LOOPBACK, Settings
-from workers import network
+from engine.outgoing import network
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from engine.config import LOOPBACK, Settings
-from workers import TaskFailure, http_client, network
+from engine.outgoing import http_client, network
+from workers import TaskFailure
 from workers.tasks import http
 from workers.tasks.event import run as publish
 from workers.tasks.http import MAX_BODY, run

@@ -10,7 +10,7 @@ import pytest
 
 from engine.config import LOOPBACK, Settings
 from engine.errors import BadConfiguration
-from workers.network import AddressRefused, Rules, rules_of
+from engine.outgoing.network import AddressRefused, Rules, rules_of
 
 USUAL = rules_of(Settings())
 AT_HOME = rules_of(Settings(outgoing_loopback_networks=LOOPBACK))

@@ -13,7 +13,7 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-from workers.network import AddressRefused, rules
+from engine.outgoing.network import AddressRefused, rules
 
 #: When the call that this thread makes must be over (monotonic seconds).
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
