@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from engine.api.body import RawBody, answer, document
 from engine.api.rehearsing import Job, Played
 from engine.api.warned import warned
 from engine.clock import Clock
+from engine.config import SECRET_PREFIX
 from engine.decider.validate import check_workflow
 from engine.errors import NotFound, Refused, Transient
 from engine.identifier import new_id
@@ -28,6 +30,9 @@ from engine.wire.start_message import read_start
 
 #: Rehearsals at a time in one server; each is a process of its own, because scripts and loops may take what they get.
 _MOST: Final = 2
+
+#: Where passwords may stand.
+_URLS: Final = frozenset({"BATON_DATABASE_URL", "BATON_BROKER_URL"})
 
 #: Seconds that one waits for its turn, and that it may take once it runs.
 _PATIENCE_SECONDS: Final = 20.0
@@ -108,6 +113,12 @@ def _inline(request: Json) -> Iterator[Json]:
             yield from _inline(child)
 
 
+def _environment() -> dict[str, str]:
+    """Return the server's environment without what a script has no business with."""
+    kept = os.environ.items()
+    return {name: value for name, value in kept if not name.startswith(SECRET_PREFIX) and name not in _URLS}
+
+
 def _play(job: Job) -> Played:
     """Rehearse in a process that can be killed."""
     try:
@@ -117,6 +128,7 @@ def _play(job: Job) -> Played:
             capture_output=True,
             timeout=_LONGEST_SECONDS,
             check=False,
+            env=_environment(),
         )
     except subprocess.TimeoutExpired:
         raise Refused(

@@ -66,8 +66,13 @@ class ForkJoin(TaskType):
 
 
 def _may_end_with(last: WorkflowTask, refs: Collection[str]) -> bool:
-    """True when one of the references is the last step of a branch, or in it: a case of a SWITCH may be named."""
-    return any(step.task_reference_name in refs for _, step in walk((last,)))
+    """True when one of the references is the last step of a branch, or in it: a case of a SWITCH may be named.
+
+    Nobody has to wait for a step that ends the run.
+    """
+    from engine.tasks import task_type  # the register lists this very module
+
+    return task_type(last.type).ends_run or any(step.task_reference_name in refs for _, step in walk((last,)))
 
 
 TYPE = ForkJoin()

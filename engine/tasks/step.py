@@ -235,6 +235,8 @@ class TaskType:
     refuses_scripts: ClassVar[bool] = False
     #: The type to use instead of this one, which is deprecated.
     instead: ClassVar[str | None] = None
+    #: It ends the run, so nothing behind it is reached.
+    ends_run: ClassVar[bool] = False
     #: Its branches have reference names that only the run knows.
     makes_refs: ClassVar[bool] = False
 

@@ -16,6 +16,7 @@ class Terminate(TaskType):
     """Ends the run with a status, a reason and an output of the author's choice."""
 
     name = "TERMINATE"
+    ends_run = True
 
     def check(self, config: WorkflowTask) -> Iterator[Fault]:
         """Demand a literal status; a TERMINATE cannot be optional."""

@@ -138,7 +138,8 @@ class Rehearsal:
         if rings is not None and not unanswered:
             moments.append(rings)
         if not moments:
-            self.stopped = "nothing would move it any more"
+            still = ", ".join(repr(path) for path, _ in waiting[:5]) or "no task"
+            self.stopped = f"nothing would move it any more: {still} is open"
             return True
         now = self.harness.clock.now()
         self.harness.advance(max(0, min(moments) - now) / SECOND)

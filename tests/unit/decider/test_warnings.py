@@ -109,6 +109,7 @@ def test_each_doubt_has_its_path_and_says_what_will_happen(tasks, path, words):
         # Every end of a branch may be named: the SWITCH itself or what stands in its cases.
         fork("f", [switch("s", {"x": [step("a")]}, [step("b")])], join_on=["a", "b"]),
         fork("f", [*fork("g", [step("a")], [step("b")])], [step("c")]),
+        fork("f", [step("a")], [step("b"), END], join_on=["a"]),
         [step("l0"), *fork("f", [step("a", **inputs(v="${b.output.x}"))], [step("b")])],
         [loop("l", "$.n < 3", step("a", **inputs(v="${b.output.x}")), step("b"), **inputs(n="${l.output.iteration}"))],
         [loop("l", "true", switch("s", {"x": [step("a")], "y": [step("b", **inputs(v="${a.output}"))]}))],

@@ -9,6 +9,7 @@ from mypy import api
 
 GOOD = """
 from engine.dsl import Task, Value, each, fork, switch, workflow
+from engine.testing import failed, rehearse
 
 pack = Task("pack", retry_count=3, retry_logic="FIXED")
 
@@ -23,6 +24,9 @@ def order(lines: Value, size: Value) -> dict[str, Value]:
     return {"box": box.output.number, "all": both.output, "version": box.output[0]}
 
 print(order.to_json()["name"], order.version)
+
+outcome = rehearse(order, {"lines": []}, {"big": [failed("no room"), {"number": 1}], "box": lambda given: given})
+print(outcome.status, outcome.output.get("box"), outcome.task("box").input, outcome.seconds)
 """
 
 BAD = """
