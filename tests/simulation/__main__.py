@@ -60,6 +60,7 @@ def _summary(verdicts: list[Verdict], seconds: float) -> str:
     for verdict in verdicts:
         account.add(verdict.account)
     types = sorted(set().union(*(verdict.types for verdict in verdicts)))
+    verbs = sorted(set().union(*(verdict.verbs for verdict in verdicts)))
     lines = [
         f"{len(verdicts):,} seeds in {seconds:.0f} s: {sum(each.runs for each in verdicts):,} runs, "
         f"{sum(each.steps for each in verdicts):,} steps, {sum(account.points.values()):,} crashes, "
@@ -68,6 +69,7 @@ def _summary(verdicts: list[Verdict], seconds: float) -> str:
         f"{sum(each.compared for each in verdicts):,} outcomes compared; "
         f"{sum(each.fault is not None for each in verdicts)} failed",
         f"task types: {', '.join(types)}",
+        f"operations: {', '.join(verbs)}",
         "",
         "| crashed at | times |",
         "|---|---:|",

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 from engine.decider.unconfirmed import recall
 from engine.errors import BadMessage
 from engine.model.command import (
+    Abandon,
     Alert,
     Announce,
     AskChild,
@@ -18,6 +19,7 @@ from engine.model.command import (
     Command,
     Dispatch,
     Reply,
+    RerunChild,
     RetryChild,
     ReviveParent,
     SeeToSlot,
@@ -32,6 +34,7 @@ from engine.model.status import Slot
 from engine.store.port import Rows
 from engine.wire.inbound import decode
 from engine.wire.message import Delivery
+from tests.simulation.past import task_of
 
 if TYPE_CHECKING:
     from tests.simulation.processes import Process
@@ -55,6 +58,7 @@ class Kind(StrEnum):
     SLOT = "slot asked for"
     FREED = "freed limit slot"
     RETRY_CHILD = "retry of a child"
+    RERUN_CHILD = "child goes back"
     REVIVE = "parent goes on too"
 
 
@@ -62,12 +66,14 @@ _KINDS: Mapping[type[Command], Kind] = {
     Dispatch: Kind.TASK,
     StartChild: Kind.CHILD,
     Cancel: Kind.CANCEL,
+    Abandon: Kind.CANCEL,
     StartFailureWorkflow: Kind.FAILURE,
     Announce: Kind.STATUS,
     Alert: Kind.STATUS,
     Reply: Kind.REPLY,
     WakeSoon: Kind.GO_ON,
     RetryChild: Kind.RETRY_CHILD,
+    RerunChild: Kind.RERUN_CHILD,
     AskChild: Kind.REVIVE,
     ReviveParent: Kind.REVIVE,
     SeeToSlot: Kind.SLOT,
@@ -165,7 +171,7 @@ def _kinds(rows: Rows, said: Event | StartWorkflow, commands: Iterable[Command])
     for command in commands:
         if isinstance(command, TellParent):
             found.add(Kind.STARTED if command.started else Kind.ENDED)
-        elif isinstance(command, Dispatch) and isinstance(said, Wake) and rows.tasks[command.seq - 1].retry_of:
+        elif isinstance(command, Dispatch) and isinstance(said, Wake) and _is_retry(rows, command.seq):
             found.add(Kind.RETRY)
         elif isinstance(command, SeeToSlot) and _has_left(rows, command.seq):
             found.add(Kind.FREED)
@@ -183,4 +189,10 @@ def _has_left(rows: Rows, seq: int) -> bool:
     """True when a task, or with a seq below 0 the run, gives back the slot or place that it had under this number."""
     if seq < 0:
         return rows.workflow.slot is Slot.NONE or rows.workflow.slot_no != -seq
-    return rows.tasks[seq - 1].status.is_terminal
+    task = task_of(rows, seq)
+    return task is None or task.status.is_terminal
+
+
+def _is_retry(rows: Rows, seq: int) -> bool:
+    task = task_of(rows, seq)
+    return task is not None and bool(task.retry_of)

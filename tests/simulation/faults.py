@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from engine.clock import after
 from engine.store.port import Rows
 from engine.wire.message import START_QUEUE, Message, events_queue
+from tests.simulation.answers import PERSON
 from tests.simulation.scenario import PARTITIONS, STORE_POINTS, Happening, Scenario
 from tests.simulation.workflows import QUEUES
 
@@ -208,13 +209,48 @@ class Faults:
         self._ask(number, "terminate", changes=True, reason="enough")
 
     def _retry(self, number: int) -> None:
-        ended = [rows for rows in self._world.every_run() if rows.workflow.status.is_terminal]
-        self._ask(number, "retry", changes=True, among=ended, resumeSubworkflowTasks=bool(number % 2))
+        resume = bool(number % 2)
+        self._ask(number, "retry", changes=True, among=self._ended(), resumeSubworkflowTasks=resume)
 
     def _retry_child(self, number: int) -> None:
         """Somebody lets a child that has failed go on, and so all that waited for it."""
-        ended = [rows for rows in self._world.every_run() if rows.workflow.status.is_terminal]
-        self._ask(number, "retry", changes=True, among=[rows for rows in ended if rows.workflow.parent_id])
+        children = [rows for rows in self._ended() if rows.workflow.parent_id]
+        self._ask(number, "retry", changes=True, among=children)
+
+    def _restart(self, number: int) -> None:
+        """Somebody has a run that has ended begin anew."""
+        latest = bool(number % 2)
+        self._ask(number, "restart", changes=True, among=self._ended(), useLatestDefinitions=latest)
+
+    def _rerun(self, number: int) -> None:
+        """Somebody has a run that has ended done over: whole, from one of its tasks, or from one of a run below it."""
+        ended = self._ended()
+        if not ended:
+            return
+        rows = ended[number % len(ended)]
+        below = [self._world.rows(task.child_id) for task in rows.tasks if task.child_id]
+        tasks = [task.id for each in (rows, *below) if each is not None for task in each.tasks]
+        chosen = [None, *tasks][number % (len(tasks) + 1)]
+        self._ask(0, "rerun", changes=True, among=[rows], reRunFromTaskId=chosen)
+
+    def _rerun_child(self, number: int) -> None:
+        """Somebody has the first run that can be, done over from a task of a run below it."""
+        for rows in self._ended():
+            children = [found for task in rows.tasks if task.child_id and (found := self._world.rows(task.child_id))]
+            tasks = [task.id for child in children for task in child.tasks]
+            if tasks:
+                self._ask(0, "rerun", changes=True, among=[rows], reRunFromTaskId=tasks[number % len(tasks)])
+                return
+
+    def _reset(self, number: int) -> None:
+        self._ask(number, "reset_callbacks", changes=False)
+
+    def _variables(self, number: int) -> None:
+        self._ask(number, "update_variables", changes=True, variables={"told": number})
+
+    def _message(self, number: int) -> None:
+        """Somebody sends a run what a task of it may be waiting for, or will."""
+        self._ask(number, "send_message", changes=False, payload=PERSON)
 
     def _signal(self, number: int) -> None:
         self._ask(number, "signal", changes=True)
@@ -227,6 +263,9 @@ class Faults:
             self._world.changed_by_chance(task.workflow_id)
             status = ("COMPLETED", "FAILED", "IN_PROGRESS")[number % 3]
             self._world.client.report(task, status, output={"n": number}, callbackAfterSeconds=number % 2 * 7)
+
+    def _ended(self) -> list[Rows]:
+        return [rows for rows in self._world.every_run() if rows.workflow.status.is_terminal]
 
     def _ask(self, number: int, verb: str, *, changes: bool, among: list[Rows] | None = None, **arguments: Any) -> None:
         runs = self._world.every_run() if among is None else among

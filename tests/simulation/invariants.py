@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from engine.clock import Instant
 from engine.decider.decide import decide
 from engine.decider.draft import Surroundings
 from engine.decider.execution import Execution, restore
@@ -12,7 +13,7 @@ from engine.decider.messages import messages
 from engine.decider.unconfirmed import recall
 from engine.errors import BadMessage
 from engine.model.event import ChildEnded, ChildStarted, Event, StartWorkflow, TaskResult
-from engine.model.execution import NEVER
+from engine.model.execution import NEVER, Task
 from engine.model.request import Request
 from engine.model.status import Slot, TaskStatus, WorkflowStatus
 from engine.store.port import LoggedRequest, Rows, Save
@@ -20,6 +21,7 @@ from engine.wire.inbound import decode
 from engine.wire.message import Delivery, Message
 from tests.property.world import DERIVED, derived
 from tests.simulation.message_names import name_of
+from tests.simulation.past import was_taken_up
 from tests.simulation.processes import Process
 from tests.simulation.row_rules import check_rows
 from tests.simulation.rules import Rule, Violated, expect
@@ -64,6 +66,8 @@ class Invariants:
         self.dead_letters: dict[str, str] = {}
         #: Ids of requests of the client that stand in the audit trail.
         self._carried_out: set[str] = set()
+        #: What was asked of runs and granted.
+        self.granted: set[str] = set()
         self.recalled = 0
         self.conflicts = 0
 
@@ -98,9 +102,9 @@ class Invariants:
     def _check_results(self, rows: Rows, before: Rows | None) -> None:
         """A worker's task ends as a worker has said, and only once."""
         world = self._world
-        known = len(before.tasks) if before is not None else 0
+        known = {} if before is None else {task.seq: task for task in before.tasks}
         for task in rows.tasks:
-            was = before.tasks[task.seq - 1] if before is not None and task.seq <= known else None
+            was = known.get(task.seq)
             if task is was or not task.queue or (was is not None and was.status.is_terminal):
                 continue
             said = world.workers.said.get(task.id, set())
@@ -131,12 +135,18 @@ class Invariants:
         rows, request = self._world.rows(line.request.workflow_id), line.request
         if not line.outcome.granted or rows is None:
             return
+        self.granted.add(request.verb)
         status = rows.workflow.status
         done = {
             "pause": status is WorkflowStatus.PAUSED or status.is_terminal,
             "resume": status is not WorkflowStatus.PAUSED,
             "terminate": status.is_terminal,
             "retry": rows.workflow.last_retried_at != NEVER,
+            "restart": rows.workflow.created_at == line.at,
+            "rerun": rows.workflow.last_retried_at == line.at,
+            "update_variables": rows.workflow.variables.items() >= request.arguments.get("variables", {}).items(),
+            "reset_callbacks": not any(_still_waits(task, line.at) for task in rows.tasks),
+            "send_message": status.is_terminal or request.event_id in _messages(rows),
         }
         what = f"{request.verb} of {request.workflow_id} was granted, and it is {status}"
         expect(done.get(request.verb, True), Rule.OPERATOR, what)
@@ -205,13 +215,14 @@ class Invariants:
         if rows.workflow.wake_at != NEVER and rows.workflow.wake_at <= self._world.latest:
             # The flow was stopped on its way by the step budget, or goes on anyway.
             return
-        reopened = isinstance(said, ChildEnded) and rows.workflow.last_retried_at != NEVER
+        reopened = isinstance(said, ChildEnded) and was_taken_up(rows)
         if reopened or recall(rows.workflow.unconfirmed, said.event_id) is not None:
             # It was applied, or came too late; a retry may have reopened its task since, which asks the child again.
             return
         run = self._restored(rows)
-        if isinstance(said, TaskResult) and run.configs[said.seq].async_complete:
-            # It stays open, for somebody else to end.
+        config = run.configs.get(said.seq)
+        if isinstance(said, TaskResult) and (config is None or config.async_complete):
+            # An operator has taken it out of the flow, or it stays open for somebody else to end.
             return
         run.fresh = False
         again = decide(
@@ -251,6 +262,18 @@ class Invariants:
         if service is not None and service.executor is not None:
             self.recalled += service.executor.counts.recalled
             self.conflicts += service.executor.counts.conflicts
+
+
+def _still_waits(task: Task, asked_at: Instant) -> bool:
+    """True when a task that had been scheduled by then is not to be handed out yet."""
+    delayed = task.status is TaskStatus.SCHEDULED and not task.dispatched and bool(task.queue)
+    return delayed and task.scheduled_at < asked_at < task.visible_at
+
+
+def _messages(rows: Rows) -> set[str]:
+    """Return the ids of all messages that wait in a run or were taken by its tasks."""
+    taken = (message for task in rows.tasks for message in task.output.get("messages", ()))
+    return {message["id"] for message in (*rows.workflow.messages, *taken)}
 
 
 def _is_end(said: TaskResult) -> bool:

@@ -20,6 +20,7 @@ from engine.wire.message import Delivery, Message
 from engine.wire.request_message import decode_outcome, encode_request
 from engine.wire.start_message import encode_start
 from tests.simulation.answers import PERSON, answer, plain_ref
+from tests.simulation.past import is_taken_up
 from tests.simulation.rules import Rule, expect
 from tests.simulation.scenario import PARTITIONS, Root
 from tests.simulation.shapes import TIMED
@@ -70,6 +71,8 @@ class Workers:
         self.said: dict[str, set[str]] = {}
         #: Tasks that somebody took and will never answer.
         self.hung: set[str] = set()
+        #: Tasks that came again, of which a worker has asked whether it may begin them.
+        self._asked: set[str] = set()
         for queue in QUEUES:
             self.connection.consume(queue, 100_000)
 
@@ -104,6 +107,10 @@ class Workers:
         behaviour = world.worker_behaviours.get(self.taken, "")
         self.taken += 1
         world.note(f"worker takes {task_id}{' and ' + behaviour if behaviour else ''}")
+        if delivery.redelivered and task_id not in self._asked:
+            # Whoever had it may have died of it; this one asks, and begins without waiting for the answer.
+            self._asked.add(task_id)
+            world.client.ask(task_id.rpartition(".")[0], "take_again", taskId=task_id, workerId="w")
         if behaviour == "dies":
             self.connection.reject([delivery])
             return
@@ -148,7 +155,8 @@ class Workers:
         rows = self._world.rows(parts[0])
         if rows is None:
             return None
-        task = rows.tasks[parts[1] - 1]
+        task = self._world.task(*parts)
+        assert task is not None
         _, given, _ = msgspec.json.decode(job.delivery.message.body)
         said = answer(rows.workflow.name, plain_ref(task), task.attempt, given)
         if task.type == "HTTP_POLL" and said["status"] == "SUCCESS":
@@ -189,7 +197,7 @@ class Client:
         self.answered: set[str] = set()
         self.every_request: set[str] = set()
         #: Starts that are only wanted where the run does not go on, and the end that it had come to by then.
-        self._ended_before: dict[str, tuple[str, Instant]] = {}
+        self._ended_before: dict[str, Rows] = {}
 
     def _listen(self) -> None:
         self.connection.declare_replies(_REPLIES)
@@ -205,7 +213,7 @@ class Client:
         event_id = f"start once {self._count}"
         rows = self._world.rows(root.name)
         if rows is not None and rows.workflow.status.is_terminal:
-            self._ended_before[event_id] = (root.name, rows.workflow.ended_at)
+            self._ended_before[event_id] = rows
         start = StartWorkflow(
             event_id=event_id,
             workflow_id=root.name,
@@ -257,13 +265,13 @@ class Client:
             asked = str(each.message.correlation_id)
             self.answered.add(asked)
             if asked in self._ended_before:
-                self._check_answer(*self._ended_before[asked], decode_outcome(each))
+                self._check_answer(self._ended_before[asked], decode_outcome(each))
 
-    def _check_answer(self, workflow_id: str, ended_at: Instant, outcome: Outcome) -> None:
-        """A run that had ended, and has stayed so, does not go on."""
-        rows = self._world.rows(workflow_id)
-        stayed = rows is not None and rows.workflow.ended_at == ended_at
-        what = f"{workflow_id} had ended, and who asked for it was told: {outcome.message}"
+    def _check_answer(self, then: Rows, outcome: Outcome) -> None:
+        """A run that had ended, and that nobody has had go on since, does not go on."""
+        rows = self._world.rows(then.workflow.id)
+        stayed = rows is not None and not is_taken_up(rows, then)
+        what = f"{then.workflow.id} had ended, and who asked for it was told: {outcome.message}"
         expect(outcome.granted or not stayed, Rule.ANSWER, what)
 
     def look(self, *, calm: bool) -> None:

@@ -12,6 +12,7 @@ from engine.model.status import Slot, TaskStatus, WorkflowStatus
 from engine.store.port import Rows
 from engine.wire.message import events_queue
 from tests.simulation.message_names import name_of
+from tests.simulation.past import was_taken_up
 from tests.simulation.rules import Rule, expect
 from tests.simulation.scenario import DECIDERS, PARTITIONS
 
@@ -51,9 +52,10 @@ class Rest:
         with self._world.store.transaction() as transaction:
             registered = transaction.task_defs()
         for (run, seq), slot in tables.slots.items():
-            if seq < 0:
-                # A place for a whole run.
+            if seq < 0 or not (slot.is_held or slot.is_waiting):
+                # A place for a whole run, or a start that still counts for the rate.
                 continue
+            expect(seq in tables.tasks[run], Rule.I4, f"{run}.{seq} is no part of its flow and in the line of a limit")
             task, name = tables.tasks[run][seq], slot.task.limit
             heard = task.slot is Slot.HELD or not slot.is_held
             expect(heard, Rule.I4, f"{task.id} was granted a slot and nobody tells it")
@@ -106,6 +108,7 @@ class Rest:
         expect(not unanswered, Rule.I1, f"nobody has answered {sorted(unanswered)}")
         for rows in world.every_run():
             self._check_ended(rows)
+            self._check_history(rows)
         if not world.wiped:
             lost = [name for name in world.faults.garbage if name not in world.invariants.dead_letters]
             expect(not lost, Rule.I5, f"unreadable messages are not among the dead letters: {lost}")
@@ -129,6 +132,14 @@ class Rest:
             elif given_up and task.queue:
                 expect(f"revoke:{task.id}" in confirms, Rule.I8, f"{task.id} was not revoked")
 
+    def _check_history(self, rows: Rows) -> None:
+        """Every task that there ever was is part of the flow, or of a round before."""
+        with self._world.store.transaction() as transaction:
+            rounds = transaction.earlier_rounds(rows.workflow.id)
+        found = sorted(task.seq for tasks in (rows.tasks, *(each.tasks for each in rounds)) for task in tasks)
+        known = found == list(range(1, rows.workflow.last_seq + 1))
+        expect(known, Rule.OPERATOR, f"of the {rows.workflow.last_seq} tasks of {rows.workflow.id}, {found} are left")
+
     def _check_unwanted(self, task: Task) -> None:
         """A child that began only after nobody wanted it was asked to end once it was there."""
         world = self._world
@@ -143,7 +154,7 @@ class Rest:
         rows = self._world.rows(str(task.child_id))
         ended = (WorkflowStatus.TERMINATED, WorkflowStatus.TIMED_OUT)
         # An operator may have retried the child of a parent that had ended as the child did.
-        return rows is None or rows.workflow.status in ended or rows.workflow.last_retried_at != NEVER
+        return rows is None or rows.workflow.status in ended or was_taken_up(rows)
 
 
 def _consumed(connection: MemoryConnection) -> set[str]:

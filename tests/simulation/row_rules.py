@@ -10,6 +10,7 @@ from engine.decider.execution import Execution
 from engine.model.execution import NEVER, Task
 from engine.model.status import TASK_TRANSITIONS, WORKFLOW_TRANSITIONS, Slot, TaskStatus, WorkflowStatus
 from engine.store.port import Rows, Save
+from tests.simulation.past import is_taken_up, task_of
 from tests.simulation.rules import Rule, expect
 from tests.simulation.workflows import TASK_DEF
 
@@ -54,13 +55,15 @@ def _check_moves(rows: Rows, before: Rows | None, *, several: bool) -> None:
     now, then = rows.workflow.status, before.workflow.status
     allowed = _reachable(WORKFLOW_TRANSITIONS, then, several)
     expect(now in allowed, Rule.STATES, f"{rows.workflow.id} went from {then} to {now}")
-    for task, was in zip(rows.tasks, before.tasks, strict=False):
-        if task is was:
+    reopened = is_taken_up(rows, before)
+    known = {task.seq: task for task in before.tasks}
+    for task in rows.tasks:
+        was = known.get(task.seq)
+        if was is None or task is was:
             continue
         may_follow = _reachable(TASK_TRANSITIONS, was.status, several)
         what = f"{task.id} ({task.ref})"
         expect(task.status in may_follow, Rule.STATES, f"{what} went from {was.status} to {task.status}")
-        reopened = rows.workflow.last_retried_at != before.workflow.last_retried_at
         if was.status.is_terminal and task.status.is_terminal and not reopened:
             expect(task.output == was.output, Rule.I2, f"{what} had ended and got another output")
         expect(task.attempt == was.attempt and task.ref == was.ref, Rule.STATES, f"{what} has become another task")
@@ -70,8 +73,10 @@ def _check_sequence(rows: Rows) -> None:
     """No reference is scheduled twice for one attempt; attempts follow one another; ended runs rest."""
     identity = rows.workflow.id
     seen: dict[str, int] = {}
-    for number, task in enumerate(rows.tasks, 1):
-        expect(task.seq == number, Rule.STATES, f"{identity} has no task {number}")
+    last = 0
+    for task in rows.tasks:
+        expect(last < task.seq <= rows.workflow.last_seq, Rule.STATES, f"{identity} has {task.seq} behind {last}")
+        last = task.seq
         follows = seen.get(task.ref, -1) == task.attempt - 1
         expect(follows, Rule.STATES, f"{identity}: {task.ref} has attempt {task.attempt} twice or too early")
         seen[task.ref] = task.attempt
@@ -84,7 +89,7 @@ def _check_attempt(rows: Rows, run: Execution, task: Task) -> None:
     """A further attempt follows a failure, within the limit and after the delay; an operator may ask for more."""
     if rows.workflow.last_retried_at != NEVER:
         return
-    failed, config = rows.tasks[task.retry_of - 1], run.configs[task.seq]
+    failed, config = run.tasks[task.retry_of], run.configs[task.seq]
     what = f"{task.id} ({task.ref}), attempt {task.attempt}"
     expect(failed.status in _FAILED, Rule.STATES, f"{what} follows one that is {failed.status}")
     definition = TASK_DEF.get(task.name) if task.type in ("SIMPLE", "DYNAMIC") else None
@@ -103,7 +108,7 @@ def _check_attempt(rows: Rows, run: Execution, task: Task) -> None:
 
 def _check_dates(save: Save, before: Rows | None, now: Instant) -> None:
     for task in (*save.inserted, *save.updated):
-        was = before.tasks[task.seq - 1] if before is not None and task.seq <= len(before.tasks) else None
+        was = task_of(before, task.seq)
         if task.queue and task.dispatched and (was is None or not was.dispatched):
             expect(task.visible_at <= now, Rule.DATES, f"{task.id} ({task.ref}) was handed out before its time")
 
@@ -126,9 +131,7 @@ def _check_pause(save: Save, before: Rows | None) -> None:
     """A run that is paused and stays so schedules nothing."""
     if before is None or before.workflow.status is not WorkflowStatus.PAUSED:
         return
-    stays = save.workflow.status is WorkflowStatus.PAUSED and save.workflow.last_retried_at == (
-        before.workflow.last_retried_at
-    )
+    stays = save.workflow.status is WorkflowStatus.PAUSED and not is_taken_up(Rows(save.workflow, ()), before)
     new = [task.ref for task in save.inserted]
     expect(not (stays and new), Rule.OPERATOR, f"{save.workflow.id} is paused and schedules {new}")
 

@@ -39,10 +39,12 @@ _EASY_KINDS = (
     *("crash",) * 5, *("crash_after",) * 3, *("cut_after",) * 2, *("cut",) * 3, *("store",) * 3, "cut_all", "zombie",
     "duplicate", "duplicate", "reorder", "both_own", "lease_lost", "stall", "garbage", "start_again", "start_once",
     "pause", "pause", "jump", "back", "lose_wakes", "late_starts",
+    "reset", "message",
 )  # fmt: skip
 _HARD_KINDS = (
     *_EASY_KINDS, "wipe", "wipe_with", "wipe_with", "leap", "leap", "terminate", "terminate", "retry", "retry",
-    "retry_child", "unwanted", "signal", "resume", "update", "update", "purge", "bug",
+    "retry_child", "unwanted", "signal", "restart", "restart",
+    "rerun", "rerun", "variables", "resume", "update", "update", "purge", "bug",
 )  # fmt: skip
 
 #: Steps of a story during which things happen; it ends when everything has come to rest.
@@ -129,6 +131,9 @@ def _pointed(random: Random, kind: Kind, roots: list[Root]) -> list[Happening]:
             roots[0].shapes.insert(0, ["child", [["heavy", "task", {}]], False, "", {}])
             verb = "retry_child" if kind is Kind.REVIVE else "retry"
             found += [[verb, 200 + 60 * each, 2 * number + 1] for each in range(4)]
+        case Kind.RERUN_CHILD:
+            roots[0].shapes.insert(0, ["child", [["work", "once", {}]], False, "", {}])
+            found += [["rerun_child", 200 + 60 * each, number] for each in range(4)]
         case Kind.CANCEL:
             roots[0].shapes.insert(0, ["fork", [[["end", "FAILED"]], [["work", "slow", {}]], [["human"]]], 0])
             roots[0].shapes.insert(0, ["child", [["work", "work", {}]], True, "", {}])

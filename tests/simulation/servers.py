@@ -38,8 +38,8 @@ class SimulatedTransaction:
             self._written = True
         return getattr(self._inner, name)
 
-    def load(self, workflow_ids: Collection[str]) -> dict[str, Rows]:
-        found = self._inner.load(workflow_ids)
+    def load(self, workflow_ids: Collection[str], *, payloads: bool = True) -> dict[str, Rows]:
+        found = self._inner.load(workflow_ids, payloads=payloads)
         self._process.point("loaded", halt=not self._written)
         return found
 

@@ -32,6 +32,8 @@ class Verdict(Struct):
     conflicts: int = 0
     compared: int = 0
     types: set[str] = set()
+    #: What was asked of runs and granted.
+    verbs: set[str] = set()
     trace: list[str] = []
 
 
@@ -60,6 +62,7 @@ def tell(scenario: Scenario, *, trace: bool = False) -> Verdict:
         conflicts=world.invariants.conflicts,
         compared=compared,
         types={task.type for rows in world.every_run() for task in rows.tasks},
+        verbs=world.invariants.granted,
         trace=world.trace or [],
     )
 

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from engine.operations import operations
 from engine.tasks import task_types
 from tests.simulation.__main__ import explain, tell_many
 from tests.simulation.account import Account, Kind
@@ -44,6 +45,11 @@ def test_a_crash_after_the_commit_is_tried_for_every_kind_of_command_also_with_n
 def test_every_type_of_task_is_part_of_some_story(verdicts):
     seen = set().union(*(verdict.types for verdict in verdicts))
     assert seen >= task_types().keys()
+
+
+@pytest.mark.timeout(600)
+def test_every_operation_is_granted_in_some_story(verdicts):
+    assert set().union(*(verdict.verbs for verdict in verdicts)) >= operations().keys()
 
 
 def test_a_story_is_told_the_same_again_in_another_process():

@@ -16,7 +16,7 @@ from engine.config import Settings
 from engine.decider.decide import Decision
 from engine.decider.execution import Execution
 from engine.decider.validate import check_task, check_workflow
-from engine.model.execution import NEVER
+from engine.model.execution import NEVER, Task
 from engine.model.status import WorkflowStatus
 from engine.services.decider import RoadService
 from engine.services.timekeeper import Timekeeper
@@ -29,6 +29,7 @@ from tests.simulation.broker_faults import BrokerFaults
 from tests.simulation.faults import Faults
 from tests.simulation.invariants import Invariants
 from tests.simulation.message_names import about
+from tests.simulation.past import task_of
 from tests.simulation.people import Client, Workers
 from tests.simulation.processes import Crashed, Process, SimulatedStop
 from tests.simulation.rest import Rest
@@ -282,6 +283,13 @@ class World:
     def rows(self, workflow_id: str) -> Rows | None:
         with self.store.transaction() as transaction:
             return transaction.load([workflow_id]).get(workflow_id)
+
+    def task(self, workflow_id: str, seq: int) -> Task | None:
+        """Return a task, also one that an operator has taken out of its run."""
+        with self.store.transaction() as transaction:
+            rounds = transaction.earlier_rounds(workflow_id)
+        gone = (task for each in rounds for task in each.tasks if task.seq == seq)
+        return task_of(self.rows(workflow_id), seq) or next(gone, None)
 
     def every_run(self) -> list[Rows]:
         """Return all runs in the order of their beginning."""

@@ -1,0 +1,70 @@
+"""Mutations of what operators may ask for, beyond what `outside` breaks: doing over, messages, variables, delays."""
+
+from __future__ import annotations
+
+from tests.simulation.mutations.mutation import Mutation, mutation
+
+_RERUN, _DESK = "engine/operations/rerun.py", "engine/decider/open_desk.py"
+
+OPERATORS: tuple[Mutation, ...] = (
+    mutation(
+        "a restart leaves in the flow what was there",
+        "engine/operations/restart.py",
+        "    desk.take_all_out()\n",
+        "",
+    ),
+    mutation(
+        "a run that is done over from a task does not go back",
+        _RERUN,
+        "        _go_back(desk, way, arguments)\n",
+        "        pass\n",
+    ),
+    mutation(
+        "a run that is done over forgets what it was",
+        "engine/executor.py",
+        "earlier=decision.earlier,",
+        "earlier=None,",
+    ),
+    mutation(
+        "branches beside the task that is done over stay as they were",
+        _RERUN,
+        "    _take_up_beside(desk)\n\n\ndef",
+        "\n\ndef",
+    ),
+    mutation(
+        "a child is not asked to go back to its task",
+        _DESK,
+        "        self._draft.command(RerunChild(task.seq, arguments))",
+        "        pass",
+    ),
+    mutation(
+        "a run that is done over is not told to the run above",
+        _DESK,
+        "            self._draft.command(ReviveParent())",
+        "            pass",
+    ),
+    mutation(
+        "delays are reset and go on",
+        "engine/operations/reset_callbacks.py",
+        "        desk.end_delay(task)\n",
+        "        pass\n",
+    ),
+    mutation(
+        "variables are granted and not written",
+        "engine/operations/update_variables.py",
+        "    desk.change_workflow(variables=variables)\n",
+        "",
+    ),
+    mutation(
+        "a message is granted and lost",
+        "engine/operations/send_message.py",
+        "    desk.change_workflow(messages=waiting)\n",
+        "",
+    ),
+    mutation(
+        "a message wakes no task that waits for one",
+        "engine/operations/send_message.py",
+        "    if taker is not None:\n        desk.hand_over_messages(taker)\n",
+        "",
+    ),
+)
