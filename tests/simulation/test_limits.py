@@ -62,7 +62,11 @@ class LimitedWorld(World):
 
     def _slots(self) -> list[tuple[SlotRow, Task]]:
         tables = self.store._tables
-        return [(slot, tables.tasks[run][seq]) for (run, seq), slot in tables.slots.items()]
+        found = [(slot, tables.tasks[run].get(seq)) for (run, seq), slot in tables.slots.items()]
+        for slot, task in found:
+            gone = bool(slot.released_at)
+            expect(task is not None or gone, Rule.LIMITS, f"{slot.task} is no part of its flow and has its slot")
+        return [(slot, task) for slot, task in found if task is not None]
 
     def _look(self, saved: Sequence[tuple[Save, Rows | None]], logged: Sequence[LoggedRequest]) -> None:
         self._committed(saved, logged)

@@ -1,0 +1,49 @@
+"""What must have happened to a run once a request has been granted."""
+
+from __future__ import annotations
+
+from engine.clock import Instant
+from engine.model.execution import NEVER, Task, split_task_id
+from engine.model.status import TaskStatus, WorkflowStatus
+from engine.store.port import LoggedRequest, Rows
+from tests.simulation.past import task_of
+
+
+def has_happened(line: LoggedRequest, rows: Rows) -> bool:
+    """Return whether the rows show what the last line of the audit trail has granted."""
+    workflow, arguments = rows.workflow, line.request.arguments
+    status = workflow.status
+    match line.request.verb:
+        case "pause":
+            return status is WorkflowStatus.PAUSED or status.is_terminal
+        case "resume":
+            return status is not WorkflowStatus.PAUSED
+        case "terminate":
+            return status.is_terminal
+        case "retry":
+            return workflow.last_retried_at != NEVER
+        case "restart":
+            return workflow.created_at == line.at and all(task.scheduled_at >= line.at for task in rows.tasks)
+        case "rerun":
+            gone = split_task_id(str(arguments.get("reRunFromTaskId")))
+            left = task_of(rows, gone[1]) if gone is not None and gone[0] == workflow.id else None
+            return workflow.last_retried_at == line.at and left is None
+        case "update_variables":
+            return workflow.variables.items() >= arguments["variables"].items()
+        case "reset_callbacks":
+            return not any(_still_waits(task, line.at) for task in rows.tasks)
+        case "send_message":
+            return status.is_terminal or line.request.event_id in _messages(rows)
+    return True
+
+
+def _still_waits(task: Task, asked_at: Instant) -> bool:
+    """True when a task that had been scheduled by then is not to be handed out yet."""
+    delayed = task.status is TaskStatus.SCHEDULED and not task.dispatched and bool(task.queue)
+    return delayed and task.scheduled_at < asked_at < task.visible_at
+
+
+def _messages(rows: Rows) -> set[str]:
+    """Return the ids of all messages that wait in a run or were taken by its tasks."""
+    taken = (message for task in rows.tasks for message in task.output.get("messages", ()))
+    return {message["id"] for message in (*rows.workflow.messages, *taken)}
