@@ -56,6 +56,19 @@ def rerun(
 
 @click.command()
 @_ID
+@click.argument("ref", metavar="NAME")
+@click.option("--data", metavar="JSON", help="The output in its place: a file, - for standard input, or '{…}' itself.")
+@client_options
+def skip(workflow_id: str, ref: str, data: str | None, server: str | None, output: str) -> None:
+    """Pass over a step that a run has not come to yet, named by its reference name."""
+    body = None if data is None else {"taskOutput": read_object(data, "--data")}
+    with Client(server) as client:
+        client.call("PUT", ("workflow", workflow_id, "skiptask", ref), {}, body)
+    print_done(workflow_id, f"will skip {ref}", output)
+
+
+@click.command()
+@_ID
 @client_options
 def history(workflow_id: str, server: str | None, output: str) -> None:
     """Show what a run was before it was restarted or done over, and who has asked for what."""
@@ -85,4 +98,4 @@ def _request_row(each: dict[str, Any]) -> list[str]:
 
 
 #: What this page adds to ``baton workflow``.
-COMMANDS = (restart, rerun, history)
+COMMANDS = (restart, rerun, skip, history)

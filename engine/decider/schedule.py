@@ -13,6 +13,7 @@ from engine.decider.draft import Draft
 from engine.decider.ending import abort
 from engine.decider.execution import ListKey, OpenList
 from engine.decider.place import definition_of
+from engine.decider.skip import skipped, wanted_skip
 from engine.model.definition import WorkflowTask
 from engine.model.execution import NEVER, Task, task_id
 from engine.model.payload import Json
@@ -42,6 +43,9 @@ def schedule(draft: Draft, key: ListKey, opened: OpenList, position: int) -> Tas
         visible_at=after(draft.now, config.start_delay) if config.start_delay else draft.now,
         updated_at=NEVER,
     )
+    wish = wanted_skip(draft, plain, ref)
+    if wish is not None:
+        return draft.add(skipped(draft, task, config, wish), config, plain)
     given = opened.branch.input
     own = evaluate_input(draft, config, task) if given is None else dict(given)
     return draft.add(msgspec.structs.replace(task, input=own), config, plain)

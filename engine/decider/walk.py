@@ -139,7 +139,9 @@ class Walk:
             self._count_down(key)
             return
         task = schedule(self.draft, key, opened, position)
-        if task is not None:
+        if task is not None and task.status.is_terminal:
+            self.agenda.append(Settle(task.seq))
+        elif task is not None:
             self._start(task)
 
     def _was_here(self, key: ListKey, opened: OpenList, position: int) -> bool:

@@ -125,6 +125,8 @@ class Workflow(Struct, frozen=True, kw_only=True):
     output: JsonObject = {}
     variables: JsonObject = {}
     task_to_domain: JsonObject = {}
+    #: Steps to be passed over when the flow comes to them: reference name to ``{"input", "output"}`` of their rows.
+    skips: JsonObject = {}
     correlation_id: str | None = None
     #: Conductor's 0 to 99; queues have 0 to 9.
     priority: int = 0

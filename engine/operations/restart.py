@@ -26,6 +26,7 @@ def operate(desk: Desk, request: Request) -> Outcome:
         created_at=desk.now,
         ended_at=NEVER,
         last_retried_at=NEVER,
+        skips={},
         **cleared(),
     )
     desk.tell("RESTARTED")

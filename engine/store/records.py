@@ -91,6 +91,7 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "output": _object,
     "variables": _object,
     "task_to_domain": _object,
+    "skips": _object,
     "own_definition": _optional,
     "unconfirmed": _list,
     "asked_by": _list,

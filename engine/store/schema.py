@@ -124,6 +124,7 @@ workflow: Final = Table(
     _json("output"),
     _json("variables"),
     _json("task_to_domain"),
+    _json("skips"),
     _name("correlation_id", optional=True),
     _number("priority"),
     _id("parent_id"),

@@ -26,10 +26,9 @@ class Join(TaskType):
     def start(self, at: At) -> Step:
         """Wait for the references named by ``joinOn``, or for the branches that a dynamic fork made."""
         before = at.previous()
-        made = (
-            before[1].input["forkedTasks"] if before is not None and before[0].type == FORK_JOIN_DYNAMIC.name else None
-        )
-        refs = at.config.join_on if made is None else made
+        dynamic = before is not None and before[0].type == FORK_JOIN_DYNAMIC.name
+        # One that was skipped has made none.
+        refs = before[1].input.get("forkedTasks", ()) if before is not None and dynamic else at.config.join_on
         return Await(input={**at.task.input, "joinOn": list(dict.fromkeys(refs))})
 
     def joins(self, config: WorkflowTask) -> tuple[str, ...]:

@@ -19,6 +19,15 @@ from tests.unit.decider.steps import echo, fails_for_good, run_of, step
             204,
         ),
         ("POST", "/api/workflow/w/rerun", {}, "rerun", {}, 200),
+        ("PUT", "/api/workflow/w/skiptask/a", None, "skip_task", {"ref": "a"}, 200),
+        (
+            "PUT",
+            "/api/workflow/w/skiptask/a",
+            {"taskInput": {"i": 1}, "taskOutput": {"o": 2}, "taskInputMessage": None},
+            "skip_task",
+            {"ref": "a", "taskInput": {"i": 1}, "taskOutput": {"o": 2}},
+            200,
+        ),
         (
             "POST",
             "/api/workflow/w/rerun",

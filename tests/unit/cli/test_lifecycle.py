@@ -40,6 +40,14 @@ def test_a_run_is_restarted_and_done_over(connected, identity):
     assert connected("workflow", "rerun", identity, "--input", "{}", "-o", "json").code == 4
 
 
+def test_a_step_is_skipped(connected, identity):
+    assert connected("workflow", "skip", identity, "then", "--data", '{"a": 1}').out == f"{identity} will skip then\n"
+    assert connected("workflow", "skip", identity, "nope").code == 3
+    connected("workflow", "signal", identity)
+    run = connected("workflow", "show", identity, "-o", "json").json
+    assert (run["status"], run["tasks"][1]["status"], run["output"]) == ("COMPLETED", "SKIPPED", {"a": 1})
+
+
 def test_what_a_run_has_been_is_shown(connected, identity):
     assert "never done over" in connected("workflow", "history", identity).out
     connected("workflow", "terminate", identity)
