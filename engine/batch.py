@@ -182,6 +182,12 @@ class Batch:
         hint = "there is no such run that could go on: a retry without resumeSubworkflowTasks starts another one"
         self._refuse(request, missing, hint, partitions)
 
+    def answer_again(self, answers: Iterable[Command]) -> None:
+        """Send replies that were given before to a run that is not there any more."""
+        self.outgoing += [
+            encode_outcome(each.to, each.reply_id, each.outcome) for each in answers if isinstance(each, Reply)
+        ]
+
     def _refuse(self, request: Request, outcome: Outcome, news: str, partitions: int) -> None:
         """Reply with a refusal; a task that has asked for its child to go on fails with the news."""
         self.outgoing += [

@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-import msgspec
 from msgspec import Struct
 
 from engine.alerts import log_alerts
@@ -31,7 +30,7 @@ from engine.decider.asked import has_asked
 from engine.decider.decide import Decision, give_up, new_run
 from engine.decider.messages import messages
 from engine.decider.residents import Resident, Residents
-from engine.decider.unconfirmed import Note, entry, notes, recall, still_open
+from engine.decider.unconfirmed import Note, notes, recall
 from engine.errors import BadExpression, Deadly, PayloadLost, Permanent, StoreUnavailable, Transient
 from engine.log import get_logger
 from engine.model.command import Command
@@ -41,6 +40,7 @@ from engine.named_values import secret_values
 from engine.outlook import Outlook
 from engine.results import keep_results
 from engine.round import Round
+from engine.saving import save_of
 from engine.slots import Overtaken, see_to_slots
 from engine.store.port import LoggedRequest, Save, Store, Transaction
 from engine.wire.message import Delivery, Message
@@ -191,7 +191,7 @@ class Executor:
         if resident is None:
             if group.start is not None:
                 return self._begin(work, group)
-            self._unknown(work.batch, group)
+            self._unknown(work, group)
             return None
         recalled = [] if group.deadly else list(self._start_again(resident, work.batch, group))
         events = list(work.batch.asked(group, resident.run.workflow, self._partitions))
@@ -206,7 +206,7 @@ class Executor:
                 recalled += known
         resident.fault = resident.fault or group.fault
         decision = self._safely(resident, events, work.now, lambda: work.decide(resident.run, events))
-        save = self._save(resident, decision, work.now)
+        save = save_of(work.transaction, resident, decision, work.now)
         if save is None and group.events and not work.is_read(group):
             # No save will notice when the run at hand is older than its row, and news of what has happened there
             # since does not fit the older one: only the rows may say that nothing is to be done.
@@ -254,7 +254,7 @@ class Executor:
             work.batch.refuse_start(group, error, self._partitions, work.now)
             return None
         self.counts.starts += 1
-        return Decided(group, resident, decision, self._save(resident, decision, work.now, new=True), ())
+        return Decided(group, resident, decision, save_of(work.transaction, resident, decision, work.now, new=True), ())
 
     def _start_again(self, resident: Resident, batch: Batch, group: Group) -> Sequence[Command]:
         """Answer a start whose run exists: the same start again, or another one that wants the same id."""
@@ -298,40 +298,16 @@ class Executor:
                 return Batch.reply(event, line.outcome)
         return None
 
-    def _unknown(self, batch: Batch, group: Group) -> None:
-        """Drop facts about a run that does not exist; whoever asked is told."""
+    def _unknown(self, work: Round, group: Group) -> None:
+        """Drop facts about a run that does not exist; whoever asked is told, also that the run was removed for it."""
         self.counts.unknown += len(group.events)
         for event in group.events:
-            if isinstance(event, Request):
-                batch.answer_for_missing(event, self._partitions)
-        batch.done_with(group)
-
-    def _save(self, resident: Resident, decision: Decision, now: Instant, *, new: bool = False) -> Save | None:
-        """Return what is to be written, or None when the decision changes nothing."""
-        loaded = resident.run.workflow
-        noted = [
-            entry(event_id, now, commands)
-            for event_id, commands in decision.commands.items()
-            if commands or event_id in decision.outcomes
-        ]
-        if not new and not noted and decision.is_empty:
-            return None
-        carried = still_open(loaded.unconfirmed, frozenset(resident.confirmed), loaded.updated_at, now)
-        workflow = msgspec.structs.replace(
-            decision.workflow,
-            version_no=loaded.version_no + 1,
-            updated_at=now,
-            unconfirmed=[*carried, *noted],
-        )
-        return Save(
-            workflow=workflow,
-            loaded_version=None if new else loaded.version_no,
-            inserted=decision.inserted,
-            updated=decision.updated,
-            before=loaded,
-            tasks_before=resident.run.tasks,
-            earlier=decision.earlier,
-        )
+            known = self._answered_before(work.transaction, group, event)
+            if known is not None:
+                work.batch.answer_again(known)
+            elif isinstance(event, Request):
+                work.batch.answer_for_missing(event, self._partitions)
+        work.batch.done_with(group)
 
     def _note_queues(self, transaction: Transaction, decided: Sequence[Decided]) -> set[str]:
         """Write down where tasks go to, for whoever watches the queues; remembered once it is committed."""

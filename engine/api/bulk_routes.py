@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -23,18 +24,15 @@ MOST_RUNS = 1_000
 def bulk_routes(store: Store, requester: Requester) -> APIRouter:
     """Return the routes under ``/api/workflow/bulk``; they stand before those of one run, whose id is no ``bulk``."""
     router = APIRouter(prefix="/api/workflow/bulk", tags=["bulk"])
+    _steering(router, requester)
+    _removing(router, requester)
+    _searching(router, store)
+    return router
 
+
+def _steering(router: APIRouter, requester: Requester) -> None:
     def ask(body: bytes, verb: str, **arguments: Json) -> Response:
-        ids = _ids(body)
-        outcomes = requester.ask_all(
-            [Request(event_id=new_id(), workflow_id=each, verb=verb, arguments=arguments) for each in ids]
-        )
-        errors = {
-            each: str(outcome) if isinstance(outcome, BatonError) else outcome.message
-            for each, outcome in zip(ids, outcomes, strict=True)
-            if isinstance(outcome, BatonError) or not outcome.granted
-        }
-        return answer(_bulk(errors, [each for each in ids if each not in errors]))
+        return _asked(requester, _ids(body), verb, **arguments)
 
     @router.put("/pause")
     def pause(body: RawBody) -> Response:
@@ -56,6 +54,27 @@ def bulk_routes(store: Store, requester: Requester) -> APIRouter:
     def restart(body: RawBody, latest: Annotated[bool, Query(alias="useLatestDefinitions")] = False) -> Response:
         return ask(body, "restart", useLatestDefinitions=latest)
 
+
+def _removing(router: APIRouter, requester: Requester) -> None:
+    @router.delete("/remove")
+    def remove(body: RawBody, archive: Annotated[bool, Query(alias="archiveWorkflow")] = True) -> Response:
+        if not archive:
+            # One that has ended may refuse: it is not open, which is all that matters.
+            _refusals(requester, _ids(body), "terminate", reason="The workflow is removed")
+        return _asked(requester, _ids(body), "remove", archiveWorkflow=archive)
+
+    @router.delete("/terminate-remove")
+    def terminate_remove(
+        body: RawBody, reason: str | None = None, archive: Annotated[bool, Query(alias="archiveWorkflow")] = True
+    ) -> Response:
+        ids = _ids(body)
+        errors = _refusals(requester, ids, "terminate", reason=reason)
+        ended = [each for each in ids if each not in errors]
+        errors |= _refusals(requester, ended, "remove", archiveWorkflow=archive) if ended else {}
+        return answer(_bulk(errors, [each for each in ids if each not in errors]))
+
+
+def _searching(router: APIRouter, store: Store) -> None:
     @router.post("/search")
     def search(body: RawBody, include_tasks: Annotated[bool, Query(alias="includeTasks")] = True) -> Response:
         found: list[Json] = []
@@ -67,7 +86,22 @@ def bulk_routes(store: Store, requester: Requester) -> APIRouter:
                 errors[each] = str(error)
         return answer(_bulk(errors, found))
 
-    return router
+
+def _asked(requester: Requester, ids: Sequence[str], verb: str, **arguments: Json) -> Response:
+    errors = _refusals(requester, ids, verb, **arguments)
+    return answer(_bulk(errors, [each for each in ids if each not in errors]))
+
+
+def _refusals(requester: Requester, ids: Sequence[str], verb: str, **arguments: Json) -> dict[str, str]:
+    """Ask all of these runs; return why those that refuse do, by their ids."""
+    outcomes = requester.ask_all(
+        [Request(event_id=new_id(), workflow_id=each, verb=verb, arguments=arguments) for each in ids]
+    )
+    return {
+        each: str(outcome) if isinstance(outcome, BatonError) else outcome.message
+        for each, outcome in zip(ids, outcomes, strict=True)
+        if isinstance(outcome, BatonError) or not outcome.granted
+    }
 
 
 def _bulk(errors: Json, successes: Json) -> Json:

@@ -1,4 +1,4 @@
-"""Routes under /api/workflow that take a run up anew, and show what it has been (reference 5.2)."""
+"""Routes under /api/workflow that take runs up anew, remove them, and show their past (reference 5.2)."""
 
 from __future__ import annotations
 
@@ -28,13 +28,18 @@ def lifecycle_routes(store: Store, requester: Requester) -> APIRouter:
     router = APIRouter(prefix="/api/workflow")
     _again(router, requester)
     _ahead(router, requester)
+    _decide(router, requester)
+    _gone(router, requester)
     _history(router, store)
     return router
 
 
 def _ask(requester: Requester, workflow_id: str, verb: str, **arguments: Json) -> Outcome:
-    request = Request(event_id=new_id(), workflow_id=workflow_id, verb=verb, arguments=arguments)
-    return granted(requester.ask(request))
+    return granted(requester.ask(_request(workflow_id, verb, **arguments)))
+
+
+def _request(workflow_id: str, verb: str, **arguments: Json) -> Request:
+    return Request(event_id=new_id(), workflow_id=workflow_id, verb=verb, arguments=arguments)
 
 
 def _again(router: APIRouter, requester: Requester) -> None:
@@ -56,6 +61,33 @@ def _ahead(router: APIRouter, requester: Requester) -> None:
         given = mapping(body)
         wish = {name: given[name] for name in _SKIP if given.get(name) is not None}
         _ask(requester, workflow_id, "skip_task", ref=ref, **wish)
+        return done()
+
+
+def _decide(router: APIRouter, requester: Requester) -> None:
+    @router.put("/decide/{workflow_id}")
+    def decide(workflow_id: str) -> Response:
+        _ask(requester, workflow_id, "decide")
+        return done()
+
+
+def _gone(router: APIRouter, requester: Requester) -> None:
+    @router.delete("/{workflow_id}/remove")
+    def remove(workflow_id: str, archive: Annotated[bool, Query(alias="archiveWorkflow")] = True) -> Response:
+        if not archive:
+            # One that has ended may refuse: it is not open, which is all that matters.
+            requester.ask(_request(workflow_id, "terminate", reason="The workflow is removed"))
+        _ask(requester, workflow_id, "remove", archiveWorkflow=archive)
+        return done()
+
+    @router.delete("/{workflow_id}/terminate-remove")
+    def terminate_remove(
+        workflow_id: str,
+        reason: str | None = None,
+        archive: Annotated[bool, Query(alias="archiveWorkflow")] = True,
+    ) -> Response:
+        _ask(requester, workflow_id, "terminate", reason=reason)
+        _ask(requester, workflow_id, "remove", archiveWorkflow=archive)
         return done()
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from engine.api.history import archived_json
 from engine.decider.execution import restore
 from engine.errors import NotFound
-from engine.model.definition import TaskDef, WorkflowDef, WorkflowTask
+from engine.model.definition import WorkflowDef
 from engine.model.execution import Task, Workflow, split_task_id
 from engine.model.payload import Json
+from engine.past import described
 from engine.store.port import Rows, Store, WorkflowQuery
-from engine.tasks import task_type
-from engine.wire.conductor import Describe, Described, status_json, summary_json, task_json, workflow_json
+from engine.wire.conductor import Described, status_json, summary_json, task_json, workflow_json
 from engine.wire.masked_fields import masked_task, masked_workflow
 
 
@@ -25,8 +24,11 @@ def rows_of(store: Store, workflow_id: str) -> Rows:
 
 
 def run_json(store: Store, workflow_id: str, *, include_tasks: bool) -> dict[str, Json]:
-    """Return Conductor's Workflow object of a run."""
-    rows = rows_of(store, workflow_id)
+    """Return Conductor's Workflow object of a run, also of one that was archived when it was removed."""
+    try:
+        rows = rows_of(store, workflow_id)
+    except NotFound:
+        return archived_json(store, workflow_id, include_tasks=include_tasks)
     definition = _snapshot(store, rows.workflow)
     describe = described(restore(rows.workflow, rows.tasks, definition).configs) if include_tasks else _unasked
     workflow = masked_workflow(rows.workflow, definition.masked_fields)
@@ -71,17 +73,6 @@ def one_task_json(store: Store, identity: str) -> dict[str, Json]:
 def _snapshot(store: Store, workflow: Workflow) -> WorkflowDef:
     with store.transaction() as tx:
         return tx.snapshots([workflow.definition_hash])[workflow.definition_hash]
-
-
-def described(configs: Mapping[int, WorkflowTask]) -> Describe:
-    """Return how tasks are described whose steps are known."""
-
-    def describe(task: Task) -> Described:
-        step, kind = configs[task.seq], task_type(task.type)
-        own = TaskDef.model_validate(task.own_definition) if task.own_definition is not None else step.task_definition
-        return Described(step=step, task_type=kind.shown_type(task), task_def_name=task.name, definition=own)
-
-    return describe
 
 
 def _unasked(task: Task) -> Described:

@@ -69,6 +69,28 @@ def skip(workflow_id: str, ref: str, data: str | None, server: str | None, outpu
 
 @click.command()
 @_ID
+@click.option("--no-archive", is_flag=True, help="Keep nothing of it; a run that is open is terminated first.")
+@click.confirmation_option(prompt="Its rows will be deleted. Go on?")
+@client_options
+def remove(workflow_id: str, no_archive: bool, server: str | None, output: str) -> None:
+    """Delete a run that has ended; what can be read of it is kept in the archive."""
+    with Client(server) as client:
+        client.delete("workflow", workflow_id, "remove", archiveWorkflow=not no_archive)
+    print_done(workflow_id, "is removed", output)
+
+
+@click.command()
+@_ID
+@client_options
+def decide(workflow_id: str, server: str | None, output: str) -> None:
+    """Have a running run looked at afresh from its rows."""
+    with Client(server) as client:
+        client.put("workflow", "decide", workflow_id)
+    print_done(workflow_id, "is looked at", output)
+
+
+@click.command()
+@_ID
 @client_options
 def history(workflow_id: str, server: str | None, output: str) -> None:
     """Show what a run was before it was restarted or done over, and who has asked for what."""
@@ -98,4 +120,4 @@ def _request_row(each: dict[str, Any]) -> list[str]:
 
 
 #: What this page adds to ``baton workflow``.
-COMMANDS = (restart, rerun, skip, history)
+COMMANDS = (restart, rerun, skip, remove, decide, history)

@@ -167,7 +167,9 @@ def _expect_sizes(draft: Draft) -> None:
 
 def _operate(walk: Walk, request: Request) -> Outcome:
     operation = operations().get(request.verb)
-    if operation is None:
+    if walk.draft.removal is not None:
+        outcome = refused(404, f"No such workflow found by id: {request.workflow_id}")
+    elif operation is None:
         outcome = refused(400, f"Unknown request {request.verb!r}: use one of {', '.join(sorted(operations()))}.")
     else:
         outcome = operation(OpenDesk(walk), request)

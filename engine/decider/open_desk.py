@@ -10,6 +10,7 @@ from engine.clock import Instant
 from engine.decider import apply
 from engine.decider.admission import admit
 from engine.decider.deadline import note_all_dates
+from engine.decider.draft import Removal
 from engine.decider.ending import end, tell_parent_again
 from engine.decider.notices import tell
 from engine.decider.place import place_of
@@ -175,6 +176,14 @@ class OpenDesk:
     def way_to(self, task_id: str) -> tuple[str, ...]:
         """Return the ids of the tasks that lead to a task of a run below this one, that task last."""
         return self._draft.ask(WayTo(self.workflow.id, task_id)) or ()
+
+    def remove(self, *, archive: bool) -> None:
+        """Have the run's rows deleted."""
+        self._draft.removal = Removal(archive)
+
+    def look_afresh(self) -> None:
+        """Have everything derived anew from the rows before the flow goes on."""
+        self._reopened = True
 
     def has_child(self, task: Task) -> bool:
         """True when the task waited for the end of a child run."""

@@ -119,6 +119,14 @@ class Desk(Protocol):
         """Return the ids of the tasks that lead to a task of a run below this one, that task last."""
         ...
 
+    def remove(self, *, archive: bool) -> None:
+        """Have the run's rows deleted."""
+        ...
+
+    def look_afresh(self) -> None:
+        """Have everything derived anew from the rows before the flow goes on."""
+        ...
+
     def has_child(self, task: Task) -> bool:
         """True when the task waited for the end of a child run."""
         ...

@@ -37,6 +37,8 @@ class History:
         self._connection = connection
         self._batch = batch
         self._outside = outside
+        #: Runs that are gone once the transaction is committed.
+        self.gone: list[str] = []
 
     def put_aside(self, rounds: Iterable[EarlierRound]) -> None:
         """Keep each round, and move its tasks out of the table of those that count."""
@@ -96,6 +98,7 @@ class History:
             for table, column in _OF_A_RUN:
                 self._connection.execute(delete(table).where(table.c[column] == run))
             line = {"id": run, "at": each.at, "body": None if each.document is None else encode(each.document)}
+            self.gone.append(each.workflow_id)
             put = self._batch.put(removed_run, lambda given: {"at": given.at, "body": given.body})
             self._connection.execute(put, line)
 

@@ -6,18 +6,21 @@ people store can be taken for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.errors import PayloadLost
+from engine.errors import PayloadLost, Transient
+from engine.log import get_logger
 from engine.model.execution import Task, Workflow
 from engine.model.payload import Json, StoredOutside
 from engine.store.codec import decode, encode
 from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Rows, Save
+
+_log = get_logger(__name__)
 
 _R = TypeVar("_R", Workflow, Task)
 
@@ -62,6 +65,16 @@ class Outside(Struct, frozen=True):
             if len(text) > self.threshold_bytes:
                 changed[name] = [self.storage.put(run, text), len(text)]
         return replace(record, **changed) if changed else record
+
+    def forget(self, workflow_ids: Iterable[str]) -> None:
+        """Delete what is kept of runs whose rows are gone; what cannot be reached just now stays, and is in no way."""
+        if self.storage is None:
+            return
+        for each in workflow_ids:
+            try:
+                self.storage.remove(each)
+            except Transient as error:
+                _log.warning("payloads.left", workflow_id=each, reason=str(error))
 
     def put_aside(self, record: _R, run: str) -> _R:
         """Return a record that is kept beside the rows, as ``moved`` returns those in them."""

@@ -11,6 +11,7 @@ from engine.model.execution import Workflow
 from engine.model.payload import JsonObject
 from engine.model.status import OPEN_TASK, OPEN_WORKFLOW, TaskStatus, WorkflowStatus
 from engine.store.codec import storable
+from engine.store.history_tables import removed_run
 from engine.store.outside import listed
 from engine.store.port import WorkflowQuery
 from engine.store.records import WORKFLOW
@@ -51,6 +52,7 @@ class Search:
         """See ``Transaction.unstarted_failure_workflows``."""
         runs, started = workflow.c, workflow.alias("started").c
         absent = ~select(started.id).where(started.id == runs.failure_workflow_id).exists()
+        absent &= ~select(removed_run.c.id).where(removed_run.c.id == runs.failure_workflow_id).exists()
         failed = runs.status.in_(sorted(_FAILED))
         query = select(runs.id).where(failed, runs.failure_workflow_id.is_not(None), absent, runs.id > after)
         return tuple(self._connection.scalars(query.order_by(runs.id).limit(limit)))

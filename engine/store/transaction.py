@@ -34,6 +34,7 @@ class SqlTransaction(Executions, Definitions, Slots, Housekeeping, Hands, EventH
         self._connection = connection
         self._batch = batch
         self._outside = outside
+        self.gone = []
 
 
 _BATCHES: Final[Mapping[str, Callable[[], Batch]]] = {
@@ -61,7 +62,9 @@ class SqlStore:
         tables yet, ``Unstorable`` when it cannot keep what it was given.
         """
         with faults_told_apart(self._database), self._database.begin() as connection:
-            yield SqlTransaction(connection, self._batch, self._outside)
+            transaction = SqlTransaction(connection, self._batch, self._outside)
+            yield transaction
+        self._outside.forget(transaction.gone)
 
     def close(self) -> None:
         """Close every connection."""

@@ -125,9 +125,10 @@ class _Runs(MemoryHistory):
 
     def unstarted_failure_workflows(self, after: str, limit: int) -> tuple[str, ...]:
         """See ``Transaction.unstarted_failure_workflows``."""
-        runs = self._tables.workflows
+        runs, gone = self._tables.workflows, self._tables.removed
         failed = (each for each in runs.values() if each.status.is_terminal and each.status != "COMPLETED")
         lacking = (each.id for each in failed if each.failure_workflow_id and each.failure_workflow_id not in runs)
+        lacking = (each for each in lacking if runs[each].failure_workflow_id not in gone)
         return tuple(sorted(identity for identity in lacking if identity > after)[:limit])
 
     def scheduled_tasks(self, before: Instant) -> dict[str, int]:

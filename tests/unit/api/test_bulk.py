@@ -21,6 +21,9 @@ IDS = [f"w{number}" for number in range(30)]
         ("PUT", "resume", "resume", {}),
         ("POST", "terminate?reason=enough", "terminate", {"reason": "enough"}),
         ("POST", "retry", "retry", {"resumeSubworkflowTasks": False}),
+        ("POST", "restart", "restart", {"useLatestDefinitions": False}),
+        ("POST", "restart?useLatestDefinitions=true", "restart", {"useLatestDefinitions": True}),
+        ("DELETE", "remove", "remove", {"archiveWorkflow": True}),
     ],
 )
 def test_every_run_is_asked_by_itself(client, decider, method, path, verb, arguments):
@@ -82,3 +85,21 @@ def test_a_search_returns_whole_runs_and_names_those_that_are_not_there(client, 
 
     assert told["bulkSuccessfulResults"] == [client.get("/api/workflow/w?includeTasks=false").json()]
     assert list(told["bulkErrorResults"]) == ["nope"]
+
+
+@pytest.mark.parametrize("path", ["remove?archiveWorkflow=false", "terminate-remove?archiveWorkflow=false"])
+def test_open_runs_are_terminated_before_they_are_removed(client, decider, path):
+    told = client.request("DELETE", f"/api/workflow/bulk/{path}", json=["v", "w"]).json()
+
+    assert told == {"bulkErrorResults": {}, "bulkSuccessfulResults": ["v", "w"]}
+    assert [request.verb for request in decider.asked] == ["terminate", "terminate", "remove", "remove"]
+    assert decider.asked[-1].arguments == {"archiveWorkflow": False}
+
+
+def test_what_cannot_be_terminated_is_not_removed(client, decider):
+    decider.outcome = Outcome(granted=False, code=409, message="no")
+
+    told = client.request("DELETE", "/api/workflow/bulk/terminate-remove?reason=x", json=["v"]).json()
+
+    assert told == {"bulkErrorResults": {"v": "no"}, "bulkSuccessfulResults": []}
+    assert [(request.verb, request.arguments) for request in decider.asked] == [("terminate", {"reason": "x"})]

@@ -20,6 +20,8 @@ from tests.unit.decider.steps import echo, fails_for_good, run_of, step
         ),
         ("POST", "/api/workflow/w/rerun", {}, "rerun", {}, 200),
         ("PUT", "/api/workflow/w/skiptask/a", None, "skip_task", {"ref": "a"}, 200),
+        ("DELETE", "/api/workflow/w/remove", None, "remove", {"archiveWorkflow": True}, 200),
+        ("PUT", "/api/workflow/decide/w", None, "decide", {}, 200),
         (
             "PUT",
             "/api/workflow/w/skiptask/a",
@@ -98,3 +100,44 @@ def test_who_has_asked_for_what_can_be_read(client, store):
 @pytest.mark.parametrize("what", ["history", "requests"])
 def test_of_a_run_that_is_not_there_nothing_can_be_read(client, what):
     assert client.get(f"/api/workflow/nope/{what}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("remove?archiveWorkflow=false", "The workflow is removed"), ("terminate-remove?reason=x", "x")],
+)
+def test_an_open_run_is_terminated_before_it_is_removed(client, decider, path, reason):
+    assert client.delete(f"/api/workflow/w/{path}").status_code == 200
+    ended, gone = decider.asked
+    assert (ended.verb, ended.arguments, gone.verb) == ("terminate", {"reason": reason}, "remove")
+
+
+def test_an_archived_run_can_still_be_read(client, store):
+    harness = Harness(store=store)
+    run = run_of(harness, step("a"))
+    harness.work({"a": fails_for_good})
+    harness.request(run, "restart")
+    harness.work({"a": echo})
+    before = client.get(f"/api/workflow/{run}").json()
+    harness.request(run, "remove")
+
+    shown = client.get(f"/api/workflow/{run}").json()
+    assert shown["archived"] is True
+    assert {name: shown[name] for name in ("status", "tasks", "workflowDefinition", "input")} == {
+        name: before[name] for name in ("status", "tasks", "workflowDefinition", "input")
+    }
+    assert client.get(f"/api/workflow/{run}?includeTasks=false").json()["tasks"] == []
+    assert [each["status"] for each in client.get(f"/api/workflow/{run}/history").json()] == ["FAILED"]
+    asked = client.get(f"/api/workflow/{run}/requests").json()
+    assert [each["request"] for each in asked] == ["restart", "remove"]
+    assert client.get("/api/workflow/search").json()["totalHits"] == 0
+
+
+def test_a_run_that_was_removed_without_an_archive_is_gone(client, store):
+    harness = Harness(store=store)
+    run = run_of(harness, step("a"))
+    harness.request(run, "terminate")
+    harness.request(run, "remove", archiveWorkflow=False)
+    assert client.get(f"/api/workflow/{run}").status_code == 404
+    assert client.get(f"/api/workflow/{run}/history").status_code == 404
+    assert [each["request"] for each in client.get(f"/api/workflow/{run}/requests").json()] == ["remove"]

@@ -59,3 +59,15 @@ def test_what_a_run_has_been_is_shown(connected, identity):
     assert [each["status"] for each in both["rounds"]] == ["TERMINATED"]
     assert [each["request"] for each in both["requests"]] == ["terminate", "restart"]
     assert connected("workflow", "history", "nope").code == 3
+
+
+def test_a_run_is_removed_and_still_shown_or_gone(connected, identity):
+    assert connected("workflow", "decide", identity).code == 0
+    assert connected("workflow", "remove", identity, "--yes").code == 2
+    assert connected("workflow", "show", identity, "-o", "json").json["status"] == "RUNNING"
+    connected("workflow", "terminate", identity)
+    assert connected("workflow", "remove", identity, "--yes").code == 0
+    assert connected("workflow", "show", identity, "-o", "json").json["archived"] is True
+    other = connected("workflow", "start", "pair").out.strip()
+    assert connected("workflow", "remove", other, "--no-archive", "--yes").code == 0
+    assert connected("workflow", "show", other).code == 3

@@ -81,3 +81,23 @@ def test_an_event_of_an_earlier_round_that_comes_again_after_a_restart_changes_n
     harness.publish(result)
     assert harness.statuses(RUN) == {"a": "SCHEDULED"}
     assert harness.executor.counts.given_up == 0
+
+
+def test_the_answer_to_a_removal_goes_out_again(harness, line):
+    harness.start("chain", workflow_id=RUN)
+    harness.work({"a": bad})
+    with line.cut():
+        assert harness.request(RUN, "remove").granted
+    assert any(message.queue == "baton.replies.harness" for message in line.batches[1])
+    with harness.store.transaction() as transaction:
+        assert len(transaction.requests(RUN)) == 1
+    assert harness.executor.counts.given_up == 0
+
+
+def test_a_skip_is_carried_out_once(harness, line):
+    harness.start("chain", workflow_id=RUN)
+    with line.cut():
+        assert harness.request(RUN, "skip_task", ref="b", taskOutput={"v": 1}).granted
+    assert_sent_again(line, "baton.replies.harness")
+    harness.work({"a": good})
+    assert (harness.run(RUN).status, harness.run(RUN).output) == ("COMPLETED", {"v": 1})

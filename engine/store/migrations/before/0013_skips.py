@@ -9,8 +9,8 @@ from alembic import op
 
 from engine.store.schema import JsonText
 
-revision: Final = "0010"
-down_revision: Final = "0009"
+revision: Final = "0013"
+down_revision: Final = "0012"
 
 
 def upgrade() -> None:

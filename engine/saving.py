@@ -1,0 +1,43 @@
+"""What a decision writes: the rows of its run, and the note of the events that it has applied."""
+
+from __future__ import annotations
+
+import msgspec
+
+from engine.clock import Instant
+from engine.decider.decide import Decision
+from engine.decider.residents import Resident
+from engine.decider.unconfirmed import entry, still_open
+from engine.past import removed
+from engine.store.port import Save, Transaction
+
+
+def save_of(
+    transaction: Transaction, resident: Resident, decision: Decision, now: Instant, *, new: bool = False
+) -> Save | None:
+    """Return what is to be written, or None when the decision changes nothing."""
+    loaded = resident.run.workflow
+    noted = [
+        entry(event_id, now, commands)
+        for event_id, commands in decision.commands.items()
+        if commands or event_id in decision.outcomes
+    ]
+    if not new and not noted and decision.is_empty:
+        return None
+    carried = still_open(loaded.unconfirmed, frozenset(resident.confirmed), loaded.updated_at, now)
+    workflow = msgspec.structs.replace(
+        decision.workflow,
+        version_no=loaded.version_no + 1,
+        updated_at=now,
+        unconfirmed=[*carried, *noted],
+    )
+    return Save(
+        workflow=workflow,
+        loaded_version=None if new else loaded.version_no,
+        inserted=decision.inserted,
+        updated=decision.updated,
+        before=loaded,
+        tasks_before=resident.run.tasks,
+        earlier=decision.earlier,
+        removed=removed(transaction, decision, now),
+    )
