@@ -198,8 +198,9 @@ class Executor:
         asked = len(events)
         for event in group.events:
             known = None if group.deadly else recall(resident.run.workflow.unconfirmed, event.event_id)
-            if known is None:
-                known = self._answered_before(work.transaction, group, event)
+            if known is None or (isinstance(event, Request) and event.may_repeat):
+                answer = self._answered_before(work.transaction, group, event)
+                known = known if answer is None else (*(known or ()), *answer)
             if known is None:
                 events.append(event)
             elif not self._was_seen_to(resident, event):

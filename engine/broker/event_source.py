@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from engine.broker.opening import is_rabbitmq
+from engine.broker.opening import is_rabbitmq, is_redis, open_broker
 from engine.broker.port import Broker, OpenBroker
 from engine.errors import BadConfiguration, BrokerUnavailable
 from engine.wire.event_address import AMQP_EXCHANGE, AMQP_QUEUE, EventAddress
 from engine.wire.message import Delivery
+
+_KAFKA = "kafka://"
 
 #: Unacked messages that one source holds.
 PREFETCH = 100
@@ -72,19 +74,17 @@ class EngineQueue:
             self._broker = None
 
 
-def open_source(
-    address: EventAddress, broker_url: str, connections: Mapping[str, str], open_broker: OpenBroker
-) -> Source:
+def open_source(address: EventAddress, broker_url: str, connections: Mapping[str, str], open_own: OpenBroker) -> Source:
     """Return the source at an address; nothing is connected yet.
 
-    ``broker_url`` and ``open_broker`` lead to the engine's own broker, ``connections`` has the URLs of others by name.
+    ``broker_url`` and ``open_own`` lead to the engine's own broker, ``connections`` has the URLs of others by name.
     Raises ``BadConfiguration`` when the address leads nowhere.
     """
     if address.kind in (AMQP_QUEUE, AMQP_EXCHANGE):
         if is_rabbitmq(broker_url):
             return _by_kombu(broker_url, address)
         if address.kind == AMQP_QUEUE:
-            return EngineQueue(open_broker, address.name)
+            return EngineQueue(open_own, address.name)
         raise BadConfiguration([f"{address.identity}: only RabbitMQ has exchanges, and the engine's broker is none."])
     url = connections.get(address.kind)
     if url is None:
@@ -96,6 +96,13 @@ def open_source(
 
 
 def _elsewhere(url: str, address: EventAddress) -> Source:
+    if is_redis(url):
+        # What lies there as kombu writes it, or as a plain text that anybody has pushed.
+        return EngineQueue(lambda: open_broker(url), address.name)
+    if url.startswith(_KAFKA):
+        from engine.broker.kafka_events import KafkaEvents
+
+        return KafkaEvents(url, address)
     return _by_kombu(url, address)
 
 

@@ -32,6 +32,9 @@ _BATCH = 100
 #: Seconds until a reader looks whether it is to stop, and until a changed handler is noticed at most.
 _LOOK_SECONDS = 0.5
 
+#: Seconds until an action that no decider has answered is sent again.
+ANSWER_SECONDS = 10.0
+
 #: Seconds between two looks for executions that are old enough to be forgotten.
 _CLEAN_SECONDS = 60.0
 
@@ -162,7 +165,7 @@ class Listener:
         """Return what carries messages out, once the database is there."""
         if self._reactor is None:
             partitions = partitions_of(self._store, self._settings)
-            self._requester = Requester(self._open_broker, partitions)
+            self._requester = Requester(self._open_broker, partitions, timeout_seconds=ANSWER_SECONDS)
             self._requester.start()
             self._reactor = Reactor(self._store, self._requester, self._settings, self._clock)
             self._read(CONDUCTOR, None, EngineQueue(self._open_broker, SINK_QUEUE), self._reactor)

@@ -7,14 +7,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.api.requester import NoAnswer, Requester
 from engine.clock import Clock
 from engine.config import Settings
 from engine.errors import BadMessage, Transient
+from engine.handling.acting import Work
 from engine.handling.reaction import Act, Occurrence, Reaction, Surroundings, act_id, react
 from engine.identifier import new_id
 from engine.log import get_logger
+from engine.model.event import StartWorkflow
 from engine.model.event_handler import EventHandler
 from engine.model.payload import Json, JsonObject
 from engine.model.request import Outcome
@@ -133,7 +136,7 @@ class Reactor:
         for _ in range(_TRIES):
             if not left:
                 break
-            answers = self._requester.ask_all([act.work for act in left if act.work is not None])
+            answers = self._requester.ask_all([_asked(act.work) for act in left if act.work is not None])
             for act, answer in zip(tuple(left), answers, strict=True):
                 match answer:
                     case Outcome():
@@ -206,6 +209,11 @@ def _by_identity(handlers: Sequence[EventHandler]) -> dict[str, list[EventHandle
 def _first_of_each(tasks: Sequence[_Task]) -> list[_Task]:
     """Leave out messages that came twice in one batch."""
     return list({(task.handler.name, task.arrival.message_id): task for task in reversed(tasks)}.values())[::-1]
+
+
+def _asked(work: Work) -> Work:
+    """Return what is sent: a start is a message of its own each time, and the run's id tells that it is the same."""
+    return replace(work, event_id=new_id()) if isinstance(work, StartWorkflow) else work
 
 
 def _status(outcome: Outcome) -> str:

@@ -10,16 +10,21 @@ import msgspec
 from kombu.connection import Connection
 from kombu.pools import producers
 
+from engine.config import load, named_urls
 from engine.masking import masked
 from engine.model.payload import Json
 from engine.outgoing.network import rules
+from engine.wire.event_address import AMQP_EXCHANGE, AMQP_QUEUE, CONDUCTOR, EventAddress, read_address
 from engine.wire.message import SINK_QUEUE, STATUS_EXCHANGE, Message
 from workers.failure import TaskFailure
+from workers.tasks.kafka_publish import publish
 
 #: Seconds to reach another broker.
 _CONNECT_SECONDS: Final = 5.0
 #: Ways to other brokers, with their usual ports. kombu knows more, some of which write files.
 _TRANSPORTS: Final = {"amqp": 5672, "amqps": 5671, "pyamqp": 5672, "redis": 6379, "rediss": 6379}
+#: Kinds of sink on the engine's own broker.
+_OWN: Final = frozenset({CONDUCTOR, AMQP_QUEUE, AMQP_EXCHANGE})
 #: Bytes; what AMQP allows for a routing key.
 _LONGEST_KEY: Final = 255
 
@@ -29,14 +34,17 @@ def run(task: Any, /, **payload: Json) -> dict[str, Json]:
 
     ``event_produced`` is where to: ``conductor:<workflow>:<name>`` for event handlers of our own (the queue
     ``baton.sink``; also on the status exchange, with the routing key ``event.`` and the sink), ``amqp_queue:<name>``
-    and ``amqp_exchange:<name>?routingKey=<key>`` on the engine's broker, or the URL of another broker that kombu can
-    reach over the network, with the queue behind ``#``: ``redis://host:6379/0#orders``. Its address is judged like that
-    of an HTTP call. The message id is the task's id, so a repeated delivery can be recognised.
+    and ``amqp_exchange:<name>?routingKey=<key>`` on the engine's broker, ``<connection>:<name>`` on one that
+    ``BATON_EVENT_CONNECTIONS`` names, or the URL of another broker that kombu can reach over the network, with the
+    queue behind ``#``: ``redis://host:6379/0#orders``. Such an address is judged like that of an HTTP call. The message
+    id is the task's id, so a repeated delivery can be recognised.
     """
     sink, task_id = str(payload.get("event_produced") or ""), task.request.id
     try:
         if "://" in sink:
-            _publish_elsewhere(sink, payload, task_id)
+            _publish_to_url(sink, payload, task_id)
+        elif (connection := _connection(sink)) is not None:
+            _publish_by_name(connection, read_address(sink), payload, task_id)
         else:
             for message in _messages(sink, payload, task_id):
                 task.backend.publish(message)
@@ -61,7 +69,7 @@ def _messages(sink: str, payload: dict[str, Json], task_id: str) -> Iterator[Mes
         case "amqp_exchange":
             exchange, key = name, parse_qs(query).get("routingKey", [""])[0]
         case _:
-            raise ValueError(f"Unknown queue type {kind}")
+            raise ValueError(f"Unknown queue type {kind}: BATON_EVENT_CONNECTIONS of this worker does not name it")
     if kind != "conductor" and not name:
         raise ValueError(f"Illegal event {sink}")
     if len(key.encode()) > _LONGEST_KEY:
@@ -89,23 +97,46 @@ def _judged(url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{user}{at}{address}:{port}"))
 
 
-def _publish_elsewhere(sink: str, payload: dict[str, Json], task_id: str) -> None:
-    """Publish to a queue of another broker; connections are kept."""
+def _publish_to_url(sink: str, payload: dict[str, Json], task_id: str) -> None:
+    """Publish to a queue of a broker that the definition names by its URL, and that may therefore be any."""
     url, _, queue = sink.partition("#")
     if not queue:
         raise ValueError("name the queue behind a '#', as in redis://host:6379/0#orders")
+    _publish_elsewhere(_judged(url), "", queue, payload, task_id)
+
+
+def _connection(sink: str) -> str | None:
+    """Return the URL of the connection that a sink begins with, if this worker's settings name it."""
+    kind, colon, _ = sink.partition(":")
+    return named_urls(load().event_connections).get(kind) if colon and kind not in _OWN else None
+
+
+def _publish_by_name(url: str, address: EventAddress, payload: dict[str, Json], task_id: str) -> None:
+    """Publish over a connection of the settings; whoever wrote them answers for where it leads."""
+    if url.startswith("kafka://"):
+        request = {"value": payload, "headers": {"message_id": task_id}}
+        publish(url.partition("://")[2].strip("/"), address.name, request)
+    elif address.is_exchange:
+        _publish_elsewhere(url, address.name, address.options.get("routingKey", ""), payload, task_id)
+    else:
+        _publish_elsewhere(url, "", address.name, payload, task_id)
+
+
+def _publish_elsewhere(url: str, exchange: str, key: str, payload: dict[str, Json], task_id: str) -> None:
+    """Publish on another broker; connections are kept."""
     with (
-        Connection(_judged(url), connect_timeout=_CONNECT_SECONDS) as connection,  # type: ignore[no-untyped-call]
+        Connection(url, connect_timeout=_CONNECT_SECONDS) as connection,  # type: ignore[no-untyped-call]
         producers[connection].acquire(block=True, timeout=_CONNECT_SECONDS) as producer,
     ):
         producer.publish(
             msgspec.json.encode(payload),
-            routing_key=queue,
+            exchange=exchange,
+            routing_key=key,
             content_type="application/json",
             content_encoding="utf-8",
             message_id=task_id,
-            declare=[connection.SimpleQueue(queue).queue] if not url.startswith("amqp") else [],
-            mandatory=True,
+            declare=[connection.SimpleQueue(key).queue] if not url.startswith(("amqp", "pyamqp")) else [],
+            mandatory=not exchange,
             retry=True,
             retry_policy={"max_retries": 2},
         )

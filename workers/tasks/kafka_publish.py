@@ -52,8 +52,13 @@ def run(_: Any, /, **inputs: Json) -> dict[str, Json]:
     if "value" not in request:
         raise TaskFailure("The Kafka request needs a 'value'.")
     _judge(servers)
-    delivered = _publish(_producer(servers, _patience(request)), topic, request)
+    delivered = publish(servers, topic, request)
     return {"topic": topic, "partition": delivered.partition(), "offset": delivered.offset()}
+
+
+def publish(servers: str, topic: str, request: JsonObject) -> Message:
+    """Publish the ``value`` of a request and return it as it was stored; the servers are not judged."""
+    return _publish(_producer(servers, _patience(request)), topic, request)
 
 
 def _judge(servers: str) -> None:

@@ -45,9 +45,9 @@ def start_action(**given: Any) -> dict[str, Any]:
 class Site:
     """A system that listens; threads of it can be stopped and started."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, store: Store | None = None) -> None:
         self.settings = settings
-        self.store: Store = MemoryStore()
+        self.store: Store = store or MemoryStore()
         self.outside = open_broker(settings.broker_url)
         self._stops: list[tuple[Stop, threading.Thread]] = []
         with self.store.transaction() as transaction:
@@ -113,6 +113,7 @@ class Site:
             stop.now()
         for _, thread in self._stops:
             thread.join()
+        self._stops.clear()
         self.outside.close()
 
 
