@@ -286,9 +286,8 @@ class Executor:
     def _answered_before(self, transaction: Transaction, group: Group, event: Event) -> tuple[Command, ...] | None:
         """Return the answer to a request that was carried out before, if the audit trail has it.
 
-        Only one that was delivered before can have been, one that says so, or one by a relative of the run, which is
-        published again whenever the event is recalled that led to it: then its entry has left the row and the trail is
-        asked.
+        Only one that was delivered before can have been, one that says so, or one by a relative of the run: that is
+        published again when the event is recalled that led to it, and its entry may have left the row meanwhile.
         """
         if not isinstance(event, Request):
             return None
