@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 from typing import Any, Self
 
@@ -84,12 +84,24 @@ def switch(ref: str, script: str | None = None, /, **inputs: Any) -> Switch:
     return step
 
 
+class Join(Step):
+    """Waits for the branches before it."""
+
+    def __init__(self, ref: str) -> None:
+        super().__init__("JOIN", ref)
+        #: The last steps of the branches; those of a dynamic fork are known only when it runs.
+        self.on: list[str] | None = None
+
+    def _nested(self) -> dict[str, Json]:
+        return {} if self.on is None else {"joinOn": list(self.on)}
+
+
 class Fork(Step):
     """Lists of steps that run side by side, and the JOIN that waits for all of them."""
 
     def __init__(self, ref: str, join: str | None) -> None:
         super().__init__("FORK_JOIN", ref)
-        self.join = Step("JOIN", join or f"{ref}_join")
+        self.join = Join(join or f"{ref}_join")
         self._branches: list[list[Step]] = []
         self._block = ExitStack()
 
@@ -102,7 +114,7 @@ class Fork(Step):
         if error is None:
             if not self._branches or not all(self._branches):
                 raise BadWorkflow(f"{self.ref!r} has no branches, or one without steps", self.line)
-            self.join._fields["joinOn"] = [steps[-1].ref for steps in self._branches]
+            self.join.on = [steps[-1].ref for steps in self._branches]
             placed(self.join)
 
     @property
@@ -145,7 +157,7 @@ class DynamicFork(Step):
 
     def __init__(self, ref: str, join: str | None, inputs: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
         super().__init__("FORK_JOIN_DYNAMIC", ref, inputs, fields)
-        self.join = Step("JOIN", join or f"{ref}_join")
+        self.join = Join(join or f"{ref}_join")
 
     @property
     def output(self) -> Value:
@@ -183,9 +195,21 @@ def _joined(fork: DynamicFork) -> DynamicFork:
 class Loop(Step):
     """Steps that are repeated; inside, ``iteration``, ``item`` and ``index`` are those of the present round."""
 
+    looks_ahead = True
+
     def __init__(self, ref: str, inputs: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
         super().__init__("DO_WHILE", ref, inputs, fields)
         self._body: list[Step] = []
+        self._block = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._block.enter_context(Trace.current().inside(self._body, loop=True))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._block.close()
+        if error is None and not self._body:
+            raise BadWorkflow(f"the loop {self.ref!r} has no step", self.line)
 
     @property
     def iteration(self) -> Value:
@@ -210,17 +234,7 @@ class Loop(Step):
         yield "loopOver", self._body
 
 
-@contextmanager
-def _body(loop: Loop) -> Iterator[Loop]:
-    trace = Trace.current()
-    placed(loop)
-    with trace.inside(loop._body, loop=True):
-        yield loop
-    if not loop._body:
-        raise BadWorkflow(f"the loop {loop.ref!r} has no step", loop.line)
-
-
-def do_while(ref: str, condition: str, /, **inputs: Any) -> AbstractContextManager[Loop]:
+def do_while(ref: str, condition: str, /, **inputs: Any) -> Loop:
     """Repeat steps while a JavaScript condition holds; it is looked at behind each round.
 
     It sees the inputs and the outputs of the loop and its steps: ``$.limit``, ``$.poll.iteration``, ``$.ask.state``.
@@ -229,13 +243,17 @@ def do_while(ref: str, condition: str, /, **inputs: Any) -> AbstractContextManag
             ask(order=order)
             wait("pause", duration="5s")
     """
-    return _body(Loop(ref, inputs, {"loopCondition": condition}))
+    loop = Loop(ref, inputs, {"loopCondition": condition})
+    placed(loop)
+    return loop
 
 
-def each(ref: str, items: Any, /, condition: str = "true", **inputs: Any) -> AbstractContextManager[Loop]:
+def each(ref: str, items: Any, /, condition: str = "true", **inputs: Any) -> Loop:
     """Repeat steps for each item of a list, one after the other, while the condition holds.
 
     with each("ship_lines", order.lines) as line:
         ship(sku=line.item.sku)
     """
-    return _body(Loop(ref, inputs, {"loopCondition": condition, "items": items}))
+    loop = Loop(ref, inputs, {"loopCondition": condition, "items": items})
+    placed(loop)
+    return loop

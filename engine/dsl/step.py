@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, ClassVar, Self, TypedDict, Unpack
 
 from pydantic.alias_generators import to_camel
 
@@ -32,6 +32,9 @@ class Options(TypedDict, total=False):
 
 class Step:
     """A step that stands in a workflow; ``output``, ``input``, ``status`` … are values for the steps behind it."""
+
+    #: Its inputs are evaluated again behind steps that it contains, and may read them.
+    looks_ahead: ClassVar[bool] = False
 
     def __init__(
         self, kind: str, ref: str, inputs: Mapping[str, Any] | None = None, fields: Mapping[str, Any] | None = None

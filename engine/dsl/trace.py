@@ -86,7 +86,7 @@ class Trace:
         if self._closed_to_steps is not None:
             raise Misplaced(f"{step.ref!r} stands {self._closed_to_steps}", step.line)
         self.claim(step)
-        self.look_at(step.values())
+        self.look_at(step.values(), ahead=step.looks_ahead)
         self._open.append(step)
 
     def claim(self, step: Step) -> None:
@@ -95,11 +95,11 @@ class Trace:
         if taken is not step.line:
             raise DuplicateReference(f"{step.ref!r} is already the reference name of the step in {taken}", step.line)
 
-    def look_at(self, value: Json) -> None:
-        """Check the references in a value."""
+    def look_at(self, value: Json, *, ahead: bool = False) -> None:
+        """Check the references in a value; ``ahead`` allows those of steps that are still to be written."""
         for reference in references(value):
             if reference.root is not None and reference.fault is None and not is_variable(reference.text):
-                self._check(reference.root, reference.text, calling_line(), may_come=self._loops > 0)
+                self._check(reference.root, reference.text, calling_line(), may_come=ahead or self._loops > 0)
 
     def _check(self, root: str, text: str, line: Line, *, may_come: bool = False) -> None:
         if root in _ROOTS or root in self._lines:

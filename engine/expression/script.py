@@ -38,6 +38,9 @@ LONGEST_SCRIPT: Final = 100_000
 #: Bytes of the interpreter's memory for each character of its input, which it has as text and as objects.
 _MEMORY_PER_CHARACTER: Final = 8
 
+#: What ``evaluate`` offers.
+EVALUATORS: Final = frozenset({"value-param", "javascript", "graaljs"})
+
 #: What evaluating costs, in steps of a budget: a condition that only reads takes as long as it is expected to; a script
 #: may take all its time, and is counted for a fifth of it.
 _CONDITION_STEPS: Final = 1_000

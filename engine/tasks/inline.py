@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.errors import BadExpression
-from engine.expression.script import evaluate
+from engine.errors import BadExpression, Fault
+from engine.expression.script import EVALUATORS, evaluate
 from engine.expression.template import is_expression
 from engine.model.definition import WorkflowTask
 from engine.model.payload import JsonObject
@@ -21,6 +21,14 @@ class Inline(SystemTask):
     """Runs in the script workers, in a process that can be killed."""
 
     name = "INLINE"
+
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Name evaluators that are not offered."""
+        evaluator = config.input_parameters.get("evaluatorType", "javascript")
+        if isinstance(evaluator, str) and evaluator not in EVALUATORS and not is_expression(evaluator):
+            yield Fault(
+                "inputParameters.evaluatorType", f"nothing here evaluates {evaluator!r}: use javascript, or a worker"
+            )
 
     def scripts(self, config: WorkflowTask) -> Iterator[tuple[str, str]]:
         """Yield the expression where it is a JavaScript text without ``${…}`` in it."""

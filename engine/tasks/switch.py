@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.errors import BadExpression, Fault
-from engine.expression.script import case_key
+from engine.expression.script import EVALUATORS, case_key
 from engine.model.definition import WorkflowTask
 from engine.model.execution import Task
 from engine.tasks.step import Abort, At, Branch, Complete, Fail, Open, Step, TaskType, names_input, required
@@ -32,7 +32,7 @@ class Switch(TaskType):
         """Name evaluators that choose nothing, and an input that is not given."""
         if config.evaluator_type == "value-param":
             yield from names_input(config, "expression", config.expression)
-        if config.evaluator_type not in ("value-param", "javascript", "graaljs"):
+        if config.evaluator_type not in EVALUATORS:
             yield Fault(
                 "evaluatorType", f"nothing here evaluates {config.evaluator_type!r}: use value-param or javascript"
             )

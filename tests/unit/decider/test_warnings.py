@@ -71,6 +71,11 @@ def warnings(*tasks, find=nothing, missing=False, **fields):
             "tasks[0].evaluatorType",
             "use value-param or javascript",
         ),
+        (
+            [step("t", "INLINE", **inputs(expression="return 1", evaluatorType="python"))],
+            "tasks[0].inputParameters.evaluatorType",
+            "nothing here evaluates 'python'",
+        ),
         ([step("d", "DYNAMIC", dynamicTaskNameParam="which")], "tasks[0].dynamicTaskNameParam", "'which' is none"),
         ([step("t", "INLINE", **inputs(expression="1 +"))], "tasks[0].inputParameters.expression", "JavaScript"),
         ([loop("l", "1 +", step("b"))], "tasks[0].loopCondition", "JavaScript"),

@@ -240,12 +240,23 @@ def test_a_choice_by_value_and_by_script():
     [
         lambda: switch("s", a=1, b=2),
         lambda: fork("f").__enter__().__exit__(None, None, None),
+        lambda: do_while("l", "true"),
+        lambda: do_while("l", "true").__enter__().__exit__(None, None, None),
         lambda: exclusive_join("e"),
         lambda: pack(box=pack("other")),
         lambda: pack(box=object()),
         lambda: pack().output,
     ],
-    ids=["two values", "no branch", "nothing to choose", "a step as value", "no JSON", "no dict"],
+    ids=[
+        "two values",
+        "no branch",
+        "no block",
+        "no body",
+        "nothing to choose",
+        "a step as value",
+        "no JSON",
+        "no dict",
+    ],
 )
 def test_what_cannot_be_written_is_refused(body):
     with pytest.raises(BadWorkflow):
@@ -255,7 +266,7 @@ def test_what_cannot_be_written_is_refused(body):
 def test_a_loop_may_look_at_the_round_before_and_at_its_item():
     @workflow()
     def flow(lines: Value) -> dict[str, Any]:
-        with do_while("poll", "$.poll.iteration < 3", limit=3) as poll:
+        with do_while("poll", "$.poll.iteration < 3", last=expression("answer.output.text")) as poll:
             pack("ask", last=expression("answer.output.text"), number=poll.iteration)
             pack("answer")
         with each("ship_lines", lines) as line:
