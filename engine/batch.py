@@ -17,12 +17,19 @@ from engine.log import get_logger
 from engine.model.command import Command, Reply, TellParent
 from engine.model.event import Asked, ChildEnded, Event, StartWorkflow, TaskResult
 from engine.model.execution import Workflow, split_task_id
+from engine.model.passing import PASSED_ON, answer, back
 from engine.model.request import ASKED_BY, Outcome, Request
 from engine.model.status import TaskStatus, WorkflowStatus
 from engine.wire.dead_letter import bury
 from engine.wire.inbound import decode
 from engine.wire.message import Delivery, Message
-from engine.wire.request_message import CHILD_ENDED_KIND, decode_child_ended, encode_child_ended, encode_outcome
+from engine.wire.request_message import (
+    CHILD_ENDED_KIND,
+    decode_child_ended,
+    encode_child_ended,
+    encode_outcome,
+    encode_request,
+)
 from engine.wire.start_message import KIND_HEADER, START_KIND, read_start
 
 log = get_logger(__name__)
@@ -180,7 +187,11 @@ class Batch:
         """Reply to a request about a run that does not exist; a task that waits for that run has waited long enough."""
         missing = Outcome(granted=False, code=404, message=f"No such workflow found by id: {request.workflow_id}")
         hint = "there is no such run that could go on: a retry without resumeSubworkflowTasks starts another one"
-        self._refuse(request, missing, hint, partitions)
+        returned = back(request)
+        if returned is not None:
+            self.outgoing.append(encode_request(returned, partitions))
+        else:
+            self._refuse(request, missing, hint, partitions)
 
     def answer_again(self, answers: Iterable[Command]) -> None:
         """Send replies that were given before to a run that is not there any more."""
@@ -193,6 +204,8 @@ class Batch:
         self.outgoing += [
             encode_outcome(command.to, command.reply_id, command.outcome) for command in self.reply(request, outcome)
         ]
+        if (heard := answer(request, outcome)) is not None:
+            self.outgoing.append(encode_request(heard, partitions))
         parent = split_task_id(str(request.arguments.get(ASKED_BY, "")))
         if parent is not None:
             failed = _failed_child(request.event_id, request.workflow_id, parent, news)
@@ -201,6 +214,8 @@ class Batch:
     @staticmethod
     def reply(request: Request | StartWorkflow, outcome: Outcome) -> tuple[Reply, ...]:
         """Return the reply to a request as a command; nothing where nobody waits."""
+        if outcome.code == PASSED_ON:
+            return ()
         return () if request.reply_to is None else (Reply(request.reply_to, request.reply_id, outcome),)
 
     def refuse_start(self, group: Group, error: Permanent, partitions: int, now: Instant) -> None:

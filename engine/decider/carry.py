@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from engine.clock import after
+from engine.clock import SECOND, after
 from engine.decider.child import wanted_id
 from engine.decider.deadline import note_dates
 from engine.decider.domain import domain_of
@@ -16,13 +16,14 @@ from engine.decider.kept import kept_output
 from engine.decider.place import definition_of, limit_of, place_of
 from engine.decider.schema import input_mismatch
 from engine.expression.budget import outweighs
-from engine.model.command import Dispatch, SeeToSlot, StartChild
+from engine.model.command import AskRun, Dispatch, SeeToSlot, StartChild
 from engine.model.execution import NEVER, Task
 from engine.model.payload import Json
 from engine.model.status import Slot, TaskStatus
 from engine.tasks import task_type
 from engine.tasks.step import (
     Abort,
+    Ask,
     Assign,
     Await,
     Complete,
@@ -59,6 +60,9 @@ def out(draft: Draft, task: Task, step: Step) -> Task:  # noqa: C901  one arm fo
             return _open(draft, task, step)
         case Await():
             return _await(draft, task, step)
+        case Ask():
+            draft.command(AskRun(task.seq))
+            return _hold(draft, draft.change(task, dispatched=True), Hold())
         case Launch():
             return _launch(draft, task, step)
         case Assign():
@@ -188,6 +192,7 @@ def _hold(draft: Draft, task: Task, step: Hold) -> Task:
         started_at=task.started_at or draft.now,
         updated_at=draft.now,
         due_at=NEVER if step.until is None else step.until,
+        callback_after_seconds=step.shown_seconds if step.until is None else -(-(step.until - draft.now) // SECOND),
     )
     note_dates(draft, task)
     return task

@@ -30,7 +30,8 @@ from engine.decider.wake import wake
 from engine.decider.walk import Enter, Walk
 from engine.errors import BadExpression, BadMessage
 from engine.expression.budget import outweighs
-from engine.model.command import Announce, Command, Reply, TellParent
+from engine.model import passing
+from engine.model.command import Announce, Command, PassOn, Reply, TellParent
 from engine.model.definition import WorkflowDef
 from engine.model.earlier import EarlierRound
 from engine.model.event import Asked, ChildEnded, ChildStarted, Event, SlotNews, StartWorkflow, TaskResult, Wake
@@ -173,14 +174,21 @@ def _operate(walk: Walk, request: Request) -> Outcome:
         outcome = refused(400, f"Unknown request {request.verb!r}: use one of {', '.join(sorted(operations()))}.")
     else:
         outcome = operation(OpenDesk(walk), request)
-    if request.reply_to is not None:
-        walk.draft.command(Reply(request.reply_to, request.reply_id, outcome))
+    _tell(walk.draft, request, outcome)
     return outcome
 
 
 def _commands(draft: Draft) -> tuple[Command, ...]:
     tell_turns(draft)
     return draft.take_commands()
+
+
+def _tell(draft: Draft, request: Request, outcome: Outcome) -> None:
+    """Answer whoever has asked: who waits for a reply, and the task of another run that wants to hear of it."""
+    if request.reply_to is not None and outcome.code != passing.PASSED_ON:
+        draft.command(Reply(request.reply_to, request.reply_id, outcome))
+    if (heard := passing.answer(request, outcome)) is not None:
+        draft.command(PassOn(heard))
 
 
 def give_up(
@@ -210,8 +218,7 @@ def give_up(
     for fact in facts:
         if isinstance(fact, Request):
             outcomes[fact.event_id] = refused(409, reason)
-            if fact.reply_to is not None:
-                draft.command(Reply(fact.reply_to, fact.reply_id, outcomes[fact.event_id]))
+            _tell(draft, fact, outcomes[fact.event_id])
             if ASKED_BY in fact.arguments:
                 tell_parent_again(draft, fact.event_id)
             commands[fact.event_id] = (*commands.get(fact.event_id, ()), *draft.take_commands())

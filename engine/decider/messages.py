@@ -19,10 +19,12 @@ from engine.model.command import (
     Alert,
     Announce,
     AskChild,
+    AskRun,
     Cancel,
     Command,
     Dispatch,
     Notify,
+    PassOn,
     Reply,
     RerunChild,
     RetryChild,
@@ -119,6 +121,12 @@ def messages(  # noqa: C901  one arm each
             task = run.tasks[command.seq]
             if task.status.is_open and task.child_id is not None:
                 yield _ask(run, task.child_id, "tell_parent", task.id, partitions, {ASKED_BY: task.id})
+        case AskRun():
+            asked = task_type(run.configs[command.seq].type).request(run.tasks[command.seq])
+            if run.tasks[command.seq].status.is_open and asked is not None:
+                yield encode_request(asked, partitions)
+        case PassOn():
+            yield encode_request(command.request, partitions)
         case ReviveParent():
             workflow = run.workflow
             # One that has completed at once is to be waited for too: the parent then asks how it has ended.

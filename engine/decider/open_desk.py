@@ -19,7 +19,7 @@ from engine.decider.schedule import schedule_retry
 from engine.decider.schema import input_mismatch
 from engine.decider.template_input import with_template
 from engine.decider.walk import Walk
-from engine.model.command import Announce, AskChild, RerunChild, RetryChild, ReviveParent
+from engine.model.command import Announce, AskChild, PassOn, RerunChild, RetryChild, ReviveParent
 from engine.model.definition import WorkflowDef, WorkflowTask
 from engine.model.event import TaskResult
 from engine.model.execution import NEVER, Task, Workflow
@@ -135,6 +135,10 @@ class OpenDesk:
         applied = apply.task_result(self._walk, result)
         self._walk.to_rest()
         return applied
+
+    def pass_on(self, request: Request) -> None:
+        """Send a request to another run."""
+        self._draft.command(PassOn(request))
 
     def end(self, status: WorkflowStatus, reason: str | None) -> None:
         """End the run without its failure workflow."""

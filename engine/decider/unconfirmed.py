@@ -18,10 +18,12 @@ from engine.model.command import (
     Alert,
     Announce,
     AskChild,
+    AskRun,
     Cancel,
     Command,
     Dispatch,
     Notify,
+    PassOn,
     Reply,
     RerunChild,
     RetryChild,
@@ -33,19 +35,20 @@ from engine.model.command import (
     WakeSoon,
 )
 from engine.model.payload import Json
-from engine.model.request import Outcome
+from engine.model.request import Outcome, Request
 
 #: An event that a row remembers: its id and when it was applied, by time that counts (``COUNTED``).
 Note: TypeAlias = tuple[str, Instant]
 
 #: Commands that are about one task: their letter stands before its seq.
-_OF_A_TASK: Final[dict[str, type[Dispatch | StartChild | Cancel | RetryChild | AskChild | SeeToSlot]]] = {
+_OF_A_TASK: Final[dict[str, type[Dispatch | StartChild | Cancel | RetryChild | AskChild | SeeToSlot | AskRun]]] = {
     "d": Dispatch,
     "c": StartChild,
     "x": Cancel,
     "y": RetryChild,
     "q": AskChild,
     "l": SeeToSlot,
+    "k": AskRun,
 }
 
 #: Commands of which a run has one at a time.
@@ -111,7 +114,7 @@ def still_open(unconfirmed: Json, confirmed: frozenset[str], saved_at: Instant, 
 
 def _reference(command: Command) -> Json:  # noqa: C901  one arm each
     match command:
-        case Dispatch() | StartChild() | Cancel() | RetryChild() | AskChild() | SeeToSlot():
+        case Dispatch() | StartChild() | Cancel() | RetryChild() | AskChild() | SeeToSlot() | AskRun():
             return f"{_LETTER[type(command)]}{command.seq}"
         case StartFailureWorkflow() | WakeSoon() | ReviveParent():
             return _LETTER[type(command)]
@@ -129,13 +132,15 @@ def _reference(command: Command) -> Json:  # noqa: C901  one arm each
             return ["g", command.number, command.child_id]
         case Notify():
             return ["n", command.seq, command.event, command.at, command.payload]
+        case PassOn():
+            return ["h", msgspec.to_builtins(command.request)]
         case Reply():
             return ["r", command.to, command.reply_id, msgspec.to_builtins(command.outcome)]
         case _:
             assert_never(command)
 
 
-def _command(reference: Json) -> Command:
+def _command(reference: Json) -> Command:  # noqa: C901  one arm each
     kind, rest = reference[0], reference[1:]
     if kind in _OF_A_TASK:
         return _OF_A_TASK[kind](int(rest))
@@ -159,6 +164,8 @@ def _command(reference: Json) -> Command:
             return Abandon(number, child_id)
         case "n":
             return Notify(*rest)
+        case "h":
+            return PassOn(msgspec.convert(rest[0], Request))
         case "r":
             to, reply_id, outcome = rest
             return Reply(to, reply_id, msgspec.convert(outcome, Outcome))

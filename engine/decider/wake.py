@@ -20,7 +20,7 @@ from engine.decider.draft import Draft
 from engine.decider.ending import cancel, cancel_inside, end
 from engine.decider.place import place_of
 from engine.decider.walk import Settle, Walk
-from engine.model.command import Dispatch, SeeToSlot, StartChild, StartFailureWorkflow, TellParent
+from engine.model.command import AskRun, Dispatch, SeeToSlot, StartChild, StartFailureWorkflow, TellParent
 from engine.model.definition import TimeoutPolicy, WorkflowTimeoutPolicy
 from engine.model.event import Wake
 from engine.model.execution import NEVER, Task
@@ -70,16 +70,21 @@ def _send_again(draft: Draft, *, workers_lost: bool) -> None:
         task = draft.tasks[seq]
         if task.slot is Slot.WAITING:
             draft.command(SeeToSlot(seq))
-        if not task.dispatched:
-            continue
-        if task.queue and task.status is TaskStatus.IN_PROGRESS and workers_lost:
-            task = draft.change(task, status=TaskStatus.SCHEDULED, visible_at=draft.now)
-        if task.queue and task.status is TaskStatus.SCHEDULED:
-            # It is in its queue from now on: what was seen of the queue before says nothing about it.
-            draft.change(task, visible_at=draft.now, updated_at=NEVER)
-            draft.command(Dispatch(seq))
-        elif task.child_id:
-            draft.command(StartChild(seq))
+        if task.dispatched:
+            _send_task_again(draft, task, workers_lost=workers_lost)
+
+
+def _send_task_again(draft: Draft, task: Task, *, workers_lost: bool) -> None:
+    if task.queue and task.status is TaskStatus.IN_PROGRESS and workers_lost:
+        task = draft.change(task, status=TaskStatus.SCHEDULED, visible_at=draft.now)
+    if task.queue and task.status is TaskStatus.SCHEDULED:
+        # It is in its queue from now on: what was seen of the queue before says nothing about it.
+        draft.change(task, visible_at=draft.now, updated_at=NEVER)
+        draft.command(Dispatch(task.seq))
+    elif task.child_id:
+        draft.command(StartChild(task.seq))
+    elif task_type(draft.configs[task.seq].type).request(task) is not None:
+        draft.command(AskRun(task.seq))
 
 
 def _is_first_round(draft: Draft) -> bool:

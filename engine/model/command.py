@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from engine.clock import Instant
 from engine.model.payload import JsonObject
-from engine.model.request import Outcome
+from engine.model.request import Outcome, Request
 
 
 class Dispatch(Struct, frozen=True):
@@ -67,6 +67,18 @@ class AskChild(Struct, frozen=True):
     """Ask the child of the task with this seq for the news of its end, should it have ended already."""
 
     seq: int
+
+
+class AskRun(Struct, frozen=True):
+    """Send the request of the task with this seq to the run that it asks."""
+
+    seq: int
+
+
+class PassOn(Struct, frozen=True):
+    """Send another run a request that has come here, or what a task of it wants to hear."""
+
+    request: Request
 
 
 class ReviveParent(Struct, frozen=True):
@@ -133,6 +145,8 @@ Command: TypeAlias = (
     | RetryChild
     | RerunChild
     | AskChild
+    | AskRun
+    | PassOn
     | ReviveParent
     | StartFailureWorkflow
     | Announce

@@ -91,6 +91,10 @@ class Desk(Protocol):
         """Apply a task result as if a worker had sent it; False when it does not fit any more."""
         ...
 
+    def pass_on(self, request: Request) -> None:
+        """Send a request to another run."""
+        ...
+
     def end(self, status: WorkflowStatus, reason: str | None) -> None:
         """End the run without starting its failure workflow."""
         ...

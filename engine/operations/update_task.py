@@ -63,7 +63,9 @@ def operate(desk: Desk, request: Request) -> Outcome:
         return refused(404, f"No task {wanted} in workflow {desk.workflow.id} that is open.")
     if desk.is_container(task):
         return refused(409, f"Task {task.ref} is a {task.type}: it ends when the tasks that it waits for have ended.")
-    by_ref = "taskId" not in arguments
+    if arguments.get("onlyOpen") and task.status.is_terminal:
+        return refused(409, f"Task {task.ref} of workflow {desk.workflow.id} has ended already ({task.status}).")
+    merges = bool(arguments.get("mergeOutput", "taskId" not in arguments))
     output = arguments.get("output") or {}
     heartbeat = bool(arguments.get("extendLease"))
     reason, worker = arguments.get("reason"), arguments.get("workerId")
@@ -73,7 +75,7 @@ def operate(desk: Desk, request: Request) -> Outcome:
             workflow_id=request.workflow_id,
             seq=task.seq,
             status=TaskStatus.IN_PROGRESS if heartbeat else status,
-            output={} if heartbeat else {**task.output, **output} if by_ref else output,
+            output={} if heartbeat else {**task.output, **output} if merges else output,
             reason=None if reason is None else str(reason)[:_REASON_LENGTH],
             worker=None if worker is None else str(worker),
             callback_after_seconds=arguments.get("callbackAfterSeconds") or 0,

@@ -19,6 +19,7 @@ from engine.model.definition import TaskDef, WorkflowTask
 from engine.model.event import ChildEnded
 from engine.model.execution import Task, Workflow
 from engine.model.payload import Json, JsonObject
+from engine.model.request import Request
 from engine.model.status import TaskStatus, WorkflowStatus
 
 
@@ -65,6 +66,8 @@ class Hold(Struct, frozen=True, kw_only=True):
 
     until: Instant | None = None
     output: JsonObject | None = None
+    #: Shown as the task's ``callbackAfterSeconds``, where that is not the time until the date.
+    shown_seconds: int = 0
 
 
 class Open(Struct, frozen=True, kw_only=True):
@@ -86,6 +89,10 @@ class Await(Struct, frozen=True, kw_only=True):
     """Wait until everything that ``TaskType.awaits`` names has settled, then ask ``TaskType.settled``."""
 
     input: JsonObject | None = None
+
+
+class Ask(Struct, frozen=True, kw_only=True):
+    """Send the request that ``TaskType.request`` makes to a run; its answer is a report on this task."""
 
 
 class Launch(Struct, frozen=True, kw_only=True):
@@ -121,7 +128,7 @@ class Abort(Struct, frozen=True, kw_only=True):
 
 
 Step: TypeAlias = (
-    Complete | Fail | HandOut | HandOutLater | Hold | Open | Await | Launch | Assign | TakeMessages | End | Abort
+    Complete | Fail | HandOut | HandOutLater | Hold | Open | Await | Ask | Launch | Assign | TakeMessages | End | Abort
 )
 
 
@@ -311,6 +318,10 @@ class TaskType:
     def message_came(self, at: At) -> Step:
         """Answer what happens when a message was sent to the run while the task waits for one."""
         raise NotImplementedError
+
+    def request(self, task: Task) -> Request | None:
+        """Return what a task that answered ``Ask`` asks, from its stored row alone; None if the type never asks."""
+        return None
 
     def child(self, task: Task) -> JsonObject:
         """Return the StartWorkflowRequest of the run that this task launches, from its stored row alone."""

@@ -34,6 +34,10 @@ _LONGEST_TEXT = 200
 _LONGEST = 100 * 366 * 86_400
 
 
+#: What Conductor shows as the delay of a WAIT that has no end, seconds.
+_OPEN_ENDED = 2_147_483_647
+
+
 class Wait(TaskType):
     """Needs ``duration``, ``until``, or neither; dates without a zone are UTC."""
 
@@ -65,7 +69,7 @@ class Wait(TaskType):
                 return Hold(until=until_instant(until))
         except ValueError as error:
             return Fail(reason=str(error), terminal=True)
-        return Hold()
+        return Hold(shown_seconds=_OPEN_ENDED)
 
 
 def duration_seconds(text: object) -> int:

@@ -15,9 +15,11 @@ from engine.model.command import (
     Alert,
     Announce,
     AskChild,
+    AskRun,
     Cancel,
     Command,
     Dispatch,
+    PassOn,
     Reply,
     RerunChild,
     RetryChild,
@@ -60,6 +62,7 @@ class Kind(StrEnum):
     RETRY_CHILD = "retry of a child"
     RERUN_CHILD = "child goes back"
     REVIVE = "parent goes on too"
+    ASK = "request of a task to a run"
 
 
 _KINDS: Mapping[type[Command], Kind] = {
@@ -75,6 +78,8 @@ _KINDS: Mapping[type[Command], Kind] = {
     RetryChild: Kind.RETRY_CHILD,
     RerunChild: Kind.RERUN_CHILD,
     AskChild: Kind.REVIVE,
+    AskRun: Kind.ASK,
+    PassOn: Kind.ASK,
     ReviveParent: Kind.REVIVE,
     SeeToSlot: Kind.SLOT,
 }

@@ -20,6 +20,8 @@ _ALWAYS_ENDS_WITH: dict[str, Step] = {
     "WAIT": {},
     "NOOP": {},
     "HUMAN": PERSON,
+    "YIELD": PERSON,
+    "UPDATE_TASK": {"applied": True},
     "PULL_WORKFLOW_MESSAGES": {"messages": [{"payload": PERSON}], "count": 1},
 }
 _CHILD_ENDS = {"COMPLETED": "COMPLETED", "FAILED": "FAILED", "TERMINATED": "CANCELED"}

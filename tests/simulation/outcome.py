@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _CHILD = "subWorkflowId"
 #: Ids differ from story to story because they follow from the order in which tasks were scheduled.
-_IDS = frozenset({_CHILD, "workflowId", "id", "receivedAt"})
+_IDS = frozenset({_CHILD, "workflowId", "taskId", "id", "receivedAt"})
 
 
 def outcome(world: World, workflow_id: str) -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ from tests.simulation.past import is_taken_up
 from tests.simulation.rules import Rule, expect
 from tests.simulation.scenario import PARTITIONS, Root
 from tests.simulation.shapes import TIMED
-from tests.simulation.workflows import QUEUES, RESPONSE_SECONDS
+from tests.simulation.workflows import QUEUES, RESPONSE_SECONDS, TARGET
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -290,8 +290,12 @@ class Client:
         for task in rows.tasks:
             if task.status is not TaskStatus.IN_PROGRESS:
                 continue
-            waits = task.type == "HUMAN" or (task.type == "WAIT" and not task.due_at)
-            handed_over = task.dispatched and not task.queue and not task.child_id
+            waits = (
+                task.type == "HUMAN"
+                or (task.type == "YIELD" and TARGET not in task.ref)
+                or (task.type == "WAIT" and not task.due_at)
+            )
+            handed_over = task.dispatched and not (task.queue or task.child_id or task.type == "UPDATE_TASK")
             patience = crc32(task.ref.encode()) % 30
             if self._world.clock.now() < after(task.updated_at or task.started_at, patience):
                 continue

@@ -33,6 +33,8 @@ _LEAVES = ("work",) * 8 + (
     "wait",
     "human",
     "pull",
+    "yield",
+    "update",
     "set",
     "noop",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+from tests.simulation.answers import PERSON
 from tests.simulation.shapes import PATIENT, SYSTEM, TIMED, Shape
 
 Step = dict[str, Any]
@@ -64,6 +65,9 @@ _SYSTEM: dict[str, Step] = {
 }
 assert _SYSTEM.keys() == set(SYSTEM)
 QUEUES = (*PATIENT, *TIMED, OWN_TYPE, *(f"system.{name.lower()}" for name in SYSTEM))
+
+#: What the name of a task ends in that another one ends.
+TARGET = "target"
 
 #: The name of a workflow that is not registered.
 MISSING = "nobody"
@@ -138,6 +142,16 @@ class Writer:
 
     def _human(self, ref: str, _: str | None) -> Step:
         return self._step(ref, "HUMAN")
+
+    def _yield(self, ref: str, _: str | None) -> Step:
+        return self._step(ref, "YIELD")
+
+    def _update(self, ref: str, _: str | None) -> list[Step]:
+        """Return two branches, of which one ends what the other waits for."""
+        given = {"taskRefName": f"{ref}_{TARGET}", "taskStatus": "COMPLETED", "taskOutput": PERSON}
+        ends = self._step(f"{ref}_ends", "UPDATE_TASK", inputParameters=given)
+        fork = self._step(ref, "FORK_JOIN", forkTasks=[[self._step(f"{ref}_{TARGET}", "YIELD")], [ends]])
+        return [fork, self._step(f"{ref}_join", "JOIN", joinOn=[f"{ref}_{TARGET}", f"{ref}_ends"])]
 
     def _pull(self, ref: str, _: str | None) -> Step:
         return self._step(ref, "PULL_WORKFLOW_MESSAGES")

@@ -331,12 +331,6 @@ def test_a_signal_reaches_the_first_task_that_waits_for_one(harness):
     assert harness.run(run).status == "COMPLETED"
 
 
-def test_a_signal_that_nobody_waits_for_names_the_children(harness):
-    harness.register({"name": "kid", "tasks": [step("w", "WAIT")]})
-    run = run_of(harness, child("c", "kid"))
-    assert harness.task(run, "c").child_id in harness.request(run, "signal").message
-
-
 def test_an_unknown_request_is_refused_with_those_that_there_are(harness):
     answer = harness.request(run_of(harness, step("a")), "explode")
     assert answer.code == 400

@@ -14,10 +14,12 @@ from engine.model.command import (
     Alert,
     Announce,
     AskChild,
+    AskRun,
     Cancel,
     Command,
     Dispatch,
     Notify,
+    PassOn,
     Reply,
     RerunChild,
     RetryChild,
@@ -28,7 +30,7 @@ from engine.model.command import (
     TellParent,
     WakeSoon,
 )
-from engine.model.request import Outcome
+from engine.model.request import Outcome, Request
 
 NOW = Instant(1_000_000)
 COMMANDS = (
@@ -38,6 +40,8 @@ COMMANDS = (
     RetryChild(10),
     AskChild(11),
     SeeToSlot(12),
+    AskRun(16),
+    PassOn(Request(event_id="e/1", workflow_id="kid", verb="signal", arguments={"way": {"hops": 1}}, may_repeat=True)),
     ReviveParent(),
     StartFailureWorkflow(),
     WakeSoon(),
