@@ -132,6 +132,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     timekeeper_idle_seconds: Seconds = 0.2
     #: Pause between two looks of the rescuer.
     rescuer_interval_seconds: Seconds = 5.0
+    #: Executions that are remembered of each schedule: which of its dates were taken up, and what became of them.
+    schedule_executions_kept: Annotated[int, Meta(ge=1, le=100_000)] = 100
     #: A task that gave no sign of life ends after this time even if its definition has no response timeout.
     unheard_timeout_seconds: Seconds = 3_600.0
     #: How often a worker may begin a task anew within one attempt, because the worker before was lost with it.

@@ -20,6 +20,7 @@ from engine.api.lifecycle_routes import lifecycle_routes
 from engine.api.payload_routes import payload_routes
 from engine.api.rehearsal_routes import rehearsal_routes
 from engine.api.requester import Requester
+from engine.api.schedule_routes import schedule_routes
 from engine.api.task_routes import task_routes
 from engine.api.workflow_routes import workflow_routes
 from engine.clock import Clock, SystemClock
@@ -68,6 +69,7 @@ def create_app(
     app.include_router(lifecycle_routes(store, requester))
     app.include_router(task_routes(store, requester, payloads))
     app.include_router(definition_routes(store, clock or SystemClock()))
+    app.include_router(schedule_routes(store, clock or SystemClock()))
     app.include_router(dead_routes(requester))
     app.include_router(event_routes(store))
     _health(app, store, requester, embedded=embedded)

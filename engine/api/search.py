@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from engine.errors import BadMessage
 from engine.model.status import WorkflowStatus
@@ -26,15 +27,8 @@ _GRAMMAR = (
 
 def read_query(query: str, free_text: str, start: int, size: int) -> WorkflowQuery:
     """Return what a search asks for; raise ``BadMessage`` for anything beyond the grammar, never a wrong answer."""
-    if free_text not in ("", "*"):
-        raise BadMessage(f"freeText {free_text!r} is not supported: use query; {_GRAMMAR}.")
-    if not 1 <= size <= PAGE_LIMIT:
-        raise BadMessage(f"size must be from 1 to {PAGE_LIMIT}, not {size}.")
-    if start < 0:
-        raise BadMessage(f"start must not be negative, not {start}.")
-    if len(query) > _LONGEST_QUERY:
-        raise BadMessage(f"The query has {len(query):,} characters, the limit is {_LONGEST_QUERY:,}.")
-    clauses = dict(_clause(text) for text in _AND.split(query.strip())) if query.strip() else {}
+    check_page(start, size)
+    clauses = read_clauses(query, free_text, _FIELDS, _GRAMMAR)
     statuses = clauses.get("status", ())
     return WorkflowQuery(
         name=_single(clauses, "workflowType"),
@@ -46,10 +40,27 @@ def read_query(query: str, free_text: str, start: int, size: int) -> WorkflowQue
     )
 
 
-def _clause(text: str) -> tuple[str, tuple[str, ...]]:
+def check_page(start: int, size: int) -> None:
+    """Raise ``BadMessage`` for a page that nobody can be given."""
+    if not 1 <= size <= PAGE_LIMIT:
+        raise BadMessage(f"size must be from 1 to {PAGE_LIMIT}, not {size}.")
+    if start < 0:
+        raise BadMessage(f"start must not be negative, not {start}.")
+
+
+def read_clauses(query: str, free_text: str, fields: Collection[str], grammar: str) -> dict[str, tuple[str, ...]]:
+    """Return the values that a query wants of each field; raise ``BadMessage``, with the grammar, for anything else."""
+    if free_text not in ("", "*"):
+        raise BadMessage(f"freeText {free_text!r} is not supported: use query; {grammar}.")
+    if len(query) > _LONGEST_QUERY:
+        raise BadMessage(f"The query has {len(query):,} characters, the limit is {_LONGEST_QUERY:,}.")
+    return dict(_clause(text, fields, grammar) for text in _AND.split(query.strip())) if query.strip() else {}
+
+
+def _clause(text: str, fields: Collection[str], grammar: str) -> tuple[str, tuple[str, ...]]:
     found = _CLAUSE.fullmatch(text.strip())
-    if found is None or found[1] not in _FIELDS:
-        raise BadMessage(f"The query's clause {text!r} is not understood: {_GRAMMAR}.")
+    if found is None or found[1] not in fields:
+        raise BadMessage(f"The query's clause {text!r} is not understood: {grammar}.")
     field, operator, value = found.groups()
     if operator == "IN":
         return field, tuple(_bare(part) for part in value.strip("() ").split(","))

@@ -29,6 +29,7 @@ _COMMANDS = {
     "definition": ("engine.cli.definition:definition", "Register and look at definitions."),
     "event": ("engine.cli.event:event", "Event handlers: what is done when a message arrives."),
     "workflow": ("engine.cli.workflow:workflow", "Start, watch and steer workflows."),
+    "schedule": ("engine.cli.schedule:schedule", "Start workflows by the clock."),
     "rescue": ("engine.cli.rescue:rescue", "Let every open workflow go on after a loss of data."),
     "dead": ("engine.cli.dead:dead", "Look at messages that could not be understood."),
     "doctor": ("engine.cli.doctor:doctor", "Check database, broker and workers, and say what to do."),

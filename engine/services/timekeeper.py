@@ -1,4 +1,4 @@
-"""The timekeeper: wakes every run and limit whose date has come, and lets the rescuer look now and then.
+"""The timekeeper: wakes every run and limit whose date has come; the scheduler and the rescuer look in between.
 
 It decides nothing. A date is a column; ringing leases the row for some seconds and sends a wake-up to the run's
 partition. A wake-up that is lost rings again when the lease has passed. Several timekeepers share the work by locks.
@@ -16,6 +16,7 @@ from engine.services.lost_tasks import LostTasks
 from engine.services.opening import new_broker, partitions_of, ready_store
 from engine.services.presence import Presence
 from engine.services.rescuer import Rescuer
+from engine.services.scheduler import Scheduler
 from engine.services.stopping import Stop, carry_on
 from engine.slots import ask_again
 from engine.store.port import Store
@@ -49,6 +50,7 @@ class Timekeeper:
         self._workers_die_with_us = workers_die_with_us
         self._rescuer: Rescuer | None = None
         self._lost_tasks: LostTasks | None = None
+        self._scheduler: Scheduler | None = None
         self._next_rescue = Instant(0)
         self._partitions = 0
         #: What was rung in the database and has not been confirmed by the broker yet.
@@ -71,6 +73,7 @@ class Timekeeper:
                 workers_die_with_us=self._workers_die_with_us,
             )
             self._lost_tasks = self._look_for_lost_tasks()
+            self._scheduler = Scheduler(self._store, self._broker, self._clock, self._settings, self._partitions)
             log.info("service.ready", partitions=self._partitions)
         # A broker that was away meanwhile costs no lease.
         self._send()
@@ -80,7 +83,8 @@ class Timekeeper:
             if self._lost_tasks is not None:
                 self._lost_tasks.look()
             self._next_rescue = after(now, self._settings.rescuer_interval_seconds)
-        pause = self._ring(now)
+        scheduled = self._scheduler.look() if self._scheduler is not None else None
+        pause = self._ring(now, scheduled)
         if pause:
             self._stop.sleep(pause)
 
@@ -93,13 +97,14 @@ class Timekeeper:
         interval = settings.rescuer_interval_seconds
         return LostTasks(self._store, self._broker, census, self._clock, self._partitions, interval)
 
-    def _ring(self, now: Instant) -> float:
+    def _ring(self, now: Instant, scheduled: Instant | None) -> float:
+        """Ring what is due; return how long to sleep, with ``scheduled`` the next date of any schedule."""
         with self._store.transaction() as transaction:
             due = transaction.ring(now, self._settings.ring_lease_seconds, _MOST_AT_ONCE)
             waiting = transaction.ring_limits(now, self._settings.ring_lease_seconds)
             upcoming = None if due or waiting else transaction.next_ring()
         if not due and not waiting:
-            return self._pause(upcoming)
+            return min(self._pause(upcoming), self._pause(scheduled))
         # The lease is committed first: a crash in between costs one lease, a wake-up sent twice costs nothing.
         self._unsent = [
             encode_wake(

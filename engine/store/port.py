@@ -19,6 +19,7 @@ from engine.store.event_port import EventStore
 from engine.store.history_port import HistoryTransaction, RemovedRun
 from engine.store.notice_port import HeldNotices
 from engine.store.results_port import Results
+from engine.store.schedule_port import ScheduleTransaction
 
 
 class Rows(Struct, frozen=True):
@@ -114,7 +115,7 @@ class InHand(Struct, frozen=True, kw_only=True):
     at: Instant
 
 
-class Transaction(HistoryTransaction, EventStore, HeldNotices, Results, Protocol):
+class Transaction(HistoryTransaction, EventStore, HeldNotices, Results, ScheduleTransaction, Protocol):
     """Everything that can be read or written inside one transaction; leaving the block commits it."""
 
     # runs

@@ -23,6 +23,7 @@ from engine.testing.memory_events import MemoryEvents
 from engine.testing.memory_history import MemoryHistory
 from engine.testing.memory_notices import MemoryNotices
 from engine.testing.memory_results import MemoryResults
+from engine.testing.memory_schedules import MemorySchedules
 from engine.testing.memory_slots import MemorySlots
 from engine.testing.memory_tables import Journal, Tables
 
@@ -238,7 +239,7 @@ class _Definitions(MemorySlots, MemoryResults):
         self._journal.put(catalog, "version", catalog["version"] + 1)
 
 
-class MemoryTransaction(_Runs, _Definitions, MemoryEvents, MemoryNotices):
+class MemoryTransaction(_Runs, _Definitions, MemoryEvents, MemoryNotices, MemorySchedules):
     """Everything that can be read or written inside one transaction of a ``MemoryStore``."""
 
     def note_queues(self, names: Collection[str]) -> None:

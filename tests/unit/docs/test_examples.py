@@ -16,7 +16,9 @@ from engine.clock import Instant
 from engine.decider.validate import check_task, check_workflow, validate_workflow
 from engine.expression.template import substitute
 from engine.handling.check import check_handler
+from engine.model.cron import cron
 from engine.model.definition import TaskDef, WorkflowDef, WorkflowTask
+from engine.model.schedule import Schedule
 from engine.operations import operations
 from engine.tasks import task_types
 from engine.wire.celery_message import decode_result, encode_task
@@ -62,6 +64,9 @@ def test_examples_of_definitions_are_valid(page: Path) -> None:
             case "step":
                 steps = document if isinstance(document, list) else [document]
                 check_workflow({"name": "example", "tasks": steps})
+            case "schedule":
+                schedule = Schedule.model_validate(document)
+                assert [cron(each.cron_expression, each.zone_id) for _, each in schedule.crons()]
             case _:
                 assert kind in OTHERS
 

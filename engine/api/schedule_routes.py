@@ -1,0 +1,215 @@
+"""Routes under /api/scheduler: keep schedules, look at their dates and at what became of them (reference 5.10)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from engine.api import schedules
+from engine.api.body import RawBody, answer, document, done
+from engine.api.search import check_page, read_clauses
+from engine.clock import Clock
+from engine.errors import BadMessage, NotFound
+from engine.model.payload import Json
+from engine.model.schedule import ExecutionState
+from engine.store.port import Store
+from engine.store.schedule_port import ExecutionQuery
+from engine.wire.schedule_json import execution_json
+
+#: Names that one call may give, and dates that it may ask for.
+_MOST_NAMES = 1_000
+_MOST_DATES = 100
+
+#: Why a schedule is paused that was paused with all others, and resumes with them.
+_ALL_PAUSED = "All schedules were paused"
+
+#: The fields of a search for executions, and what each is called by clients.
+_FIELDS = {
+    "scheduleName": "schedules",
+    "state": "states",
+    "status": "states",
+    "workflowName": "workflow_names",
+    "workflowType": "workflow_names",
+    "executionId": "ids",
+    "workflowId": "ids",
+}
+_GRAMMAR = (
+    f"write clauses such as scheduleName = nightly AND state IN (FAILED,POLLED); the fields are {', '.join(_FIELDS)}"
+)
+
+#: What a list of schedules may be sorted by.
+_SORTED_BY = ("name", "createTime", "updatedTime", "nextRunTime")
+
+_Limit = Annotated[int, Query(ge=1, le=_MOST_DATES)]
+
+
+def schedule_routes(store: Store, clock: Clock) -> APIRouter:
+    """Return the routes; all of them block, so they run in the server's thread pool."""
+    router = APIRouter(prefix="/api/scheduler", tags=["scheduler"])
+    _looking(router, store, clock)
+    _pausing(router, store, clock)
+    _pausing_several(router, store, clock)
+    _keeping(router, store, clock)
+    return router
+
+
+def _looking(router: APIRouter, store: Store, clock: Clock) -> None:
+    @router.get("/nextFewSchedules")
+    def next_few(
+        cron: Annotated[str, Query(alias="cronExpression")],
+        zone: Annotated[str, Query(alias="zoneId")] = "UTC",
+        start: Annotated[int | None, Query(alias="scheduleStartTime")] = None,
+        end: Annotated[int | None, Query(alias="scheduleEndTime")] = None,
+        limit: _Limit = 5,
+    ) -> Response:
+        return answer(schedules.preview(cron, zone, start, end, limit, clock.now()))
+
+    @router.get("/search/executions")
+    def executions(
+        query: str = "",
+        free_text: Annotated[str, Query(alias="freeText")] = "*",
+        start: int = 0,
+        size: int = 100,
+    ) -> Response:
+        check_page(start, size)
+        wanted = _execution_query(read_clauses(query, free_text, _FIELDS, _GRAMMAR), start, size)
+        with store.transaction() as tx:
+            total, found = tx.executions(wanted)
+        return answer({"totalHits": total, "results": [execution_json(each) for each in found]})
+
+    # Stands before the route of one schedule, whose pattern it also fits.
+    @router.get("/schedules/search")
+    def search(
+        workflow: Annotated[str | None, Query(alias="workflowName")] = None,
+        name: Annotated[str | None, Query(alias="scheduleName")] = None,
+        paused: bool | None = None,
+        free_text: Annotated[str, Query(alias="freeText")] = "*",
+        start: int = 0,
+        size: int = 100,
+        sort: str | None = None,
+    ) -> Response:
+        check_page(start, size)
+        found = [
+            each
+            for each in _every(store)
+            if workflow in (None, _workflow(each))
+            and name in (None, each["name"])
+            and paused in (None, each["paused"])
+            and (free_text in ("", "*") or free_text.lower() in _words(each))
+        ]
+        found = _sorted(found, sort)
+        return answer({"totalHits": len(found), "results": found[start : start + size]})
+
+
+def _pausing(router: APIRouter, store: Store, clock: Clock) -> None:
+    @router.put("/schedules/{name}/pause")
+    def pause(name: str, reason: str | None = None) -> Response:
+        schedules.pause(store, name, clock.now(), paused=True, reason=reason)
+        return done()
+
+    @router.put("/schedules/{name}/resume")
+    def resume(name: str) -> Response:
+        schedules.pause(store, name, clock.now(), paused=False)
+        return done()
+
+
+def _pausing_several(router: APIRouter, store: Store, clock: Clock) -> None:
+    def change(names: list[str], *, paused: bool, reason: str | None = None) -> Response:
+        good: list[str] = []
+        bad: dict[str, str] = {}
+        for name in names:
+            try:
+                schedules.pause(store, name, clock.now(), paused=paused, reason=reason)
+                good.append(name)
+            except NotFound as error:
+                bad[name] = str(error)
+        return answer({"bulkErrorResults": bad, "bulkSuccessfulResults": good})
+
+    @router.put("/bulk/pause")
+    def pause_several(body: RawBody) -> Response:
+        return change(_names(body), paused=True)
+
+    @router.put("/bulk/resume")
+    def resume_several(body: RawBody) -> Response:
+        return change(_names(body), paused=False)
+
+    @router.put("/admin/pause")
+    def pause_all() -> Response:
+        running = [each["name"] for each in _every(store) if not each["paused"]]
+        return change(running, paused=True, reason=_ALL_PAUSED)
+
+    @router.put("/admin/resume")
+    def resume_all() -> Response:
+        paused = [each["name"] for each in _every(store) if each.get("pausedReason") == _ALL_PAUSED]
+        return change(paused, paused=False)
+
+
+def _keeping(router: APIRouter, store: Store, clock: Clock) -> None:
+    @router.post("/schedules")
+    def save(body: RawBody) -> Response:
+        return answer(schedules.save(store, document(body), clock.now()))
+
+    @router.get("/schedules")
+    def every(workflow: Annotated[str | None, Query(alias="workflowName")] = None) -> Response:
+        return answer([each for each in _every(store) if workflow in (None, _workflow(each))])
+
+    @router.get("/schedules/{name}")
+    def show(name: str) -> Response:
+        with store.transaction() as tx:
+            return answer(schedules.shown(schedules.found(tx, name)))
+
+    @router.delete("/schedules/{name}")
+    def forget(name: str) -> Response:
+        with store.transaction() as tx:
+            tx.drop_schedule(name)
+        return done()
+
+
+def _every(store: Store) -> list[dict[str, Json]]:
+    with store.transaction() as tx:
+        return [schedules.shown(row) for row in tx.schedules()]
+
+
+def _workflow(shown: dict[str, Json]) -> Json:
+    """Return the name of the workflow that a schedule starts."""
+    request = shown["startWorkflowRequest"]
+    return (request.get("workflowDef") or {}).get("name") or request.get("name")
+
+
+def _words(shown: dict[str, Json]) -> str:
+    return f"{shown['name']} {shown.get('description', '')} {_workflow(shown)}".lower()
+
+
+def _sorted(found: list[dict[str, Json]], sort: str | None) -> list[dict[str, Json]]:
+    if not sort:
+        return found
+    field, _, direction = sort.partition(":")
+    if field not in _SORTED_BY or direction.upper() not in ("", "ASC", "DESC"):
+        raise BadMessage(f"sort {sort!r} is not understood: write name:ASC; the fields are {', '.join(_SORTED_BY)}.")
+    here = [each for each in found if field in each]
+    here.sort(key=lambda each: each[field], reverse=direction.upper() == "DESC")
+    return here + [each for each in found if field not in each]
+
+
+def _execution_query(clauses: dict[str, tuple[str, ...]], start: int, size: int) -> ExecutionQuery:
+    wanted: dict[str, tuple[str, ...]] = {}
+    for field, values in clauses.items():
+        wanted[_FIELDS[field]] = values
+    states = wanted.pop("states", ())
+    known = [state.value for state in ExecutionState]
+    for state in states:
+        if state not in known:
+            raise BadMessage(f"There is no state {state!r}: use one of {', '.join(known)}.")
+    return ExecutionQuery(states=tuple(map(ExecutionState, states)), start=start, size=size, **wanted)
+
+
+def _names(body: bytes) -> list[str]:
+    """Return the names in the body, each once; raise ``BadMessage`` when it is no list of 1 to 1,000 texts."""
+    given = document(body)
+    if not isinstance(given, list) or not all(isinstance(each, str) and each for each in given):
+        raise BadMessage('The body must be a list of names of schedules: ["…", "…"].')
+    if not 1 <= len(given) <= _MOST_NAMES:
+        raise BadMessage(f"The body names {len(given)} schedules: name 1 to {_MOST_NAMES:,} in one call.")
+    return list(dict.fromkeys(given))
