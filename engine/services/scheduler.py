@@ -42,6 +42,10 @@ log = get_logger(__name__)
 
 #: Schedules, and executions, that one transaction looks at.
 _MOST_AT_ONCE = 100
+_MOST_UNSEEN = 1_000
+
+#: Transactions that one look makes for schedules that are due; others than schedules want to be looked at, too.
+_MOST_PASSES = 10
 
 #: Pause between two looks at a run that a buffered date waits for, and at executions that were just taken up.
 _LOOK_SECONDS = 1.0
@@ -77,10 +81,11 @@ class Scheduler:
         """Take up the dates that have come; return the next one of any schedule, None when nothing is planned."""
         self._send()
         now = self._clock.now()
-        self._unsent = self._take_up(now)
-        if self._unsent:
-            self._next_follow_up = min(self._next_follow_up, after(now, _LOOK_SECONDS))
-        self._send()
+        for _ in range(_MOST_PASSES):
+            more = self._take_up(now)
+            self._send()
+            if not more:
+                break
         if now >= self._next_follow_up:
             waiting = self._follow_up(now)
             self._send()
@@ -99,14 +104,18 @@ class Scheduler:
 
     # dates that have come
 
-    def _take_up(self, now: Instant) -> list[Message]:
+    def _take_up(self, now: Instant) -> bool:
+        """Take up dates that have come; return whether there may be others."""
         with self._store.transaction() as transaction:
             due = transaction.due_schedules(now, _MOST_AT_ONCE)
             executions = [each for row in due for each in self._safely(transaction, row, now)]
             self._upcoming = transaction.next_schedule()
             for name in {each.schedule for each in executions}:
                 transaction.trim_executions(name, self._kept)
-        return [message for each in executions for message in self._messages(each)]
+        self._unsent = [message for each in executions for message in self._messages(each)]
+        if executions:
+            self._next_follow_up = min(self._next_follow_up, after(now, _LOOK_SECONDS))
+        return len(due) == _MOST_AT_ONCE or (self._upcoming is not None and self._upcoming <= now)
 
     def _safely(self, transaction: Transaction, row: ScheduleRow, now: Instant) -> Sequence[ScheduleExecution]:
         """Take up what has come of one schedule; one that cannot be read stops no other."""
@@ -146,7 +155,7 @@ class Scheduler:
     def _follow_up(self, now: Instant) -> bool:
         """See which runs are there, ask again for those that are not; return whether any is still waited for."""
         with self._store.transaction() as transaction:
-            unseen = transaction.unseen_executions(_MOST_AT_ONCE)
+            unseen = transaction.unseen_executions(_MOST_UNSEEN)
             statuses = transaction.run_statuses({key for each in unseen for key in (each.id, each.cancels) if key})
             followed = [_followed(transaction, each, statuses, now) for each in unseen]
             changed = [new for new, old in zip(followed, unseen, strict=True) if new is not old]

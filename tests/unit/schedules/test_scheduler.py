@@ -421,6 +421,19 @@ def test_dates_that_were_missed_are_caught_up_where_that_is_wanted(site: Site) -
     assert site.minutes() == list(range(1, 11))
 
 
+def test_hundreds_of_schedules_of_one_date_are_taken_up_in_one_look(site: Site) -> None:
+    for number in range(250):
+        site.save(name=f"s{number}")
+    site.at(60)
+    assert len(site.runs()) == 250
+
+
+def test_a_long_time_is_caught_up_in_few_looks(site: Site) -> None:
+    site.save(runCatchupScheduleInstances=True)
+    site.at(60 * 350)
+    assert site.minutes() == list(range(1, 351))
+
+
 def test_a_schedule_that_cannot_be_read_stops_no_other(site: Site) -> None:
     site.save()
     site.save(name="other")

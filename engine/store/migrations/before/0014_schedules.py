@@ -10,8 +10,8 @@ from sqlalchemy.dialects.mysql import LONGTEXT
 
 from engine.store.schema import JsonText
 
-revision: Final = "0013"
-down_revision: Final = "0012"
+revision: Final = "0014"
+down_revision: Final = "0013"
 
 #: What is in an index has a length on MySQL.
 _NAME: Final = sa.Text().with_variant(sa.String(512), "mysql")
