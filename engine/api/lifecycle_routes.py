@@ -22,12 +22,16 @@ _RERUN = ("reRunFromTaskId", "taskInput", "workflowInput", "correlationId")
 #: What a body of ``skiptask`` may say; Conductor reads none of it.
 _SKIP = ("taskInput", "taskOutput")
 
+#: What a body of ``upgrade`` may say.
+_UPGRADE = ("name", "version", "workflowInput", "taskOutput")
+
 
 def lifecycle_routes(store: Store, requester: Requester) -> APIRouter:
     """Return the routes; all of them block, so they run in the server's thread pool."""
     router = APIRouter(prefix="/api/workflow")
     _again(router, requester)
     _ahead(router, requester)
+    _other_way(router, requester)
     _decide(router, requester)
     _gone(router, requester)
     _history(router, store)
@@ -61,6 +65,20 @@ def _ahead(router: APIRouter, requester: Requester) -> None:
         given = mapping(body)
         wish = {name: given[name] for name in _SKIP if given.get(name) is not None}
         _ask(requester, workflow_id, "skip_task", ref=ref, **wish)
+        return done()
+
+
+def _other_way(router: APIRouter, requester: Requester) -> None:
+    @router.post("/{workflow_id}/jump/{ref}")
+    def jump(workflow_id: str, ref: str, body: RawBody) -> Response:
+        _ask(requester, workflow_id, "jump", ref=ref, taskInput=mapping(body))
+        return done()
+
+    @router.post("/{workflow_id}/upgrade")
+    def upgrade(workflow_id: str, body: RawBody) -> Response:
+        given = mapping(body)
+        wanted = {name: given[name] for name in _UPGRADE if given.get(name) is not None}
+        _ask(requester, workflow_id, "upgrade", **wanted)
         return done()
 
 

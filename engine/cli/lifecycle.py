@@ -69,6 +69,29 @@ def skip(workflow_id: str, ref: str, data: str | None, server: str | None, outpu
 
 @click.command()
 @_ID
+@click.argument("ref", metavar="NAME")
+@click.option("--input", "given", metavar="JSON", help="Its input: a file, - for standard input, or '{…}' itself.")
+@client_options
+def jump(workflow_id: str, ref: str, given: str | None, server: str | None, output: str) -> None:
+    """Have a running run go on at another step, named by its reference name."""
+    with Client(server) as client:
+        client.post("workflow", workflow_id, "jump", ref, body=read_object(given, "--input"))
+    print_done(workflow_id, f"goes on at {ref}", output)
+
+
+@click.command()
+@_ID
+@click.option("--version", type=int, help="The version to go by.  [default: the latest]")
+@client_options
+def upgrade(workflow_id: str, version: int | None, server: str | None, output: str) -> None:
+    """Have an open run go on by another version of its definition."""
+    with Client(server) as client:
+        client.post("workflow", workflow_id, "upgrade", body={"version": version})
+    print_done(workflow_id, "goes by the other version", output)
+
+
+@click.command()
+@_ID
 @click.option("--no-archive", is_flag=True, help="Keep nothing of it; a run that is open is terminated first.")
 @click.confirmation_option(prompt="Its rows will be deleted. Go on?")
 @client_options
@@ -120,4 +143,4 @@ def _request_row(each: dict[str, Any]) -> list[str]:
 
 
 #: What this page adds to ``baton workflow``.
-COMMANDS = (restart, rerun, skip, remove, decide, history)
+COMMANDS = (restart, rerun, skip, jump, upgrade, remove, decide, history)

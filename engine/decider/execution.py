@@ -98,6 +98,19 @@ def restore(workflow: Workflow, tasks: Iterable[Task], definition: WorkflowDef) 
     return execution
 
 
+def misfit(workflow: Workflow, tasks: Iterable[Task], definition: WorkflowDef) -> Task | None:
+    """Return the first of a run's tasks that another definition has no such step for in its place, None if it fits."""
+    scratch = _Restoring(Execution(workflow, definition))
+    for task in tasks:
+        try:
+            fits = scratch.fits(task)
+        except Exception:  # a branch, case or position that is not there, found out deep inside a task type
+            fits = False
+        if not fits:
+            return task
+    return None
+
+
 def salvage(workflow: Workflow, tasks: Iterable[Task], definition: WorkflowDef) -> Execution:
     """Return a run whose rows make no sense (a task type was uninstalled, say) with just enough in it to be ended."""
     execution = Execution(workflow, definition)
@@ -155,6 +168,12 @@ class _Restoring:
                 self._named[task.seq, branch.name] = inner
             if kind.detached:
                 run.forks[task.seq] = 0
+
+    def fits(self, task: Task) -> bool:
+        """Take a row in; False when the step in its place is another one."""
+        self._adopt(task)
+        opened, config = self._lists[task.parent, task.branch], self._run.configs[task.seq]
+        return (opened.ref_of(config) + opened.suffix, config.type) == (task.ref, task.type)
 
     def _left_list(self, task: Task) -> OpenList:
         """Return the list of a task whose owner's row no longer names it: an earlier iteration, a container closed."""

@@ -12,9 +12,10 @@ from engine.decider.admission import admit
 from engine.decider.deadline import note_all_dates
 from engine.decider.draft import Removal
 from engine.decider.ending import end, tell_parent_again
+from engine.decider.execution import misfit
 from engine.decider.notices import tell
 from engine.decider.place import place_of
-from engine.decider.rewind import Return, schedule_with, settle_in, take_out, unwind
+from engine.decider.rewind import Return, clear_way, live_place, schedule_with, settle_in, take_out, unwind
 from engine.decider.schedule import schedule_retry
 from engine.decider.schema import input_mismatch
 from engine.decider.template_input import with_template
@@ -39,7 +40,8 @@ class OpenDesk:
         self.now: Instant = walk.draft.now
         self._reopened = False
         self._again: list[int] = []
-        self._returns: list[tuple[Return, JsonObject | None]] = []
+        self._returns: list[Return] = []
+        self._wanted: list[tuple[Return, JsonObject | None]] = []
 
     @property
     def workflow(self) -> Workflow:
@@ -100,10 +102,19 @@ class OpenDesk:
         """What the run goes by."""
         return self._draft.definition
 
-    def use_definition(self, version: int | None) -> str | None:
-        """Have the run go by a registered definition of its workflow; return why that cannot be."""
+    def use_definition(self, version: int | None, *, keep_tasks: bool) -> str | None:
+        """Have the run go by a registered definition of its workflow; return why that cannot be.
+
+        With ``keep_tasks``, every task that is part of the flow must have its step where it was.
+        """
         found = self._draft.ask(DefinitionOf(self.workflow.name, version))
         if isinstance(found, Found):
+            stray = misfit(self.workflow, self.tasks(), found.definition) if keep_tasks else None
+            if stray is not None:
+                return (
+                    f"Version {found.definition.version} of {self.workflow.name} has no {stray.type} step {stray.ref} "
+                    "where this run has one: what a run has come to must stay in its place"
+                )
             self._draft.definition, self._reopened = found.definition, True
             self._draft.change_workflow(definition_hash=found.hash, version=found.definition.version)
         return found if isinstance(found, str) else None
@@ -169,13 +180,26 @@ class OpenDesk:
 
     def go_back_to(self, task: Task, given: JsonObject | None = None) -> None:
         """Have a task, and all that the flow did behind it, done over; with this input instead of its parameters."""
-        self._returns.append((unwind(self._draft, task, keep=False), given))
+        there = unwind(self._draft, task, keep=False)
+        self._returns.append(there)
+        if given is not None:
+            self._wanted.append((there, given))
         self._reopened = True
 
     def go_back_behind(self, task: Task) -> None:
         """Have all done over that the flow did behind a task."""
-        self._returns.append((unwind(self._draft, task, keep=True), None))
+        self._returns.append(unwind(self._draft, task, keep=True))
         self._reopened = True
+
+    def jump_to(self, ref: str, given: JsonObject | None) -> bool:
+        """Have the flow of a list go on at a step in it; False when no list that the flow is in has such a step."""
+        there = live_place(self._draft, ref)
+        if there is None:
+            return False
+        clear_way(self._draft, there)
+        self._wanted.append((there, given))
+        self._reopened = True
+        return True
 
     def way_to(self, task_id: str) -> tuple[str, ...]:
         """Return the ids of the tasks that lead to a task of a run below this one, that task last."""
@@ -232,13 +256,13 @@ class OpenDesk:
         """Let the flow go on from the rows as they are now."""
         if self._reopened or self._again:
             self._draft.rebuild()
+        for there in self._returns:
+            settle_in(self._draft, there)
         for seq in self._again:
             schedule_retry(self._draft, self._draft.tasks[seq], self.now)
-        for there, given in self._returns:
-            settle_in(self._draft, there)
-            if given is not None:
-                schedule_with(self._draft, there, given)
-        self._again, self._returns, self._reopened = [], [], False
+        for there, given in self._wanted:
+            schedule_with(self._draft, there, given)
+        self._again, self._returns, self._wanted, self._reopened = [], [], [], False
         self._walk.pick_up()
         self._walk.to_rest()
         if not self._draft.has_ended():

@@ -99,9 +99,39 @@ def settle_in(draft: Draft, there: Return) -> None:
             draft.change(owner, output=task_type(place.config.type).rewound(place))
 
 
-def schedule_with(draft: Draft, there: Return, given: JsonObject) -> None:
-    """Schedule the step at the place that the flow goes back to, with this input instead of its parameters."""
+def live_place(draft: Draft, ref: str) -> Return | None:
+    """Return where a step stands in a list that the flow is in, named with its iteration or without."""
+    for key in draft.lists:
+        opened = draft.lists[key]
+        for position, step in enumerate(opened.branch.steps):
+            plain = opened.ref_of(step)
+            if ref in (plain, plain + opened.suffix):
+                return Return(key, position, ())
+    return None
+
+
+def clear_way(draft: Draft, there: Return) -> None:
+    """Take everything out of a list that stands at a place or behind it, and what the flow has not passed before it."""
+    inside = [task for seq in sorted(draft.tasks) if _key(task := draft.tasks[seq]) == there.key]
+    unfinished = {
+        task.position for task in inside if not task.retried and (not task.executed or draft.forks.get(task.seq))
+    }
+    doomed: set[int] = set()
+    for seq in sorted(draft.tasks):
+        each = draft.tasks[seq]
+        here = _key(each) == there.key and (each.position >= there.position or each.position in unfinished)
+        if here or each.parent in doomed:
+            doomed.add(seq)
+    take_out(draft, sorted(doomed))
+
+
+def _key(task: Task) -> ListKey:
+    return task.parent, task.branch
+
+
+def schedule_with(draft: Draft, there: Return, given: JsonObject | None) -> None:
+    """Schedule the step at a place that the flow goes to, with this input, if there is one, for its parameters."""
     task = schedule(draft, there.key, draft.lists[there.key], there.position)
-    if task is not None:
+    if task is not None and given is not None:
         own: dict[str, Json] = dict(given)
         draft.change(task, input=own)

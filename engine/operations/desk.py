@@ -71,8 +71,11 @@ class Desk(Protocol):
         """What the run goes by."""
         ...
 
-    def use_definition(self, version: int | None) -> str | None:
-        """Have the run go by a registered definition of its workflow; return why that cannot be."""
+    def use_definition(self, version: int | None, *, keep_tasks: bool) -> str | None:
+        """Have the run go by a registered definition of its workflow; return why that cannot be.
+
+        With ``keep_tasks``, every task that is part of the flow must have its step where it was.
+        """
         ...
 
     def take_input(self, given: JsonObject) -> str | None:
@@ -117,6 +120,10 @@ class Desk(Protocol):
 
     def go_back_behind(self, task: Task) -> None:
         """Have all done over that the flow did behind a task."""
+        ...
+
+    def jump_to(self, ref: str, given: JsonObject | None) -> bool:
+        """Have the flow of a list go on at a step in it; False when no list that the flow is in has such a step."""
         ...
 
     def way_to(self, task_id: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ def operate(desk: Desk, request: Request) -> Outcome:
         return refused(409, f"Workflow: {workflow.id} is not in terminal state, unable to restart.")
     if workflow.status is WorkflowStatus.COMPLETED and not desk.definition.restartable:
         return refused(404, f"Workflow: {workflow.id} is non-restartable")
-    missing = desk.use_definition(None) if request.arguments.get("useLatestDefinitions") else None
+    missing = desk.use_definition(None, keep_tasks=False) if request.arguments.get("useLatestDefinitions") else None
     if missing is not None:
         return refused(404, missing)
     desk.take_all_out()

@@ -22,6 +22,9 @@ from tests.unit.decider.steps import echo, fails_for_good, run_of, step
         ("PUT", "/api/workflow/w/skiptask/a", None, "skip_task", {"ref": "a"}, 200),
         ("DELETE", "/api/workflow/w/remove", None, "remove", {"archiveWorkflow": True}, 200),
         ("PUT", "/api/workflow/decide/w", None, "decide", {}, 200),
+        ("POST", "/api/workflow/w/jump/a", {"x": 1}, "jump", {"ref": "a", "taskInput": {"x": 1}}, 200),
+        ("POST", "/api/workflow/w/jump/a", None, "jump", {"ref": "a", "taskInput": {}}, 200),
+        ("POST", "/api/workflow/w/upgrade", {"name": "n", "version": 2}, "upgrade", {"name": "n", "version": 2}, 200),
         (
             "PUT",
             "/api/workflow/w/skiptask/a",

@@ -71,3 +71,14 @@ def test_a_run_is_removed_and_still_shown_or_gone(connected, identity):
     other = connected("workflow", "start", "pair").out.strip()
     assert connected("workflow", "remove", other, "--no-archive", "--yes").code == 0
     assert connected("workflow", "show", other).code == 3
+
+
+def test_a_run_jumps_and_goes_by_another_version(connected, identity, tmp_path):
+    later = {**PAIR, "version": 2, "tasks": [*PAIR["tasks"], {**PAIR["tasks"][0], "taskReferenceName": "last"}]}
+    (tmp_path / "later.json").write_text(json.dumps(later))
+    connected("definition", "apply", tmp_path / "later.json")
+    assert connected("workflow", "jump", identity, "last").code == 3
+    assert connected("workflow", "upgrade", identity, "--version", "2").code == 0
+    assert connected("workflow", "jump", identity, "last", "--input", '{"x": 1}').out == f"{identity} goes on at last\n"
+    assert shown(connected, identity) == ("RUNNING", [("last", {"x": 1})])
+    assert connected("workflow", "upgrade", identity, "--version", "9").code == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.road.test_redelivery import RUN, assert_sent_again, bad, good, harness, line
+from tests.unit.road.test_redelivery import RUN, assert_sent_again, bad, good, harness, line, step
 
 __all__ = ["harness", "line"]
 
@@ -101,3 +101,25 @@ def test_a_skip_is_carried_out_once(harness, line):
     assert_sent_again(line, "baton.replies.harness")
     harness.work({"a": good})
     assert (harness.run(RUN).status, harness.run(RUN).output) == ("COMPLETED", {"v": 1})
+
+
+def test_what_a_jump_passes_over_is_revoked_again(harness, line):
+    harness.start("chain", workflow_id=RUN)
+    with line.cut():
+        assert harness.request(RUN, "jump", ref="b").granted
+    assert_sent_again(line, "celery.pidbox", "b", "baton.replies.harness")
+    assert len(rounds(harness)) == 1
+    harness.work({"a": good, "b": good})
+    assert (harness.run(RUN).status, list(harness.statuses(RUN))) == ("COMPLETED", ["b"])
+
+
+def test_a_child_that_a_jump_passes_over_is_terminated_again(harness, line):
+    harness.register(
+        {"name": "wide", "tasks": [step("c", "SUB_WORKFLOW", subWorkflowParam={"name": "chain"}), step("b")]}
+    )
+    harness.start("wide", workflow_id=RUN)
+    child = harness.task(RUN, "c").child_id
+    with line.cut():
+        harness.request(RUN, "jump", ref="b")
+    assert_sent_again(line, "baton.events.0", "b")
+    assert harness.run(child).status == "TERMINATED"
