@@ -61,7 +61,10 @@ def show(name: str, server: str | None, output: str) -> None:
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
 @client_options
 def save(files: tuple[str, ...], server: str | None, output: str) -> None:
-    """Register the event handlers in files, replacing those of the same name; each holds one, or a list of them."""
+    """Register the handlers in files, each one or a list.
+
+    A handler of the same name is replaced.
+    """
     handlers = [handler for file in files for handler in _read(Path(file))]
     with Client(server) as client:
         for handler in handlers:

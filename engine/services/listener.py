@@ -58,6 +58,11 @@ class Reader:
         """Take no more messages; what is in hand is finished."""
         self._stop.now()
 
+    @property
+    def is_alive(self) -> bool:
+        """False once it has stopped, also by itself."""
+        return self._thread.is_alive()
+
     def join(self, seconds: float) -> None:
         """Wait until what was in hand is finished."""
         self._thread.join(seconds)
@@ -86,9 +91,33 @@ class Reader:
             self._held = [Arrival(delivery=each, message_id=each.message.message_id or new_id()) for each in found]
         if not self._held:
             return
-        self._reactor.carry(self._identity, self._held)
+        if not self._carried():
+            self._stop.now()
+            return
         held, self._held = self._held, []
         self._source.done([each.delivery for each in held])
+
+    def _carried(self) -> bool:
+        """Have what is held carried out; False when nobody listens any more, so that it has to stay where it was.
+
+        What fails in a way that nobody knows is carried one by one, and the message that makes it fail is buried.
+        """
+        try:
+            return self._reactor.carry(self._identity, self._held)
+        except Transient:
+            raise
+        except Exception:
+            log.exception("event.batch_failed", address=self._identity, messages=len(self._held))
+        return all(self._carried_alone(each) for each in self._held)
+
+    def _carried_alone(self, arrival: Arrival) -> bool:
+        try:
+            return self._reactor.carry(self._identity, [arrival])
+        except Transient:
+            raise
+        except Exception as error:
+            self._reactor.bury(self._identity, arrival, f"The listener failed on it: {type(error).__name__}: {error}")
+            return True
 
     def _lose(self) -> None:
         self._held = []
@@ -137,9 +166,11 @@ class Listener:
                 if not transaction.forget_event_executions(kept):
                     self._clean_at = after(self._clock.now(), _CLEAN_SECONDS)
         wanted = {identity for identity in handlers if read_address(identity).kind != CONDUCTOR}
-        for identity in self._readers.keys() - wanted - {CONDUCTOR}:
-            self._readers.pop(identity).stop()
-            log.info("event.left", address=identity)
+        for identity, reader in tuple(self._readers.items()):
+            if not reader.is_alive or (identity not in wanted and identity != CONDUCTOR):
+                del self._readers[identity]
+                reader.stop()
+                log.info("event.left", address=identity)
         self._refused = {identity: why for identity, why in self._refused.items() if identity in wanted}
         for identity in sorted(wanted - self._readers.keys()):
             self._listen(identity, reactor, handlers[identity][0].event)

@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from engine.api.requester import NoAnswer, Requester
+from engine.broker.port import Unsendable
 from engine.clock import Clock
 from engine.config import Settings
 from engine.errors import BadMessage, Transient
@@ -88,14 +89,17 @@ class Reactor:
                 self._version = version
             return self._handlers
 
-    def carry(self, identity: str | None, arrivals: Sequence[Arrival]) -> None:
+    def carry(self, identity: str | None, arrivals: Sequence[Arrival]) -> bool:
         """Do everything that is to be done about these messages; when this returns, all of it has been written down.
 
-        They have arrived at ``identity``, or None: then each says itself where it belongs. Raises ``Transient`` when
+        They have arrived at ``identity``, or None: then each says itself where it belongs. False, and nothing is done,
+        when no active handler listens there any more: they belong to whoever comes later. Raises ``Transient`` when
         database or broker are away: calling again repeats what was done, which does no harm.
         """
         with self._store.transaction() as transaction:
             handlers = self.handlers(transaction)
+            if identity is not None and identity not in handlers:
+                return False
             tasks = [task for each in arrivals for task in self._tasks(identity, each, handlers)]
             known = transaction.event_executions_known([key for task in tasks for key in task.act_ids()])
         fresh = _first_of_each([task for task in tasks if known.isdisjoint(task.act_ids())])
@@ -105,10 +109,27 @@ class Reactor:
         outcomes = self._send([act for _, reaction in reactions for act in reaction.acts])
         executions = [each for task, reaction in reactions for each in self._executions(task, reaction, outcomes)]
         letters = [letter for task, reaction in reactions for letter in self._letters(task, reaction, outcomes)]
-        if letters:
-            self._requester.with_broker(lambda broker: broker.publish(letters))
+        if identity is None:
+            letters += [self._letter(each, {}, why) for each in arrivals if (why := _unclaimed(each, tasks))]
+        self._send_letters(letters)
         with self._store.transaction() as transaction:
             transaction.record_event_executions(executions)
+        return True
+
+    def bury(self, identity: str | None, arrival: Arrival, reason: str) -> None:
+        """Keep a message that nothing can be done about as a dead letter: it must not stop those behind it."""
+        log.error("event.buried", message=arrival.message_id, reason=reason)
+        given = {} if identity is None else {"event": identity}
+        self._send_letters([self._letter(arrival, given, reason)])
+
+    def _send_letters(self, letters: Sequence[Message]) -> None:
+        if not letters:
+            return
+        try:
+            self._requester.with_broker(lambda broker: broker.publish(letters))
+        except Unsendable as error:
+            # The others have been sent, and the executions tell of these.
+            log.exception("event.letter_refused", reason=str(error))
 
     def _tasks(
         self, identity: str | None, arrival: Arrival, handlers: Mapping[str, Sequence[EventHandler]]
@@ -118,8 +139,7 @@ class Reactor:
         headers = arrival.delivery.message.headers
         try:
             identity = read_address(str(headers.get("event") or "")).identity
-        except BadMessage as error:
-            log.warning("event.unaddressed", message=arrival.message_id, reason=str(error))
+        except BadMessage:
             return []
         name, only = headers.get("handler"), headers.get("actions")
         chosen = frozenset(int(each) for each in str(only).split(",") if each.isdigit()) if only is not None else None
@@ -181,21 +201,44 @@ class Reactor:
             return []
         reasons = "; ".join(f"{act.action}: {outcomes[act.id].message}" for act in failed)
         log.warning("event.failed", handler=task.handler.name, message=task.arrival.message_id, reason=reasons)
-        original = task.arrival.delivery.message
-        headers: dict[str, Json] = {
+        again: dict[str, Json] = {
             "event": task.handler.event,
             "handler": task.handler.name,
             "actions": ",".join(str(act.index) for act in failed),
         }
+        reason = f"Event handler {task.handler.name} of {task.handler.event}: {reasons}"
+        return [self._letter(task.arrival, again, reason)]
+
+    def _letter(self, arrival: Arrival, headers: Mapping[str, Json], reason: str) -> Message:
+        original = arrival.delivery.message
         # Another id: under its own the message is known, and would be taken for a repetition when it is sent again.
         again = Message(
             queue=SINK_QUEUE,
             body=original.body,
-            headers=headers,
-            message_id=f"{task.arrival.message_id[:200]}+{new_id()}",
+            headers={**_own_headers(original), **headers},
+            message_id=f"{arrival.message_id[:200]}+{new_id()}",
         )
-        reason = f"Event handler {task.handler.name} of {task.handler.event}: {reasons}"
-        return [bury(Delivery(message=again, queue=SINK_QUEUE), reason, self._clock.now())]
+        return bury(Delivery(message=again, queue=SINK_QUEUE), reason, self._clock.now())
+
+
+def _own_headers(message: Message) -> dict[str, Json]:
+    """Return the headers of ours that a message has; a stranger's may be of any kind and size."""
+    return {name: message.headers[name] for name in ("event", "handler", "actions") if name in message.headers}
+
+
+def _unclaimed(arrival: Arrival, tasks: Sequence[_Task]) -> str | None:
+    """Return why a message of the engine's own queue has to be kept although no handler has taken it, if it has to.
+
+    An announcement that nobody listens to is none of those.
+    """
+    headers = arrival.delivery.message.headers
+    try:
+        read_address(str(headers.get("event") or ""))
+    except BadMessage as error:
+        return f"The header 'event' says no event: {error}"
+    if "handler" in headers and not any(task.arrival is arrival for task in tasks):
+        return f"The event handler {headers['handler']} of {headers['event']} is gone or not active"
+    return None
 
 
 def _by_identity(handlers: Sequence[EventHandler]) -> dict[str, list[EventHandler]]:
