@@ -36,7 +36,7 @@ from engine.log import get_logger
 from engine.model.command import Command
 from engine.model.event import Event, StartWorkflow, Wake
 from engine.model.request import Request
-from engine.named_values import secret_values
+from engine.named_values import environment_values, runtime_values, secret_values
 from engine.outlook import Outlook
 from engine.results import keep_results
 from engine.round import Round
@@ -77,6 +77,7 @@ class Executor:
         self._partitions = partitions
         self._outlook = Outlook(settings, broker)
         self._secrets = secret_values(settings.secrets_directory)
+        self._runtime = runtime_values(self._secrets, environment_values())
         self._residents = Residents(settings.cache_workflows, settings.cache_tasks, settings.cache_bytes)
         self._known_queues: set[str] = set()
         #: Notes whose commands the broker has confirmed to this process, by run, the oldest first.
@@ -344,7 +345,8 @@ class Executor:
         commands = [*each.recalled, *(command for some in each.decision.commands.values() for command in some)]
         for command in commands:
             try:
-                yield from list(messages(run, command, self._partitions, self._secrets, self._outlook.sinks))
+                sinks = self._outlook.sinks
+                yield from list(messages(run, command, self._partitions, self._secrets, sinks, self._runtime))
             except Exception as error:
                 log.exception("command.unwritable", workflow_id=run.workflow.id, command=str(command))
                 if run.workflow.status.is_open:

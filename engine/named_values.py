@@ -44,6 +44,16 @@ def secret_values(
     return find
 
 
+def runtime_values(secrets: Callable[[str], str | None], environment: Mapping[str, str]) -> Callable[[str], str | None]:
+    """Return the function that finds what ``runtimeMetadata`` names: a secret, else a value of the environment."""
+
+    def find(name: str) -> str | None:
+        secret = secrets(name)
+        return environment.get(name) if secret is None else secret
+
+    return find
+
+
 def _with_prefix(prefix: str, environment: Mapping[str, str] | None, directory: Path | None) -> dict[str, str]:
     given = variables(environment, directory)
     return {name.removeprefix(prefix): value for name, (value, _) in given.items() if name.startswith(prefix)}

@@ -14,7 +14,7 @@ from engine.decider.kept import keep
 from engine.decider.place import definition_of, place_of
 from engine.decider.schema import output_mismatch
 from engine.decider.walk import Settle, Walk
-from engine.model.command import Abandon, Dispatch, SeeToSlot
+from engine.model.command import Abandon, Dispatch, SeeToSlot, StartChild
 from engine.model.event import Beginning, ChildEnded, ChildStarted, SlotNews, TaskResult
 from engine.model.execution import NEVER, Task
 from engine.model.payload import Json
@@ -218,9 +218,14 @@ def slot_news(walk: Walk, news: SlotNews) -> bool:
     if not news.granted:
         draft.command(SeeToSlot(task.seq))
         return True
-    task = draft.change(task, slot=Slot.HELD, visible_at=draft.now, dispatched=True)
-    draft.command(Dispatch(task.seq))
-    note_dates(draft, task)
+    task = draft.change(task, slot=Slot.HELD, visible_at=draft.now)
+    if task.queue or task.child_id:
+        task = draft.change(task, dispatched=True)
+        draft.command(Dispatch(task.seq) if task.queue else StartChild(task.seq))
+        note_dates(draft, task)
+    elif draft.flows:
+        # What no worker carries out begins now; in a pause it is taken up by the end of the pause.
+        walk.start_again(task)
     return True
 
 

@@ -147,7 +147,7 @@ def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
     kept = kept_output(draft, task)
     if kept is not None:
         return _finish(draft, draft.change(task, dispatched=False), TaskStatus.COMPLETED, kept, None, None)
-    if now_visible and task.slot is Slot.NONE and limit_of(draft, task).is_limited:
+    if now_visible and _must_wait(draft, task):
         task = draft.change(task, slot=Slot.WAITING, dispatched=False)
         draft.command(SeeToSlot(task.seq))
     elif now_visible:
@@ -183,6 +183,11 @@ def _hand_out_later(draft: Draft, task: Task, step: HandOutLater) -> Task:
 
 def _hold(draft: Draft, task: Task, step: Hold) -> Task:
     output = task.output if step.output is None else step.output
+    if not task.child_id and _must_wait(draft, task):
+        task = draft.change(task, slot=Slot.WAITING, dispatched=False)
+        draft.command(SeeToSlot(task.seq))
+        note_dates(draft, task)
+        return task
     if step.until is not None and step.until <= draft.now:
         return _finish(draft, task, TaskStatus.COMPLETED, output, None, None)
     task = draft.change(
@@ -264,8 +269,14 @@ def _await(draft: Draft, task: Task, step: Await) -> Task:
 
 
 def _launch(draft: Draft, task: Task, step: Launch) -> Task:
-    task = draft.change(task, input=step.input, dispatched=True)
+    limited = _must_wait(draft, task)
+    task = draft.change(task, input=step.input, dispatched=not limited, slot=Slot.WAITING if limited else task.slot)
     task = draft.change(task, child_id=wanted_id(task, task_type(draft.configs[task.seq].type).child(task)))
-    draft.command(StartChild(task.seq))
+    draft.command(SeeToSlot(task.seq) if limited else StartChild(task.seq))
     note_dates(draft, task)
     return task
+
+
+def _must_wait(draft: Draft, task: Task) -> bool:
+    """True for a task that is about to begin, whose name is limited, and that has no slot yet."""
+    return task.slot is Slot.NONE and task.status is TaskStatus.SCHEDULED and limit_of(draft, task).is_limited

@@ -42,7 +42,7 @@ from engine.model.request import ASKED_BY, REVIVED_TASK, Request
 from engine.model.status import TaskStatus, WorkflowStatus
 from engine.tasks import task_type
 from engine.wire.celery_control import encode_revoke
-from engine.wire.celery_message import encode_task
+from engine.wire.celery_message import RUNTIME_METADATA, encode_task
 from engine.wire.conductor import Described, workflow_json
 from engine.wire.message import STATUS_EXCHANGE, Message
 from engine.wire.partition import queue_of
@@ -78,11 +78,13 @@ def messages(  # noqa: C901  one arm each
     partitions: int,
     secrets: Secrets = _no_secret,
     sinks: Sequence[str] = (),
+    runtime: Secrets = _no_secret,
 ) -> Iterator[Message]:
     """Yield what has to be published for a command, as the run's rows are now; nothing where it is out of date.
 
-    ``secrets`` finds what the inputs of tasks name: it goes into their messages, and nowhere else. ``sinks`` are where
-    notices go when the definition names no place of its own.
+    ``secrets`` finds what the inputs of tasks name, ``runtime`` what their definitions want handed to the worker: it
+    goes into their messages, and nowhere else. ``sinks`` are where notices go when the definition names no place of
+    its own.
     """
     about = getattr(command, "seq", 0)
     if about and about not in run.tasks:
@@ -92,7 +94,7 @@ def messages(  # noqa: C901  one arm each
         case Dispatch():
             task = run.tasks[command.seq]
             if task.status is TaskStatus.SCHEDULED and task.dispatched:
-                yield _task(run, task, partitions, secrets)
+                yield _task(run, task, partitions, secrets, runtime)
         case StartChild():
             task = run.tasks[command.seq]
             if task.status.is_open:
@@ -166,9 +168,15 @@ def describe(run: Execution, task: Task) -> Described:
     )
 
 
-def _task(run: Execution, task: Task, partitions: int, secrets: Secrets) -> Message:
+def _task(run: Execution, task: Task, partitions: int, secrets: Secrets, runtime: Secrets) -> Message:
     workflow, config = run.workflow, run.configs[task.seq]
-    written = {**definition_of(config, task).input_template, **config.input_parameters}
+    definition = definition_of(config, task)
+    written = {**definition.input_template, **config.input_parameters}
+    handed = {name: value for name in definition.runtime_metadata if (value := runtime(name)) is not None}
+    headers: dict[str, Json] = {RUNTIME_METADATA: handed} if handed else {}
+    if task.polls:
+        # Lets the answer to one call be told from that to the next.
+        headers["calls"] = task.polls
     return encode_task(
         task_id=task.id,
         name=task.name if task.queue.rpartition(":")[2] == task.name else body_of(task.queue) or task.queue,
@@ -178,8 +186,7 @@ def _task(run: Execution, task: Task, partitions: int, secrets: Secrets) -> Mess
         reply_to=queue_of(workflow.id, partitions),
         priority=min(workflow.priority // 10, 9),
         attempt=task.attempt,
-        # Lets the answer to one call be told from that to the next.
-        extra_headers={"calls": task.polls} if task.polls else None,
+        extra_headers=headers,
     )
 
 

@@ -64,6 +64,10 @@ class _Reply(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Reply).decode
 
 
+#: The header with what a task definition wants handed to the worker by name: ``self.request.runtime_metadata``.
+RUNTIME_METADATA: Final = "runtime_metadata"
+
+
 def encode_task(
     *,
     task_id: str,

@@ -11,7 +11,7 @@ LIMITS: tuple[Mutation, ...] = (
     mutation(
         "a task that is limited goes out without a slot",
         "engine/decider/carry.py",
-        "    if now_visible and task.slot is Slot.NONE and limit_of(draft, task).is_limited:\n",
+        "    if now_visible and _must_wait(draft, task):\n",
         "    if now_visible and task.slot is None and limit_of(draft, task).is_limited:\n",
     ),
     mutation(
