@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from engine.clock import Instant, milliseconds
 from engine.decider.decide import Decision
@@ -15,7 +15,7 @@ from engine.store.history_port import RemovedRun
 from engine.store.port import LoggedRequest, Transaction
 from engine.tasks import task_type
 from engine.wire.conductor import Describe, Described, workflow_json
-from engine.wire.masked_fields import masked_task, masked_workflow
+from engine.wire.masked_fields import masked_object, masked_task, masked_workflow
 
 
 def rounds_json(transaction: Transaction, workflow_id: str, live: Sequence[Task]) -> list[Json]:
@@ -31,9 +31,9 @@ def rounds_json(transaction: Transaction, workflow_id: str, live: Sequence[Task]
     ]
 
 
-def requests_json(transaction: Transaction, workflow_id: str) -> list[Json]:
-    """Return what was asked of a run, oldest first: by whom, when, and whether it was granted."""
-    return [_line_json(line) for line in transaction.requests(workflow_id)]
+def requests_json(transaction: Transaction, workflow_id: str, masked: Collection[str]) -> list[Json]:
+    """Return what was asked of a run, oldest first: by whom, when, and whether it was granted; with these masked."""
+    return [_line_json(line, masked) for line in transaction.requests(workflow_id)]
 
 
 def removed(transaction: Transaction, decision: Decision, now: Instant) -> RemovedRun | None:
@@ -49,7 +49,7 @@ def removed(transaction: Transaction, decision: Decision, now: Instant) -> Remov
             "archived": True,
             "archivedTime": milliseconds(now),
             "history": rounds_json(transaction, workflow.id, tasks),
-            "requests": requests_json(transaction, workflow.id),
+            "requests": requests_json(transaction, workflow.id, draft.definition.masked_fields),
         }
     return RemovedRun(workflow_id=workflow.id, at=now, document=document)
 
@@ -86,11 +86,11 @@ def _shown(run: Execution, tasks: Sequence[Task]) -> dict[str, Json]:
     return workflow_json(masked_workflow(run.workflow, masked), visible, run.definition, described(run.configs))
 
 
-def _line_json(line: LoggedRequest) -> Json:
+def _line_json(line: LoggedRequest, masked: Collection[str]) -> Json:
     request, outcome = line.request, line.outcome
     return {
         "request": request.verb,
-        "arguments": request.arguments,
+        "arguments": masked_object(request.arguments, masked),
         "by": request.by,
         "time": milliseconds(line.at),
         "granted": outcome.granted,

@@ -21,8 +21,11 @@ def rounds_json(store: Store, workflow_id: str) -> list[Json]:
 def requests_json(store: Store, workflow_id: str) -> list[Json]:
     """Return what was asked of a run, oldest first, also of one that was removed; raise ``NotFound`` for no run."""
     with store.transaction() as tx:
-        lines = past.requests_json(tx, workflow_id)
-        if not lines and not tx.load([workflow_id], payloads=False):
+        rows = tx.load([workflow_id], payloads=False).get(workflow_id)
+        snapshots = tx.snapshots([rows.workflow.definition_hash]) if rows is not None else {}
+        masked = {name for definition in snapshots.values() for name in definition.masked_fields}
+        lines = past.requests_json(tx, workflow_id, masked)
+        if not lines and rows is None:
             raise NotFound(f"No workflow has the id {workflow_id!r}.")
         removed = tx.removed_run(workflow_id)
         before = (removed.document or {}).get("requests", []) if removed is not None else []

@@ -17,9 +17,9 @@ def masked_workflow(workflow: Workflow, names: Collection[str]) -> Workflow:
         return workflow
     return msgspec.structs.replace(
         workflow,
-        input=_masked_object(workflow.input, names),
-        output=_masked_object(workflow.output, names),
-        variables=_masked_object(workflow.variables, names),
+        input=masked_object(workflow.input, names),
+        output=masked_object(workflow.output, names),
+        variables=masked_object(workflow.variables, names),
     )
 
 
@@ -28,15 +28,16 @@ def masked_task(task: Task, names: Collection[str]) -> Task:
     if not names:
         return task
     return msgspec.structs.replace(
-        task, input=_masked_object(task.input, names), output=_masked_object(task.output, names)
+        task, input=masked_object(task.input, names), output=masked_object(task.output, names)
     )
 
 
-def _masked_object(value: JsonObject, names: Collection[str]) -> dict[str, Json]:
+def masked_object(value: JsonObject, names: Collection[str]) -> dict[str, Json]:
+    """Return people's data as it may be shown."""
     return {key: HIDDEN if key in names else _masked(part, names) for key, part in value.items()}
 
 
 def _masked(value: Json, names: Collection[str]) -> Json:
     if isinstance(value, Mapping):
-        return _masked_object(value, names)
+        return masked_object(value, names)
     return [_masked(part, names) for part in value] if isinstance(value, list | tuple) else value

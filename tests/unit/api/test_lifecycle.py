@@ -144,3 +144,11 @@ def test_a_run_that_was_removed_without_an_archive_is_gone(client, store):
     assert client.get(f"/api/workflow/{run}").status_code == 404
     assert client.get(f"/api/workflow/{run}/history").status_code == 404
     assert [each["request"] for each in client.get(f"/api/workflow/{run}/requests").json()] == ["remove"]
+
+
+def test_what_is_masked_in_a_run_is_masked_in_what_was_asked_of_it(client, store):
+    harness = Harness(store=store)
+    run = run_of(harness, step("h", "HUMAN"), maskedFields=["pin"])
+    harness.request(run, "signal", output={"pin": 1234, "ok": True})
+    (line,) = client.get(f"/api/workflow/{run}/requests").json()
+    assert line["arguments"] == {"output": {"pin": "***", "ok": True}}
