@@ -9,11 +9,14 @@ from engine.broker.port import Broker
 from engine.clock import SECOND, Instant
 from engine.config import Settings
 from engine.decider.draft import Surroundings
+from engine.decider.execution import restore
+from engine.decider.place import described
+from engine.decider.shown import shown
 from engine.errors import NotFound, Refused
 from engine.model.definition import WorkflowDef
 from engine.model.event import StartWorkflow
 from engine.model.payload import Json
-from engine.model.question import DefinitionOf, Found, IsServed, KeptResult, Question, WayTo
+from engine.model.question import DefinitionOf, Found, IsServed, KeptResult, Question, RunOf, WayTo
 from engine.model.status import TaskStatus
 from engine.named_values import environment_values
 from engine.store.catalog import Catalog
@@ -95,7 +98,9 @@ class Outlook:
             for question in questions
         }
 
-    def _answer(self, transaction: Transaction, question: IsServed | DefinitionOf | WayTo, now: Instant) -> Json:
+    def _answer(
+        self, transaction: Transaction, question: IsServed | DefinitionOf | WayTo | RunOf, now: Instant
+    ) -> Json:
         match question:
             case IsServed():
                 return self._is_served(question.queue, now)
@@ -105,10 +110,27 @@ class Outlook:
                     return Found(*self.catalog.resolve(transaction, question.name, question.version))
                 except NotFound as error:
                     return str(error)
+            case RunOf():
+                return self._run(transaction, question)
             case WayTo():
                 return way_to(transaction, question.workflow_id, question.task_id)
             case _:
                 assert_never(question)
+
+    def _run(self, transaction: Transaction, question: RunOf) -> Json:
+        rows = transaction.load([question.workflow_id]).get(question.workflow_id)
+        if rows is None:
+            return f"No such workflow found by id: {question.workflow_id}"
+        found = transaction.snapshots({rows.workflow.definition_hash})
+        definition = found.get(rows.workflow.definition_hash) or WorkflowDef(name=rows.workflow.name)
+        run = restore(rows.workflow, rows.tasks if question.with_tasks else (), definition)
+        return shown(
+            rows.workflow,
+            rows.tasks,
+            definition,
+            lambda task: described(run.configs[task.seq], task),
+            with_tasks=question.with_tasks,
+        )
 
     def _is_served(self, queue: str, now: Instant) -> bool:
         """Return whether somebody consumes from a queue; False where the broker cannot tell."""

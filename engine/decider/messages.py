@@ -10,7 +10,7 @@ import msgspec
 from engine.decider.child import child_id
 from engine.decider.execution import Execution
 from engine.decider.notices import notices
-from engine.decider.place import definition_of
+from engine.decider.place import definition_of, described
 from engine.errors import BadMessage
 from engine.expression.budget import outweighs
 from engine.expression.secret import reveal
@@ -159,13 +159,7 @@ def messages(  # noqa: C901  one arm each
 
 def describe(run: Execution, task: Task) -> Described:
     """Return what Conductor's Task object says beyond the row itself."""
-    config = run.configs[task.seq]
-    return Described(
-        step=config,
-        task_type=task_type(config.type).shown_type(task),
-        task_def_name=task.name,
-        definition=definition_of(config, task),
-    )
+    return described(run.configs[task.seq], task)
 
 
 def _task(run: Execution, task: Task, partitions: int, secrets: Secrets, runtime: Secrets) -> Message:

@@ -8,14 +8,17 @@ from engine.clock import Instant
 from engine.decider.context import evaluated
 from engine.decider.draft import Draft
 from engine.decider.execution import OpenList
+from engine.decider.shown import shown
 from engine.expression.budget import Budget
 from engine.expression.script import evaluate
 from engine.model.definition import TaskDef, WorkflowTask
 from engine.model.execution import Task, Workflow
 from engine.model.limit import Terms, terms_of
 from engine.model.payload import Json, JsonObject
+from engine.model.question import RunOf
 from engine.tasks import task_type
 from engine.tasks.step import Limits
+from engine.wire.conductor import Described
 
 #: For everything but SIMPLE: no retries, as in Conductor. Conductor's has no response timeout either, so a task whose
 #: result got lost after its first sign of life would be open for ever: only a definition that says so can have that.
@@ -76,6 +79,22 @@ class Place:
         seq = self._draft.latest.get(ref)
         return None if seq is None else self._draft.tasks[seq]
 
+    def run(self, workflow_id: str, *, with_tasks: bool) -> JsonObject | str:
+        """Return how the run of this id stands, or why that cannot be told."""
+        draft = self._draft
+        if workflow_id == draft.workflow.id:
+            tasks = [draft.tasks[seq] for seq in sorted(draft.tasks)] if with_tasks else ()
+            configs = draft.configs
+            return shown(
+                draft.workflow,
+                tasks,
+                draft.definition,
+                lambda task: described(configs[task.seq], task),
+                with_tasks=with_tasks,
+            )
+        found: JsonObject | str | None = draft.ask(RunOf(workflow_id, with_tasks))
+        return f"Nothing is known of workflow {workflow_id} yet" if found is None else found
+
     def previous(self) -> tuple[WorkflowTask, Task] | None:
         """Return the step and task before this one in its list."""
         if self.task.position == 0:
@@ -111,6 +130,16 @@ def definition_of(config: WorkflowTask, task: Task) -> TaskDef:
     if config.task_definition is not None:
         return config.task_definition
     return task_type(config.type).default_definition or _NO_DEFINITION
+
+
+def described(config: WorkflowTask, task: Task) -> Described:
+    """Return what Conductor's Task object says beyond the row itself."""
+    return Described(
+        step=config,
+        task_type=task_type(config.type).shown_type(task),
+        task_def_name=task.name,
+        definition=definition_of(config, task),
+    )
 
 
 def limit_of(draft: Draft, task: Task) -> Terms:

@@ -125,8 +125,8 @@ class Walk:
         if task.status.is_terminal:
             self.agenda.append(Settle(task.seq))
         self._open_lists(task)
-        if task.seq in self.draft.unsettled and self._is_ready(task):
-            self._ask_waiting(task)
+        if task.seq in self.draft.unsettled:
+            self._look_at_waiting(task)
 
     def _enter(self, key: ListKey, position: int) -> None:
         opened = self.draft.lists.get(key)
@@ -200,8 +200,7 @@ class Walk:
             left = draft.unsettled.get(seq)
             if left is not None:
                 draft.unsettled[seq] = left - 1
-                if self._is_ready(draft.tasks[seq]):
-                    self._ask_waiting(draft.tasks[seq])
+                self._look_at_waiting(draft.tasks[seq])
         draft.waiters.drop(task.ref)
         self.agenda.append(Enter((task.parent, task.branch), task.position + 1))
 
@@ -274,6 +273,17 @@ class Walk:
                 return False
         return True
 
+    def _look_at_waiting(self, task: Task) -> None:
+        """Ask a task that waits whether what it waited for has come, all of it or enough."""
+        if self._is_ready(task):
+            self._ask_waiting(task)
+            return
+        place = place_of(self.draft, task)
+        step = None if place is None else task_type(place.config.type).settled_early(place)
+        if place is not None and step is not None:
+            self._stop_waiting(place)
+            self.agenda.append(Carry(task.seq, step))
+
     def _ask_waiting(self, task: Task) -> None:
         draft = self.draft
         place = place_of(draft, task)
@@ -335,8 +345,7 @@ class Walk:
             if task.visible_at <= draft.now and task.slot is not Slot.WAITING:
                 self._start(task)
         elif task.seq in draft.unsettled:
-            if self._is_ready(task):
-                self._ask_waiting(task)
+            self._look_at_waiting(task)
         else:
             self._pick_up_container(task)
 

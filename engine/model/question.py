@@ -48,6 +48,13 @@ class WayTo(Struct, frozen=True):
     task_id: str
 
 
+class RunOf(Struct, frozen=True):
+    """How does the run of this id stand? The answer is Conductor's Workflow object, or why there is none."""
+
+    workflow_id: str
+    with_tasks: bool
+
+
 class KeptResult(Struct, frozen=True):
     """What is the output that a task of this name had for this key, not too long ago?"""
 
@@ -60,4 +67,4 @@ class KeptResult(Struct, frozen=True):
         return sha256(msgspec.json.encode([self.name, self.key])).hexdigest()
 
 
-Question: TypeAlias = IsServed | DefinitionOf | WayTo | KeptResult
+Question: TypeAlias = IsServed | DefinitionOf | WayTo | RunOf | KeptResult

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from engine.errors import Fault
 from engine.model.definition import WorkflowTask
 from engine.model.execution import Task
 from engine.model.status import TaskStatus
 from engine.tasks.fork_join_dynamic import TYPE as FORK_JOIN_DYNAMIC
+from engine.tasks.join_script import SCRIPTS, by_script
 from engine.tasks.step import At, Await, Complete, Fail, Step, TaskType
 
 
@@ -39,8 +41,24 @@ class Join(TaskType):
         """Return the stored ``joinOn``."""
         return tuple(task.input.get("joinOn", ()))
 
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Name evaluators that are not offered."""
+        if config.expression and (config.evaluator_type or "js") not in SCRIPTS:
+            yield Fault("evaluatorType", f"nothing here evaluates {config.evaluator_type!r}: use javascript")
+
+    def scripts(self, config: WorkflowTask) -> Iterator[tuple[str, str]]:
+        """Yield the join script."""
+        if config.expression and (config.evaluator_type or "js") in SCRIPTS:
+            yield "expression", config.expression
+
+    def settled_early(self, at: At) -> Step | None:
+        """Ask the script, where there is one."""
+        return by_script(at, done=False) if at.config.expression else None
+
     def settled(self, at: At, joined: Sequence[tuple[WorkflowTask, Task]]) -> Step:
-        """Complete with every branch's output; fail where a permissive branch has failed."""
+        """Complete with every branch's output; fail where a permissive one has failed. A script has the last word."""
+        if at.config.expression:
+            return by_script(at, done=True) or Complete()
         output = {task.ref: task.output for _, task in joined if task.output}
         failed = [task for step, task in joined if not task.status.is_successful and not step.optional]
         if failed:

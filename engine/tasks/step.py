@@ -194,6 +194,10 @@ class At(Protocol):
         """Return the last attempt of the task with this full reference name."""
         ...
 
+    def run(self, workflow_id: str, *, with_tasks: bool) -> JsonObject | str:
+        """Return how the run of this id stands, as Conductor's Workflow object, or why that cannot be told."""
+        ...
+
     def previous(self) -> tuple[WorkflowTask, Task] | None:
         """Return the step and task that stand before this one in its list."""
         ...
@@ -309,6 +313,10 @@ class TaskType:
 
     def worker_done(self, at: At, output: JsonObject) -> Step | None:
         """Answer what follows from a worker's success; None: the task is done, with this output."""
+        return None
+
+    def settled_early(self, at: At) -> Step | None:
+        """Answer whether what has settled so far is enough; None: wait for more. Asked whenever something settles."""
         return None
 
     def due(self, at: At) -> Step:

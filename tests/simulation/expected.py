@@ -21,6 +21,7 @@ _ALWAYS_ENDS_WITH: dict[str, Step] = {
     "NOOP": {},
     "HUMAN": PERSON,
     "YIELD": PERSON,
+    "GET_WORKFLOW": {"workflowName": ""},
     "UPDATE_TASK": {"applied": True},
     "PULL_WORKFLOW_MESSAGES": {"messages": [{"payload": PERSON}], "count": 1},
 }

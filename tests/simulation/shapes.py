@@ -34,6 +34,7 @@ _LEAVES = ("work",) * 8 + (
     "human",
     "pull",
     "yield",
+    "get",
     "update",
     "set",
     "noop",

@@ -143,6 +143,9 @@ class Writer:
     def _human(self, ref: str, _: str | None) -> Step:
         return self._step(ref, "HUMAN")
 
+    def _get(self, ref: str, _: str | None) -> Step:
+        return self._step(ref, "GET_WORKFLOW", inputParameters={"id": "${workflow.workflowId}"})
+
     def _yield(self, ref: str, _: str | None) -> Step:
         return self._step(ref, "YIELD")
 
