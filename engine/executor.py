@@ -22,6 +22,7 @@ from itertools import islice
 from msgspec import Struct
 
 from engine.alerts import log_alerts
+from engine.awaited import keep_awaited
 from engine.batch import Batch, Counts, Group
 from engine.broker.port import Broker, Unsendable
 from engine.clock import Clock, Instant
@@ -161,6 +162,7 @@ class Executor:
                 written = transaction.save([each.save for each in decided if each.save is not None])
                 stood = [each for each in decided if each.save is None or each.group.workflow_id in written]
                 self._log_requests(transaction, stood, now)
+                keep_awaited(transaction, (each.decision for each in stood))
                 keep_results(transaction, (each.decision for each in stood), now)
                 granted = see_to_slots(transaction, [(each.decision, each.recalled) for each in stood], now)
         except BaseException:

@@ -22,10 +22,13 @@ from engine.api.rehearsal_routes import rehearsal_routes
 from engine.api.requester import Requester
 from engine.api.schedule_routes import schedule_routes
 from engine.api.task_routes import task_routes
+from engine.api.verifiers import Secrets
+from engine.api.webhook_routes import webhook_routes
 from engine.api.workflow_routes import workflow_routes
 from engine.clock import Clock, SystemClock
 from engine.errors import StoreUnavailable
 from engine.model.payload import Json
+from engine.named_values import secret_values
 from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
 
@@ -36,12 +39,13 @@ def create_app(
     *,
     clock: Clock | None = None,
     payloads: PayloadStorage | None = None,
+    secrets: Secrets | None = None,
     embedded: bool = False,
 ) -> FastAPI:
     """Return the application; it starts the requester with itself and closes it at the end, but not the store.
 
-    ``payloads`` is where large payloads are kept, if they are. ``embedded`` says that everything else runs in this
-    process too, which ``/health`` tells those who ask.
+    ``payloads`` is where large payloads are kept, if they are; ``secrets`` finds what webhooks name.
+    ``embedded`` says that everything else runs in this process too, which ``/health`` tells those who ask.
     """
 
     @asynccontextmanager
@@ -72,6 +76,7 @@ def create_app(
     app.include_router(schedule_routes(store, clock or SystemClock()))
     app.include_router(dead_routes(requester))
     app.include_router(event_routes(store))
+    app.include_router(webhook_routes(store, requester, clock or SystemClock(), secrets or secret_values(None)))
     _health(app, store, requester, embedded=embedded)
     return app
 

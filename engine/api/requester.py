@@ -164,6 +164,17 @@ class Requester:
         except NotInTime:
             raise NoAnswer(f"The broker did not answer within {self._timeout_seconds:g} s: try again.") from None
 
+    def send(self, events: Sequence[StartWorkflow | Request]) -> None:
+        """Send several and return once the broker has confirmed them; nobody waits for what the deciders answer.
+
+        Raises ``BrokerUnavailable``, ``NoAnswer`` or ``TooLarge`` when some of them may not have arrived.
+        """
+        messages = [self._encode(event) for event in events]
+        try:
+            self.with_broker(lambda broker: broker.publish(messages))
+        except Unsendable as error:
+            raise TooLarge(f"The broker refuses the message: {error}") from None
+
     @property
     def lost(self) -> BrokerUnavailable | None:
         """Why the broker cannot be reached just now, or None."""

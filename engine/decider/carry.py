@@ -182,6 +182,8 @@ def _hand_out_later(draft: Draft, task: Task, step: HandOutLater) -> Task:
 
 
 def _hold(draft: Draft, task: Task, step: Hold) -> Task:
+    if step.awaits is not None:
+        draft.awaited[task.seq] = step.awaits
     output = task.output if step.output is None else step.output
     if not task.child_id and _must_wait(draft, task):
         task = draft.change(task, slot=Slot.WAITING, dispatched=False)

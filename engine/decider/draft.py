@@ -17,6 +17,7 @@ from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import Json, JsonObject
 from engine.model.question import KeptResult, Question
 from engine.model.status import TASK_TRANSITIONS, WORKFLOW_TRANSITIONS, Slot, TaskStatus, WorkflowStatus
+from engine.tasks import task_type
 from engine.tasks.step import Limits
 
 
@@ -79,6 +80,8 @@ class Draft:
         self.dropped = 0
         #: What has become of tasks that somebody listens to, until the listeners are told.
         self.turns: list[Turn] = []
+        #: What tasks wait for from outside from now on; None for those that have ended.
+        self.awaited: dict[int, JsonObject | None] = {}
         #: What evaluating expressions and conditions has cost so far, in steps of ``expression.budget``.
         self.effort = 0
         #: What it would have to know and does not; only the answers make it the decision that counts.
@@ -171,6 +174,8 @@ class Draft:
             self.open.drop(task.seq)
             self.unsettled.drop(task.seq)
             self.holding.drop(task.seq)
+            if task_type(self.configs[task.seq].type).awaits_events:
+                self.awaited[task.seq] = None
         return task
 
     def _note_turn(self, task: Task) -> None:

@@ -24,6 +24,7 @@ from engine.clock import SystemClock
 from engine.config import LOOPBACK, Settings
 from engine.errors import BadConfiguration
 from engine.log import get_logger
+from engine.named_values import secret_values
 from engine.services.decider import RoadService
 from engine.services.listener import Listener
 from engine.services.notifier import Notifier
@@ -103,7 +104,13 @@ def run(
         thread.start()
     started = _started(settings, store, data, workers)
     requester = Requester(hub.connect, partitions_of(store, settings))
-    app = create_app(store, requester, payloads=payload_storage(settings), embedded=True)
+    app = create_app(
+        store,
+        requester,
+        payloads=payload_storage(settings),
+        secrets=secret_values(settings.secrets_directory),
+        embedded=True,
+    )
     serve(app, listener, settings, stop, lambda: greet(started))
     stop.now()
     workers.stop(settings.drain_seconds)

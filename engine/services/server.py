@@ -13,6 +13,7 @@ from engine.api.requester import Requester
 from engine.config import Settings, variable_of
 from engine.errors import BadConfiguration
 from engine.log import get_logger
+from engine.named_values import secret_values
 from engine.services.opening import new_broker, partitions_of, payload_storage, ready_store
 from engine.services.presence import Presence
 from engine.services.stopping import Stop
@@ -36,7 +37,12 @@ def run(settings: Settings) -> int:
     if store is not None:
         with Presence(settings, "server", stop) as presence:
             requester = Requester(lambda: new_broker(settings), partitions_of(store, settings))
-            app = create_app(store, requester, payloads=payload_storage(settings))
+            app = create_app(
+                store,
+                requester,
+                payloads=payload_storage(settings),
+                secrets=secret_values(settings.secrets_directory),
+            )
             serve(app, listener, settings, stop)
         store.close()
         code = presence.exit_code

@@ -17,6 +17,7 @@ from engine.store.history_port import RemovedRun
 from engine.store.history_tables import earlier_round, earlier_task, removed_run
 from engine.store.outside import Outside
 from engine.store.schema import request_log, task, workflow
+from engine.store.webhook_tables import awaited
 
 _R = TypeVar("_R", Task, Workflow)
 
@@ -26,6 +27,7 @@ _OF_A_RUN: Final[tuple[tuple[Table, str], ...]] = (
     (earlier_task, "workflow_id"),
     (earlier_round, "workflow_id"),
     (request_log, "workflow_id"),
+    (awaited, "workflow_id"),
     (workflow, "id"),
 )
 

@@ -20,6 +20,7 @@ from engine.store.history_port import HistoryTransaction, RemovedRun
 from engine.store.notice_port import HeldNotices
 from engine.store.results_port import Results
 from engine.store.schedule_port import ScheduleTransaction
+from engine.store.webhook_port import Webhooks
 
 
 class Rows(Struct, frozen=True):
@@ -115,7 +116,7 @@ class InHand(Struct, frozen=True, kw_only=True):
     at: Instant
 
 
-class Transaction(HistoryTransaction, EventStore, HeldNotices, Results, ScheduleTransaction, Protocol):
+class Transaction(HistoryTransaction, EventStore, HeldNotices, Results, ScheduleTransaction, Webhooks, Protocol):
     """Everything that can be read or written inside one transaction; leaving the block commits it."""
 
     # runs

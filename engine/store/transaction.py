@@ -26,10 +26,21 @@ from engine.store.schedules import Schedules
 from engine.store.search import Search
 from engine.store.slots import Slots
 from engine.store.sqlite import SqliteBatch
+from engine.store.webhooks import StoredWebhooks
 
 
 class SqlTransaction(
-    Executions, Definitions, Slots, Housekeeping, Hands, EventHandlers, Results, Notices, Schedules, Search
+    Executions,
+    Definitions,
+    Slots,
+    Housekeeping,
+    Hands,
+    EventHandlers,
+    Results,
+    Notices,
+    Schedules,
+    StoredWebhooks,
+    Search,
 ):
     """Everything that can be read or written inside one transaction; each room of it is a class of its own."""
 

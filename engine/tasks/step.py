@@ -68,6 +68,8 @@ class Hold(Struct, frozen=True, kw_only=True):
     output: JsonObject | None = None
     #: Shown as the task's ``callbackAfterSeconds``, where that is not the time until the date.
     shown_seconds: int = 0
+    #: Paths into an event from outside, each with what it must find there: then the task is done.
+    awaits: JsonObject | None = None
 
 
 class Open(Struct, frozen=True, kw_only=True):
@@ -236,6 +238,8 @@ class TaskType:
     wraps_input: ClassVar[bool] = False
     #: An operator's retry puts its row back to IN_PROGRESS instead of making a further attempt (joins, loops).
     reopens: ClassVar[bool] = False
+    #: It may wait for events from outside (``Hold.awaits``).
+    awaits_events: ClassVar[bool] = False
     #: Somebody may complete it by a signal (Conductor: WAIT; ours also HUMAN).
     takes_signal: ClassVar[bool] = False
     #: While it is open it waits for messages that are sent to the run.

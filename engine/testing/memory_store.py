@@ -26,6 +26,7 @@ from engine.testing.memory_results import MemoryResults
 from engine.testing.memory_schedules import MemorySchedules
 from engine.testing.memory_slots import MemorySlots
 from engine.testing.memory_tables import Journal, Tables
+from engine.testing.memory_webhooks import MemoryWebhooks
 
 _S = TypeVar("_S", Task, Workflow)
 
@@ -239,7 +240,7 @@ class _Definitions(MemorySlots, MemoryResults):
         self._journal.put(catalog, "version", catalog["version"] + 1)
 
 
-class MemoryTransaction(_Runs, _Definitions, MemoryEvents, MemoryNotices, MemorySchedules):
+class MemoryTransaction(_Runs, _Definitions, MemoryEvents, MemoryNotices, MemorySchedules, MemoryWebhooks):
     """Everything that can be read or written inside one transaction of a ``MemoryStore``."""
 
     def note_queues(self, names: Collection[str]) -> None:

@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from engine.model.event_handler import EventHandler
     from engine.model.execution import Task, Workflow
     from engine.model.schedule import ScheduleExecution
+    from engine.model.webhook import Webhook
     from engine.store.event_port import EventExecution
     from engine.store.history_port import RemovedRun
     from engine.store.notice_port import HeldNotice
     from engine.store.port import InHand, LoggedRequest, TaskKey
     from engine.store.results_port import StoredResult
     from engine.store.schedule_port import ScheduleRow
+    from engine.store.webhook_port import Shape
     from engine.testing.memory_slots import SlotRow
 
 _K = TypeVar("_K")
@@ -50,6 +52,9 @@ class Tables:
         self.event_handlers: dict[str, EventHandler] = {}
         self.event_executions: dict[str, EventExecution] = {}
         self.results: dict[str, StoredResult] = {}
+        self.webhooks: dict[str, Webhook] = {}
+        self.awaited: dict[TaskKey, str] = {}
+        self.shapes: dict[Shape, None] = {}
         self.notices: dict[tuple[str, str], HeldNotice] = {}
         self.schedules: dict[str, ScheduleRow] = {}
         self.schedule_executions: dict[str, ScheduleExecution] = {}

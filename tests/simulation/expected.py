@@ -23,6 +23,7 @@ _ALWAYS_ENDS_WITH: dict[str, Step] = {
     "YIELD": PERSON,
     "GET_WORKFLOW": {"workflowName": ""},
     "UPDATE_TASK": {"applied": True},
+    "WAIT_FOR_WEBHOOK": PERSON,
     "PULL_WORKFLOW_MESSAGES": {"messages": [{"payload": PERSON}], "count": 1},
 }
 _CHILD_ENDS = {"COMPLETED": "COMPLETED", "FAILED": "FAILED", "TERMINATED": "CANCELED"}

@@ -291,7 +291,7 @@ class Client:
             if task.status is not TaskStatus.IN_PROGRESS:
                 continue
             waits = (
-                task.type == "HUMAN"
+                task.type in ("HUMAN", "WAIT_FOR_WEBHOOK")
                 or (task.type == "YIELD" and TARGET not in task.ref)
                 or (task.type == "WAIT" and not task.due_at)
             )

@@ -67,7 +67,7 @@ class Rest:
     def _moves(self, task: Task) -> bool:
         completed_later = task.status is TaskStatus.IN_PROGRESS and task.dispatched
         return (
-            task.type in ("HUMAN", "WAIT", "PULL_WORKFLOW_MESSAGES", "YIELD")
+            task.type in ("HUMAN", "WAIT", "WAIT_FOR_WEBHOOK", "PULL_WORKFLOW_MESSAGES", "YIELD")
             or bool(task.child_id)
             or bool(task.queue)
             or completed_later

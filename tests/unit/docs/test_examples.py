@@ -41,7 +41,7 @@ MESSAGES = ROOT / "docs" / "architecture" / "messages.md"
 
 #: What else may stand behind ``json``: looked at by a test of its own, or by none because it is plain JSON.
 OTHERS = {"", "context", "start", "result", "request", "outcome", "wake", "child_started", "child_ended", "slot"}
-OTHERS |= {"task-headers", "task-body", "notice", "document"}
+OTHERS |= {"task-headers", "task-body", "notice", "document", "webhook"}
 
 #: Our own messages to the decider.
 OURS = (REQUEST_KIND, WAKE_KIND, CHILD_STARTED_KIND, CHILD_ENDED_KIND, SLOT_KIND)
