@@ -54,7 +54,10 @@ def show(name: str, server: str | None, output: str) -> None:
 @click.argument("paths", metavar="FILE…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @client_options
 def save(paths: tuple[Path, ...], server: str | None, output: str) -> None:
-    """Save the schedules in files, in place of those of the same name: one for each file, or a list."""
+    """Save the schedules in files.
+
+    A file holds one, or a list. One of the same name is replaced, and the change counts at once.
+    """
     documents = [(path, document) for path in paths for document in _documents(path)]
     saved = []
     with Client(server) as client:
@@ -74,7 +77,10 @@ def save(paths: tuple[Path, ...], server: str | None, output: str) -> None:
 @click.option("--reason", metavar="TEXT", help="Kept with the schedule.")
 @client_options
 def pause(name: str, reason: str | None, server: str | None, output: str) -> None:
-    """Let a schedule start nothing until it is resumed; dates that pass meanwhile are left out."""
+    """Let a schedule start nothing until it is resumed.
+
+    Dates that pass meanwhile are left out.
+    """
     with Client(server) as client:
         client.put("scheduler", "schedules", name, "pause", reason=reason)
         _show_change(client, name, output)
@@ -94,7 +100,7 @@ def resume(name: str, server: str | None, output: str) -> None:
 @_NAME
 @client_options
 def delete(name: str, server: str | None, output: str) -> None:
-    """Forget a schedule and what became of its dates; runs that it has started go on."""
+    """Forget a schedule; its runs go on."""
     with Client(server) as client:
         client.get("scheduler", "schedules", name)
         client.delete("scheduler", "schedules", name)
@@ -110,7 +116,10 @@ def delete(name: str, server: str | None, output: str) -> None:
 @click.option("--count", type=click.IntRange(1, 100), default=5, show_default=True, help="How many dates.")
 @client_options
 def next_dates(what: str, zone: str, count: int, server: str | None, output: str) -> None:
-    """Show the next dates of a schedule, or of an expression such as '0 30 9 * * MON-FRI'."""
+    """Show the next dates of a schedule or expression.
+
+    An expression looks like '0 30 9 * * MON-FRI': second, minute, hour, day of the month, month, day of the week.
+    """
     with Client(server) as client:
         if what.strip().startswith("@") or len(what.split()) > 1:
             dates = _dates(client, {"cronExpression": what, "zoneId": zone}, {}, count)
@@ -133,7 +142,7 @@ def next_dates(what: str, zone: str, count: int, server: str | None, output: str
 @click.option("--limit", type=click.IntRange(1, 5000), default=20, show_default=True, help="How many, latest first.")
 @client_options
 def runs(name: str, limit: int, server: str | None, output: str) -> None:
-    """List the dates of a schedule that have come, and what became of each."""
+    """List dates that have come, and what became of them."""
     with Client(server) as client:
         client.get("scheduler", "schedules", name)
         found = client.get("scheduler", "search", "executions", query=f"scheduleName = {name}", size=limit)
