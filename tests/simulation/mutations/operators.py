@@ -21,7 +21,7 @@ OPERATORS: tuple[Mutation, ...] = (
     ),
     mutation(
         "a run that is done over forgets what it was",
-        "engine/executor.py",
+        "engine/saving.py",
         "earlier=decision.earlier,",
         "earlier=None,",
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.simulation.mutations.mutation import Mutation, mutation
 
-_EXECUTOR, _BATCH = "engine/executor.py", "engine/batch.py"
+_EXECUTOR, _BATCH, _SAVING = "engine/executor.py", "engine/batch.py", "engine/saving.py"
 _UNCONFIRMED = "engine/decider/unconfirmed.py"
 
 ROAD: tuple[Mutation, ...] = (
@@ -39,7 +39,7 @@ ROAD: tuple[Mutation, ...] = (
     ),
     mutation(
         "a save does not count the version up",
-        _EXECUTOR,
+        _SAVING,
         "version_no=loaded.version_no + 1,",
         "version_no=loaded.version_no,",
     ),
@@ -81,13 +81,13 @@ ROAD: tuple[Mutation, ...] = (
     ),
     mutation(
         "unconfirmed is not written",
-        _EXECUTOR,
+        _SAVING,
         "unconfirmed=[*carried, *noted],",
         "unconfirmed=[],",
     ),
     mutation(
         "unconfirmed keeps the last batch only",
-        _EXECUTOR,
+        _SAVING,
         "unconfirmed=[*carried, *noted],",
         "unconfirmed=noted,",
     ),
