@@ -152,6 +152,14 @@ def test_forms_are_read_and_what_is_neither_form_nor_json_is_refused(client: Tes
     assert client.post(f"/webhook/{webhook}", content=b"<xml/>", headers=HEADERS).status_code == 400
 
 
+def test_json_that_curl_calls_a_form_is_json(client: TestClient, harness: Harness) -> None:
+    run, webhook = harness.start("order", {"order": 17}), hook(client)
+    form = {**HEADERS, "Content-Type": "application/x-www-form-urlencoded"}
+    client.post(f"/webhook/{webhook}", content=b'{"type": "paid", "order": {"id": 17}}', headers=form)
+    harness.carry()
+    assert harness.run(run).status == "COMPLETED"
+
+
 def test_webhooks_are_listed_replaced_and_forgotten_and_never_show_a_secret(client: TestClient) -> None:
     webhook = hook(client)
     shown = client.get(f"/api/metadata/webhook/{webhook}").json()
