@@ -12,7 +12,7 @@ from engine.services.quarantine import portions
 from engine.wire.dead_letter import read_dead
 from engine.wire.message import DEAD_QUEUE, START_QUEUE, Delivery, Message, events_queue
 from engine.wire.request_message import encode_request
-from tests.unit.services.test_decider import Line, Quiet, Site
+from tests.unit.services.site import Line, Quiet, Site
 
 
 class Killed(BaseException):
