@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from engine.clock import Instant
-from engine.model.execution import NEVER, Task, split_task_id
+from engine.decider.unconfirmed import recall
+from engine.model.command import ReviveParent
+from engine.model.execution import Task, split_task_id
+from engine.model.request import ASKED_BY
 from engine.model.status import TaskStatus, WorkflowStatus
 from engine.store.port import LoggedRequest, Rows
 from tests.simulation.past import task_of
+
+_UNFINISHED = frozenset(
+    {TaskStatus.FAILED, TaskStatus.FAILED_WITH_TERMINAL_ERROR, TaskStatus.TIMED_OUT, TaskStatus.CANCELED}
+)
 
 
 def has_happened(line: LoggedRequest, rows: Rows) -> bool:
@@ -21,13 +28,14 @@ def has_happened(line: LoggedRequest, rows: Rows) -> bool:
         case "terminate":
             return status.is_terminal
         case "retry":
-            return workflow.last_retried_at != NEVER
+            return workflow.last_retried_at == line.at and _all_goes_on(line, rows)
         case "restart":
-            return workflow.created_at == line.at and all(task.scheduled_at >= line.at for task in rows.tasks)
+            anew = workflow.created_at == line.at and all(task.scheduled_at >= line.at for task in rows.tasks)
+            return anew and _all_goes_on(line, rows)
         case "rerun":
             gone = split_task_id(str(arguments.get("reRunFromTaskId")))
             left = task_of(rows, gone[1]) if gone is not None and gone[0] == workflow.id else None
-            return workflow.last_retried_at == line.at and left is None
+            return workflow.last_retried_at == line.at and left is None and _all_goes_on(line, rows)
         case "update_variables":
             return workflow.variables.items() >= arguments["variables"].items()
         case "reset_callbacks":
@@ -35,6 +43,15 @@ def has_happened(line: LoggedRequest, rows: Rows) -> bool:
         case "send_message":
             return status.is_terminal or line.request.event_id in _messages(rows)
     return True
+
+
+def _all_goes_on(line: LoggedRequest, rows: Rows) -> bool:
+    """Return whether nothing in a run that goes on again stays as it had ended, and whether the run above is told."""
+    last = {task.ref: task for task in rows.tasks}
+    left = any(task.status in _UNFINISHED and not task.executed and task.ended_at < line.at for task in last.values())
+    commands = recall(rows.workflow.unconfirmed, line.request.event_id) or ()
+    told = rows.workflow.parent_id is None or ASKED_BY in line.request.arguments or ReviveParent() in commands
+    return told and not (left and rows.workflow.status.is_open)
 
 
 def _still_waits(task: Task, asked_at: Instant) -> bool:
