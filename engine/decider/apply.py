@@ -70,6 +70,9 @@ def _is_out_of_place(draft: Draft, task: Task, result: TaskResult) -> bool:
     if result.status is TaskStatus.IN_PROGRESS and task.slot is Slot.WAITING:
         # Nobody can work on what was handed out to nobody.
         return True
+    if result.heartbeat and task.status is TaskStatus.SCHEDULED and task.queue and not task.dispatched:
+        # It is to be handed out again later: who works on it now has an old message in hand.
+        return True
     return _is_workers_success(task, result) and kind.is_outdated(task, result.output)
 
 

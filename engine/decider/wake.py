@@ -20,7 +20,7 @@ from engine.decider.draft import Draft
 from engine.decider.ending import cancel, cancel_inside, end
 from engine.decider.place import place_of
 from engine.decider.walk import Settle, Walk
-from engine.model.command import AskRun, Dispatch, SeeToSlot, StartChild, StartFailureWorkflow, TellParent
+from engine.model.command import AskChild, AskRun, Dispatch, SeeToSlot, StartChild, StartFailureWorkflow, TellParent
 from engine.model.definition import TimeoutPolicy, WorkflowTimeoutPolicy
 from engine.model.event import Wake
 from engine.model.execution import NEVER, Task
@@ -83,6 +83,9 @@ def _send_task_again(draft: Draft, task: Task, *, workers_lost: bool) -> None:
         draft.command(Dispatch(task.seq))
     elif task.child_id:
         draft.command(StartChild(task.seq))
+        if draft.workflow.last_retried_at != NEVER:
+            # It may have ended before the retry: what it answers to a start would then be known from that time.
+            draft.command(AskChild(task.seq))
     elif task_type(draft.configs[task.seq].type).request(task) is not None:
         draft.command(AskRun(task.seq))
 

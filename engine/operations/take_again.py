@@ -36,6 +36,8 @@ def operate(desk: Desk, request: Request) -> Outcome:
     )
     now = desk.task(task.seq)
     assert now is not None, "tasks are never forgotten"
+    if not applied and now.status.is_open:
+        return refused(409, f"Task {task.id} is to be handed out again later: this message is an old one.")
     if not applied or not now.status.is_open:
         return refused(409, f"Task {task.id} has ended ({now.status}): {now.reason or 'it is not to be run again'}.")
     return granted(taskId=task.id, timesBegun=now.times_begun)

@@ -90,3 +90,14 @@ def test_a_worker_that_asks_is_not_counted_by_its_signs_of_life_as_well(harness)
         body = {"task_id": f"{run}.1", "status": "STARTED", "result": {"pid": pid}, "asks": True}
         harness.publish(result_message(taken, body))
     assert harness.task(run, "a").times_begun == 0
+
+
+def test_who_has_an_old_message_of_a_task_that_is_to_come_later_does_not_hold_it_up(harness):
+    run = run_of(harness, step("a"), defs=defined())
+    harness.take("a")
+    harness.request(run, "update_task", taskId=f"{run}.1", status="IN_PROGRESS", callbackAfterSeconds=30)
+    answer = ask(harness, run)
+    assert (answer.granted, answer.code) == (False, 409)
+    assert "handed out again later" in answer.message
+    harness.advance(30)
+    assert len(harness.take("a")) == 1
