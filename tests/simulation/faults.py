@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.clock import after
+from engine.model.definition import walk
+from engine.model.status import WorkflowStatus
 from engine.store.port import Rows
 from engine.wire.message import START_QUEUE, Message, events_queue
 from tests.simulation.answers import PERSON
@@ -241,6 +243,24 @@ class Faults:
             if tasks:
                 self._ask(0, "rerun", changes=True, among=[rows], reRunFromTaskId=tasks[number % len(tasks)])
                 return
+
+    def _remove(self, number: int) -> None:
+        """Somebody has the rows of a run that has ended deleted."""
+        self._ask(number, "remove", changes=True, among=self._ended(), archiveWorkflow=bool(number % 2))
+
+    def _skip(self, number: int) -> None:
+        """Somebody wants a step passed over that the flow has not come to."""
+        runs = [rows for rows in self._world.every_run() if rows.workflow.status is WorkflowStatus.RUNNING]
+        if not runs:
+            return
+        rows = runs[number % len(runs)]
+        definition = self._world.store._tables.snapshots[rows.workflow.definition_hash]
+        steps = [step.task_reference_name for _, step in walk(definition.tasks)]
+        self._ask(0, "skip_task", changes=True, among=[rows], ref=steps[number % len(steps)], taskOutput={"n": number})
+
+    def _decide(self, number: int) -> None:
+        """Somebody wants a run looked at afresh, which changes nothing about it."""
+        self._ask(number, "decide", changes=False)
 
     def _reset(self, number: int) -> None:
         self._ask(number, "reset_callbacks", changes=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from engine.clock import Instant
 from engine.decider.unconfirmed import recall
 from engine.model.command import ReviveParent
@@ -18,31 +20,37 @@ _UNFINISHED = frozenset(
 
 def has_happened(line: LoggedRequest, rows: Rows) -> bool:
     """Return whether the rows show what the last line of the audit trail has granted."""
-    workflow, arguments = rows.workflow, line.request.arguments
-    status = workflow.status
-    match line.request.verb:
-        case "pause":
-            return status is WorkflowStatus.PAUSED or status.is_terminal
-        case "resume":
-            return status is not WorkflowStatus.PAUSED
-        case "terminate":
-            return status.is_terminal
-        case "retry":
-            return workflow.last_retried_at == line.at and _all_goes_on(line, rows)
-        case "restart":
-            anew = workflow.created_at == line.at and all(task.scheduled_at >= line.at for task in rows.tasks)
-            return anew and _all_goes_on(line, rows)
-        case "rerun":
-            gone = split_task_id(str(arguments.get("reRunFromTaskId")))
-            left = task_of(rows, gone[1]) if gone is not None and gone[0] == workflow.id else None
-            return workflow.last_retried_at == line.at and left is None and _all_goes_on(line, rows)
-        case "update_variables":
-            return workflow.variables.items() >= arguments["variables"].items()
-        case "reset_callbacks":
-            return not any(_still_waits(task, line.at) for task in rows.tasks)
-        case "send_message":
-            return status.is_terminal or line.request.event_id in _messages(rows)
-    return True
+    shown = _SHOWN.get(line.request.verb)
+    return shown is None or shown(line, rows)
+
+
+def _paused(_: LoggedRequest, rows: Rows) -> bool:
+    return rows.workflow.status is WorkflowStatus.PAUSED or rows.workflow.status.is_terminal
+
+
+def _retried(line: LoggedRequest, rows: Rows) -> bool:
+    return rows.workflow.last_retried_at == line.at and _all_goes_on(line, rows)
+
+
+def _restarted(line: LoggedRequest, rows: Rows) -> bool:
+    anew = rows.workflow.created_at == line.at and all(task.scheduled_at >= line.at for task in rows.tasks)
+    return anew and _all_goes_on(line, rows)
+
+
+def _rerun(line: LoggedRequest, rows: Rows) -> bool:
+    gone = split_task_id(str(line.request.arguments.get("reRunFromTaskId")))
+    left = task_of(rows, gone[1]) if gone is not None and gone[0] == rows.workflow.id else None
+    return left is None and _retried(line, rows)
+
+
+def _skipped(line: LoggedRequest, rows: Rows) -> bool:
+    ref = str(line.request.arguments["ref"])
+    reached = any(task.ref == ref for task in rows.tasks)
+    return rows.workflow.status.is_terminal or reached or ref in rows.workflow.skips
+
+
+def _told(line: LoggedRequest, rows: Rows) -> bool:
+    return rows.workflow.status.is_terminal or line.request.event_id in _messages(rows)
 
 
 def _all_goes_on(line: LoggedRequest, rows: Rows) -> bool:
@@ -64,3 +72,21 @@ def _messages(rows: Rows) -> set[str]:
     """Return the ids of all messages that wait in a run or were taken by its tasks."""
     taken = (message for task in rows.tasks for message in task.output.get("messages", ()))
     return {message["id"] for message in (*rows.workflow.messages, *taken)}
+
+
+#: By verb, whether it can be seen to have happened.
+_SHOWN: dict[str, Callable[[LoggedRequest, Rows], bool]] = {
+    "pause": _paused,
+    "resume": lambda _, rows: rows.workflow.status is not WorkflowStatus.PAUSED,
+    "terminate": lambda _, rows: rows.workflow.status.is_terminal,
+    "retry": _retried,
+    "restart": _restarted,
+    "rerun": _rerun,
+    "skip_task": _skipped,
+    "remove": lambda _line, _rows: False,
+    "update_variables": lambda line, rows: (
+        rows.workflow.variables.items() >= line.request.arguments["variables"].items()
+    ),
+    "reset_callbacks": lambda line, rows: not any(_still_waits(task, line.at) for task in rows.tasks),
+    "send_message": _told,
+}

@@ -80,7 +80,10 @@ class Invariants:
         budget = world.settings.step_budget
         for save, before in saved:
             rows = world.rows(save.workflow.id)
-            assert rows is not None
+            if rows is None:
+                ended = before is not None and before.workflow.status.is_terminal
+                expect(ended and save.removed is not None, Rule.OPERATOR, f"{save.workflow.id} has gone")
+                continue
             self._note_applied(save, before)
             check_rows(save, before, rows, self._restored(rows), world.latest, budget)
             self._check_results(rows, before)
@@ -134,9 +137,12 @@ class Invariants:
     def _check_done(self, line: LoggedRequest) -> None:
         """What was granted last has happened."""
         rows, request = self._world.rows(line.request.workflow_id), line.request
-        if not line.outcome.granted or rows is None:
+        if not line.outcome.granted:
             return
         self.granted.add(request.verb)
+        if rows is None:
+            expect(self._world.is_removed(request.workflow_id), Rule.OPERATOR, f"{request.workflow_id} has gone")
+            return
         what = f"{request.verb} of {request.workflow_id} was granted, and it is {rows.workflow.status}"
         expect(has_happened(line, rows), Rule.OPERATOR, what)
 
@@ -184,7 +190,8 @@ class Invariants:
 
     def _check_no_run(self, said: Event | StartWorkflow) -> None:
         """A start may be refused where its parent, or who reads the dead letters, is told."""
-        if isinstance(said, StartWorkflow) and said.name in self._world.definitions:
+        known = isinstance(said, StartWorkflow) and said.name in self._world.definitions
+        if known and not self._world.is_removed(said.workflow_id):
             expect(False, Rule.I1, f"the start of {said.workflow_id} was acked and is lost")
 
     def _check_sent(self, rows: Rows, said: Event | StartWorkflow) -> None:

@@ -78,7 +78,11 @@ class Rest:
         if not task.dispatched:
             return task.visible_at >= NEVER
         if task.child_id:
-            there = world.rows(task.child_id) is not None or f"start:{task.child_id}" in self._unsent()
+            there = (
+                world.rows(task.child_id) is not None
+                or world.is_removed(task.child_id)
+                or f"start:{task.child_id}" in self._unsent()
+            )
             return there or task.child_id in world.refused or not task.input.get("subWorkflowName")
         if not task.queue or task.id in world.workers.hung or task.id in world.refused:
             return True
@@ -121,7 +125,8 @@ class Rest:
             told = f"status:{workflow.id}:{status}" in confirms
             expect(told, Rule.I1, f"nobody was told that {workflow.id} is {status}")
         if workflow.failure_workflow_id and not wiped:
-            there = self._world.rows(workflow.failure_workflow_id) is not None
+            failure = workflow.failure_workflow_id
+            there = self._world.rows(failure) is not None or self._world.is_removed(failure)
             expect(there, Rule.I1, f"{workflow.id}: its failure workflow was never started")
         for task in rows.tasks:
             given_up = task.status in (TaskStatus.CANCELED, TaskStatus.TIMED_OUT) and task.dispatched and not wiped

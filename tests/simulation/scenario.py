@@ -39,12 +39,12 @@ _EASY_KINDS = (
     *("crash",) * 5, *("crash_after",) * 3, *("cut_after",) * 2, *("cut",) * 3, *("store",) * 3, "cut_all", "zombie",
     "duplicate", "duplicate", "reorder", "both_own", "lease_lost", "stall", "garbage", "start_again", "start_once",
     "pause", "pause", "jump", "back", "lose_wakes", "late_starts",
-    "reset", "message",
+    "reset", "message", "decide",
 )  # fmt: skip
 _HARD_KINDS = (
     *_EASY_KINDS, "wipe", "wipe_with", "wipe_with", "leap", "leap", "terminate", "terminate", "retry", "retry",
     "retry_child", "unwanted", "signal", "restart", "restart",
-    "rerun", "rerun", "variables", "resume", "update", "update", "purge", "bug",
+    "rerun", "rerun", "variables", "skip", "skip", "remove", "resume", "update", "update", "purge", "bug",
 )  # fmt: skip
 
 #: Steps of a story during which things happen; it ends when everything has come to rest.

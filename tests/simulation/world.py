@@ -300,7 +300,12 @@ class World:
         return [rows.workflow.id for rows in self.every_run() if rows.workflow.status.is_open]
 
     def missing_roots(self) -> list[Root]:
-        return [root for root in self.begun if self.rows(root.name) is None]
+        return [root for root in self.begun if self.rows(root.name) is None and not self.is_removed(root.name)]
+
+    def is_removed(self, workflow_id: str) -> bool:
+        """Return whether an operator has had the rows of a run deleted."""
+        with self.store.transaction() as transaction:
+            return transaction.removed_run(workflow_id) is not None
 
     def _engine_messages(self) -> int:
         """Return how many messages to the engine wait, or are in its hands."""

@@ -105,8 +105,8 @@ FLOW: tuple[Mutation, ...] = (
     mutation(
         "the asker is not answered",
         "engine/decider/decide.py",
-        "    if request.reply_to is not None:\n        walk.draft",
-        "    if request.reply_to == ():\n        walk.draft",
+        "    if request.reply_to is not None and outcome.code",
+        "    if request.reply_to == () and outcome.code",
     ),
     mutation(
         "a child that nobody wants any more is let run",
@@ -198,8 +198,8 @@ FLOW: tuple[Mutation, ...] = (
     mutation(
         "children are not asked for again after a loss",
         _WAKE,
-        "            draft.command(StartChild(seq))\n",
-        "            pass\n",
+        "        draft.command(StartChild(task.seq))\n",
+        "        pass\n",
     ),
     mutation(
         "a run that nothing can move stays RUNNING",

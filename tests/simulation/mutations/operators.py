@@ -56,6 +56,18 @@ OPERATORS: tuple[Mutation, ...] = (
         "",
     ),
     mutation(
+        "a step that is to be skipped is carried out",
+        "engine/operations/skip_task.py",
+        "    desk.change_workflow(skips={**workflow.skips, ref: wish})\n",
+        "",
+    ),
+    mutation(
+        "a removal is granted and the run stays",
+        "engine/operations/remove.py",
+        "    desk.remove(archive=bool(archive))\n",
+        "",
+    ),
+    mutation(
         "a message is granted and lost",
         "engine/operations/send_message.py",
         "    desk.change_workflow(messages=waiting)\n",
