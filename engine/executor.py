@@ -202,7 +202,7 @@ class Executor:
         for event in group.events:
             known = None if group.deadly else recall(resident.run.workflow.unconfirmed, event.event_id)
             if known is None or (isinstance(event, Request) and event.may_repeat):
-                answer = self._answered_before(work.transaction, group, event)
+                answer = self._answered_before(work, group, event)
                 known = known if answer is None else (*(known or ()), *answer)
             if known is None:
                 events.append(event)
@@ -286,17 +286,20 @@ class Executor:
         found = [note for note in notes(workflow.unconfirmed) if note[0] == event.event_id]
         return not answered and bool(found) and all((workflow.id, note) in self._seen_to for note in found)
 
-    def _answered_before(self, transaction: Transaction, group: Group, event: Event) -> tuple[Command, ...] | None:
+    def _answered_before(self, work: Round, group: Group, event: Event) -> tuple[Command, ...] | None:
         """Return the answer to a request that was carried out before, if the audit trail has it.
 
         Only one that was delivered before can have been, one that says so, or one by a relative of the run: that is
-        published again when the event is recalled that led to it, and its entry may have left the row meanwhile.
+        published again when the event is recalled that led to it, and its entry may have left the row meanwhile. So
+        can one that was in hand while this process stood still and lost its line: another decider was given it then,
+        so that this one has to read the rows anew.
         """
         if not isinstance(event, Request):
             return None
-        if event.reply_to and not event.may_repeat and event.event_id not in group.redelivered:
+        repeated = event.may_repeat or event.event_id in group.redelivered or work.is_read(group)
+        if event.reply_to and not repeated:
             return None
-        for line in transaction.requests(group.workflow_id):
+        for line in work.transaction.requests(group.workflow_id):
             if line.request.event_id == event.event_id:
                 return Batch.reply(event, line.outcome)
         return None
@@ -305,7 +308,7 @@ class Executor:
         """Drop facts about a run that does not exist; whoever asked is told, also that the run was removed for it."""
         self.counts.unknown += len(group.events)
         for event in group.events:
-            known = self._answered_before(work.transaction, group, event)
+            known = self._answered_before(work, group, event)
             if known is not None:
                 work.batch.answer_again(known)
             elif isinstance(event, Request):

@@ -300,6 +300,21 @@ def test_a_request_that_comes_again_after_later_ones_is_not_carried_out_again(ha
     assert answer.correlation_id == "p-1"
 
 
+def test_a_request_that_was_in_hand_while_others_went_on_is_not_carried_out_again(harness):
+    run = harness.start("two")
+    mine = harness.executor
+    pause = encode_request(
+        Request(event_id="p-1", workflow_id=run, verb="pause", reply_to="baton.replies.harness", reply_id="p-1"), 1
+    )
+    # Given a decider that stood still with the first delivery, and another one that was handed it then
+    harness.restart_decider()
+    harness.executor.handle([_redelivered(pause)])
+    harness.request(run, "resume")
+    harness.work({"a": lambda _: {}})
+    mine.handle([Delivery(message=pause, queue=pause.queue)])
+    assert harness.run(run).status == "RUNNING"
+
+
 def test_a_request_that_says_that_it_may_be_a_repetition_is_looked_for_in_the_audit_trail(harness):
     run = harness.start("two")
     append = encode_request(
