@@ -34,6 +34,7 @@ from engine.decider.residents import Resident, Residents
 from engine.decider.unconfirmed import Note, notes, recall
 from engine.errors import BadExpression, Deadly, PayloadLost, Permanent, StoreUnavailable, Transient
 from engine.log import get_logger
+from engine.model import passing
 from engine.model.command import Command
 from engine.model.event import Event, StartWorkflow, Wake
 from engine.model.request import Request
@@ -279,9 +280,10 @@ class Executor:
     def _was_seen_to(self, resident: Resident, event: Event) -> bool:
         """True when what an event commanded has been sent by this very process, and nobody waits for an answer.
 
-        Two runs that have each applied the other's news would else repeat them to each other for ever.
+        Two runs that have each applied the other's news would else repeat them to each other for ever. A task that
+        asks again has not heard: a broker may have lost the answer together with its disk.
         """
-        answered = isinstance(event, Request) and event.reply_to is not None
+        answered = isinstance(event, Request) and (event.reply_to is not None or passing.wants_answer(event))
         workflow = resident.run.workflow
         found = [note for note in notes(workflow.unconfirmed) if note[0] == event.event_id]
         return not answered and bool(found) and all((workflow.id, note) in self._seen_to for note in found)

@@ -62,6 +62,11 @@ def asked_by(task: Task, workflow_id: str, verb: str, arguments: JsonObject) -> 
     )
 
 
+def wants_answer(request: Request) -> bool:
+    """True for the request of a task that wants to hear what came of it."""
+    return _ANSWER_TO in request.arguments
+
+
 def answer(request: Request, outcome: Outcome) -> Request | None:
     """Return what tells the task that has asked: a report on it; None where no task has."""
     asker = request.arguments.get(_ANSWER_TO)

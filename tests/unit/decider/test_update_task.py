@@ -130,6 +130,22 @@ def test_what_the_broker_has_lost_is_asked_again(harness, other):
     assert harness.run("run-2").status == "COMPLETED"
 
 
+def test_an_answer_that_the_broker_has_lost_is_given_again(harness, other):
+    harness.register({"name": "flow", "tasks": [update(workflowId=other, taskRefName="w")]})
+    publish = harness.road.publish
+    # Given a broker that has confirmed the answer and then lost its disk
+    harness.road.publish = lambda messages: publish([each for each in messages if not _is_answer(each)])
+    harness.start("flow")
+    harness.road.publish = publish
+    assert harness.task("run-2", "u").status == "IN_PROGRESS"
+    harness.publish(encode_wake(Wake(event_id="again", workflow_id="run-2", resend=True), 1))
+    assert harness.run("run-2").status == "COMPLETED"
+
+
+def _is_answer(message):
+    return b'"taskId"' in message.body and b'"answerTo"' not in message.body
+
+
 def test_its_time_limit_holds_while_it_waits_for_the_answer(harness):
     limits = {"timeoutSeconds": 30, "responseTimeoutSeconds": 30, "timeoutPolicy": "TIME_OUT_WF", "retryCount": 0}
     harness.register({"name": "flow", "tasks": [update(taskRefName="w")]}, tasks=[{"name": "u", **limits}])
