@@ -292,7 +292,7 @@ class Client:
                 continue
             waits = (
                 task.type in ("HUMAN", "WAIT_FOR_WEBHOOK")
-                or (task.type == "YIELD" and (TARGET not in task.ref or not self._is_awaited(rows)))
+                or (task.type == "YIELD" and (TARGET not in task.ref or not self._is_awaited(task, rows)))
                 or (task.type == "WAIT" and not task.due_at)
             )
             handed_over = task.dispatched and not (task.queue or task.child_id or task.type == "UPDATE_TASK")
@@ -308,10 +308,12 @@ class Client:
                 given = {"taskId": task.id, "status": "COMPLETED", "output": PERSON}
                 self._once_in_a_while(f"complete {task.id}", rows.workflow.id, "update_task", 60, **given)
 
-    def _is_awaited(self, rows: Rows) -> bool:
-        """True where a task of the run may still end the one that waits: nobody has had it skipped."""
+    def _is_awaited(self, target: Task, rows: Rows) -> bool:
+        """True where a task of the run may still end the one that waits: not skipped, nor done before a rerun."""
         skipped = any(task.status is TaskStatus.SKIPPED for task in rows.tasks)
-        return not (skipped or rows.workflow.skips)
+        ends = target.ref.replace(TARGET, "ends")
+        done = any(task.ref == ends and task.status.is_terminal for task in rows.tasks)
+        return not (skipped or done or rows.workflow.skips)
 
     def report(self, task: Task, status: str, **arguments: Any) -> None:
         """Say something about a task in a worker's place."""

@@ -140,7 +140,8 @@ def _check_joins(run: Execution, before: Rows | None) -> None:
     known = {} if before is None else {task.seq: task for task in before.tasks}
     for task in run.tasks.values():
         was = known.get(task.seq)
-        if task.type != "JOIN" or not task.status.is_successful or (was is not None and was.status.is_terminal):
+        joined = task.status in (TaskStatus.COMPLETED, TaskStatus.COMPLETED_WITH_ERRORS)
+        if task.type != "JOIN" or not joined or (was is not None and was.status.is_terminal):
             continue
         suffix = task.ref.removeprefix(run.configs[task.seq].task_reference_name)
         for ref in task.input["joinOn"]:
