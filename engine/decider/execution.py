@@ -219,8 +219,10 @@ class _Restoring:
         if refs is None or opened is None:
             return
         before = opened.branch.steps[task.position - 1] if task.position else None
-        if before is not None and task_type(before.type).detached:
-            run.joins[run.latest[opened.ref_of(before) + opened.suffix]] = task.seq
+        fork = None if before is None else run.latest.get(opened.ref_of(before) + opened.suffix)
+        # Whoever has jumped to a join has no fork before it.
+        if before is not None and fork is not None and task_type(before.type).detached:
+            run.joins[fork] = task.seq
         unsettled = 0
         for ref in refs:
             full = ref + opened.suffix

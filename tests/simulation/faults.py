@@ -250,13 +250,25 @@ class Faults:
 
     def _skip(self, number: int) -> None:
         """Somebody wants a step passed over that the flow has not come to."""
+        self._ask_about_a_step(number, "skip_task", taskOutput={"n": number})
+
+    def _go_to(self, number: int) -> None:
+        """Somebody has the flow of a run go on at another step."""
+        self._ask_about_a_step(number, "jump")
+
+    def _upgrade(self, number: int) -> None:
+        """Somebody has an open run go by the latest version of its definition."""
+        running = [rows for rows in self._world.every_run() if rows.workflow.status.is_open]
+        self._ask(number, "upgrade", changes=True, among=running)
+
+    def _ask_about_a_step(self, number: int, verb: str, **arguments: Any) -> None:
         runs = [rows for rows in self._world.every_run() if rows.workflow.status is WorkflowStatus.RUNNING]
         if not runs:
             return
         rows = runs[number % len(runs)]
         definition = self._world.store._tables.snapshots[rows.workflow.definition_hash]
         steps = [step.task_reference_name for _, step in walk(definition.tasks)]
-        self._ask(0, "skip_task", changes=True, among=[rows], ref=steps[number % len(steps)], taskOutput={"n": number})
+        self._ask(0, verb, changes=True, among=[rows], ref=steps[number % len(steps)], **arguments)
 
     def _decide(self, number: int) -> None:
         """Somebody wants a run looked at afresh, which changes nothing about it."""

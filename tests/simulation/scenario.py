@@ -97,6 +97,7 @@ def scenario(seed: int) -> Scenario:
     happenings += _rescued(random, roots) if hard and random.random() < 0.06 else []
     if random.random() < 0.5:
         happenings += _pointed(random, random.choice(list(Kind)), roots)
+    happenings += _redirected(Random(f"redirected {seed}"), roots) if hard and seed % 4 == 0 else []
     settings = {
         "batch_size": random.choice((1, 2, 5, 50)),
         "cache_workflows": random.choice((1, 2, 100, 100)),
@@ -157,6 +158,12 @@ def _flapping(random: Random) -> list[Happening]:
     """Return leases lost again and again while the line is cut in the middle of sharing out, and long gone."""
     found: list[Happening] = [["cut_long", at, "decider-1", "shared"] for at in range(40, 400, 60)]
     return found + [["lease_lost", at, "decider-2"] for at in range(45 + random.randint(0, 5), 420, 15)]
+
+
+def _redirected(random: Random, roots: list[Root]) -> list[Happening]:
+    """Return people who send a running run elsewhere: to another step, or to the latest version of its definition."""
+    verb = random.choice(("go_to", "go_to", "upgrade"))
+    return [[verb, roots[0].start + random.randint(2, 120), random.randint(0, 1_000)] for _ in range(2)]
 
 
 def _rescued(random: Random, roots: list[Root]) -> list[Happening]:

@@ -127,3 +127,11 @@ def test_a_slot_of_what_is_passed_over_is_free(harness):
     assert len(harness.take("a")) == 1
     jump(harness, run, "b")
     assert len(harness.take("a")) == 1
+
+
+def test_to_a_join_whose_fork_was_never_there(harness):
+    run = run_of(harness, step("a"), *fork("f", [step("b")], [step("c")]), step("after"))
+    jump(harness, run, "f_join")
+    assert "f_join waits for b, c" in harness.run(run).reason
+    assert harness.request(run, "retry").granted
+    assert "f_join waits for b, c" in harness.run(run).reason
