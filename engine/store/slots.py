@@ -74,6 +74,9 @@ class Slots:
         """See ``Transaction.exchange_slots``."""
         if waiting:
             lines = sorted((_line(each) for each in waiting), key=lambda line: (line["workflow_id"], line["seq"]))
+            # What has left its slot was of a run that was removed since, and has begun anew under the same id.
+            left = delete(limit_slot).where(_IS_IT, _slot.released_at > NEVER)
+            self._connection.execute(left, [_key(each) for each in waiting])
             self._connection.execute(self._batch.insert_missing(limit_slot), lines)
         self._take_back(ended, terms, now)
         return tuple(key for name in sorted(terms) for key in self._grant(storable(name), terms[name], now))

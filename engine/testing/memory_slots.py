@@ -60,7 +60,9 @@ class MemorySlots:
         """See ``Transaction.exchange_slots``."""
         slots, journal = self._tables.slots, self._journal
         for each in waiting:
-            if (each.workflow_id, each.seq) not in slots:
+            before = slots.get((each.workflow_id, each.seq))
+            if before is None or before.released_at != NEVER:
+                # What has left its slot was of a run that was removed since, and has begun anew under the same id.
                 journal.put(slots, (each.workflow_id, each.seq), SlotRow(each))
         for each in ended:
             key = (each.workflow_id, each.seq)

@@ -129,6 +129,13 @@ def test_no_more_start_within_any_stretch_of_time_than_the_rate_allows(store: St
     assert next_ring(store) is None, "nobody waits any more"
 
 
+def test_a_task_under_a_rate_stands_in_line_again_when_its_run_was_removed_and_has_begun_anew(store: Store) -> None:
+    rate, task = Terms(starts=2, seconds=10), a_slot("a")
+    assert exchange(store, rate, waiting=[task]) == ["a"]
+    assert exchange(store, rate, ended=[task]) == []
+    assert exchange(store, rate, waiting=[task]) == ["a"]
+
+
 def test_a_rate_and_a_number_at_once_both_hold(store: Store) -> None:
     both = Terms(at_once=1, starts=2, seconds=10)
     line = [a_slot(run, since=MOMENT + number) for number, run in enumerate("abcd")]
