@@ -154,6 +154,7 @@ def decide(execution: Execution, events: Sequence[Event], now: Instant, surround
                 assert_never(event)
         walk.to_rest()
         commands[event.event_id] = _commands(draft)
+    draft.refresh()
     _expect_sizes(draft)
     return _decision(draft, commands, outcomes)
 

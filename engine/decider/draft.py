@@ -99,6 +99,8 @@ class Draft:
         self.asked_after = 0
         #: The step budget was spent: what is left is found again from the rows.
         self.unfinished = False
+        #: It was stopped half a step on once more: what is derived has to be derived anew before it is kept.
+        self.stale = False
         self._lay_over(base)
 
     def _lay_over(self, base: Execution) -> None:
@@ -123,6 +125,12 @@ class Draft:
         """
         rows = [self.tasks[seq] for seq in sorted(self.tasks)]
         self._lay_over(restore(self.workflow, rows, self.definition))
+        self.stale = False
+
+    def refresh(self) -> None:
+        """Derive everything anew where the flow was stopped on its way after that had been done."""
+        if self.stale and not self.has_ended():
+            self.rebuild()
 
     def ask(self, question: Question) -> Json:
         """Return the answer to a question, None as long as nobody has looked for it."""

@@ -160,6 +160,9 @@ class _Restoring:
         if not task.executed and not task.retried:
             self._pending[key] = self._pending.get(key, 0) + 1
         kind = task_type(config.type)
+        if kind.detached and task.status is TaskStatus.SKIPPED:
+            # Also a fork that would have made its branches only when it was carried out.
+            run.forks[task.seq] = 0
         may_be_live = key in self._named and (task.status.is_open or task.status is TaskStatus.COMPLETED)
         for branch in kind.branches(config, task):
             inner = OpenList(branch, opened.suffix + branch.suffix, 0)

@@ -111,9 +111,12 @@ class Walk:
         self.agenda.clear()
         draft.command(WakeSoon())
         draft.wake_by(draft.now)
-        if not draft.unfinished:
-            draft.unfinished = True
-            draft.rebuild()
+        if draft.unfinished:
+            # Once for all that follows: a batch of facts would have every row looked at for each of them.
+            draft.stale = True
+            return
+        draft.unfinished = True
+        draft.rebuild()
 
     # what tasks do
 

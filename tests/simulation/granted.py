@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from engine.clock import Instant
 from engine.decider.unconfirmed import recall
@@ -90,3 +90,9 @@ _SHOWN: dict[str, Callable[[LoggedRequest, Rows], bool]] = {
     "reset_callbacks": lambda line, rows: not any(_still_waits(task, line.at) for task in rows.tasks),
     "send_message": _told,
 }
+
+
+def hastened_by(logged: Iterable[LoggedRequest]) -> frozenset[str]:
+    """Return the ids of the tasks whose delays these requests have ended."""
+    resets = (line for line in logged if line.request.verb == "reset_callbacks" and line.outcome.granted)
+    return frozenset(task for line in resets for task in line.outcome.result["tasks"])

@@ -20,7 +20,7 @@ from engine.store.port import LoggedRequest, Rows, Save
 from engine.wire.inbound import decode
 from engine.wire.message import Delivery, Message
 from tests.property.world import DERIVED, derived
-from tests.simulation.granted import has_happened
+from tests.simulation.granted import has_happened, hastened_by
 from tests.simulation.message_names import name_of
 from tests.simulation.past import was_taken_up
 from tests.simulation.processes import Process
@@ -78,6 +78,7 @@ class Invariants:
         """Look at what a transaction has stored."""
         world = self._world
         budget = world.settings.step_budget
+        hastened = hastened_by(logged)
         for save, before in saved:
             rows = world.rows(save.workflow.id)
             if rows is None:
@@ -85,7 +86,7 @@ class Invariants:
                 expect(ended and save.removed is not None, Rule.OPERATOR, f"{save.workflow.id} has gone")
                 continue
             self._note_applied(save, before)
-            check_rows(save, before, rows, self._restored(rows), world.latest, budget)
+            check_rows(save, before, rows, self._restored(rows), world.latest, budget, hastened)
             self._check_results(rows, before)
             if world.trace is not None:
                 shown = ", ".join(f"{task.seq}:{task.ref}#{task.attempt} {task.status}" for task in rows.tasks)

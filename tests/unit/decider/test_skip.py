@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.decider.execution import restore
 from tests.unit.decider.rows import assert_remembered_as_stored
 from tests.unit.decider.steps import child, echo, fork, inputs, loop, run_of, step, switch
 
@@ -60,7 +61,10 @@ def test_a_dynamic_fork_and_a_join_are_passed_over(harness):
     dynamic = step("s", "FORK_JOIN_DYNAMIC", dynamicForkTasksParam="l", dynamicForkTasksInputParamName="i")
     run = run_of(harness, step("a"), dynamic, step("j", "JOIN"), step("after"))
     harness.request(run, "skip_task", ref="s")
-    harness.work({"a": echo, "after": echo})
+    harness.work({"a": echo})
+    rows = harness.rows(run)
+    assert restore(rows.workflow, rows.tasks, harness.executor._residents.get(run).run.definition).forks == {2: 0}
+    harness.work({"after": echo})
     assert harness.run(run).status == "COMPLETED"
     run = run_of(harness, step("a"), *fork("f", [step("x")]), step("after"))
     harness.request(run, "skip_task", ref="f_join")

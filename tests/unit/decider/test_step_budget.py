@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from engine.config import Settings
+from engine.model.request import Request
 from engine.testing.harness import Harness
+from engine.wire.request_message import encode_request
 from tests.unit.decider.steps import child, echo, fork, inputs, loop, run_of, step, switch
 
 
@@ -57,4 +59,20 @@ def test_a_paused_run_waits_with_the_rest():
     harness.work({"a": echo})
     assert len(harness.rows(run).tasks) == 1
     harness.request(run, "resume")
+    assert harness.run(run).status == "COMPLETED"
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3])
+def test_a_join_that_was_about_to_be_asked_is_asked_although_more_came_when_the_steps_were_spent(budget):
+    harness = Harness(settings=Settings(step_budget=budget))
+    tasks = [step("first", "NOOP"), *fork("f", [step("a", "NOOP")]), step("end", "NOOP")]
+    harness.register({"name": "flow", "tasks": tasks})
+    harness.road.cancel("baton.events.0")
+    run = harness.start("flow")
+    harness.road.consume("baton.events.0", 100)
+    for number in range(9):
+        asked = [Request(event_id=f"{number}/{n}", workflow_id=run, verb="reset_callbacks") for n in range(2)]
+        harness._outside.publish([encode_request(each, 1) for each in asked])
+        harness.executor.handle(harness.arrived())
+    harness.carry()
     assert harness.run(run).status == "COMPLETED"
