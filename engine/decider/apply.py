@@ -181,15 +181,9 @@ def _in_progress(draft: Draft, task: Task, result: TaskResult, **fields: Json) -
 def child_started(walk: Walk, news: ChildStarted) -> bool:
     """The run that a task asked for is stored; one that nobody wants any more is ended again."""
     draft = walk.draft
+    end_unwanted_child(draft, news)
     task = draft.tasks.get(news.seq)
-    if task is None and 0 < news.seq <= draft.workflow.last_seq:
-        # Its task was taken out of the flow before the child came to be.
-        draft.command(Abandon(news.seq, news.child_id))
-    if task is None or task.child_id != news.child_id:
-        return False
-    if task.status.is_terminal:
-        if task.status is not TaskStatus.COMPLETED:
-            cancel(draft, task)
+    if task is None or task.child_id != news.child_id or task.status.is_terminal:
         return False
     kind = task_type(draft.configs[task.seq].type)
     known = task.status is TaskStatus.IN_PROGRESS and kind.awaits_child and task.output.get("subWorkflowId")
@@ -198,6 +192,16 @@ def child_started(walk: Walk, news: ChildStarted) -> bool:
         return False
     walk.carry_out(task, task_type(place.config.type).child_started(place, news.child_id))
     return True
+
+
+def end_unwanted_child(draft: Draft, news: ChildStarted) -> None:
+    """Command that a run be ended whose task has ended before it came to be, or was taken out of the flow."""
+    task = draft.tasks.get(news.seq)
+    if task is None:
+        if 0 < news.seq <= draft.workflow.last_seq:
+            draft.command(Abandon(news.seq, news.child_id))
+    elif task.child_id == news.child_id and task.status.is_terminal and task.status is not TaskStatus.COMPLETED:
+        cancel(draft, task)
 
 
 def child_ended(walk: Walk, news: ChildEnded) -> bool:

@@ -223,6 +223,9 @@ def give_up(
             if ASKED_BY in fact.arguments:
                 tell_parent_again(draft, fact.event_id)
             commands[fact.event_id] = (*commands.get(fact.event_id, ()), *draft.take_commands())
+        elif isinstance(fact, ChildStarted):
+            apply.end_unwanted_child(draft, fact)
+            commands[fact.event_id] = (*commands.get(fact.event_id, ()), *draft.take_commands())
     return _decision(draft, commands, outcomes)
 
 

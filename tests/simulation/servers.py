@@ -76,6 +76,7 @@ class SimulatedStore:
     def transaction(self) -> Iterator[SimulatedTransaction]:
         process = self._process
         process.point("begin")
+        process.world.invariants.looks(process)
         with process.world.store.transaction() as inner:
             transaction = SimulatedTransaction(inner, process)
             yield transaction

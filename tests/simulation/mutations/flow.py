@@ -111,8 +111,8 @@ FLOW: tuple[Mutation, ...] = (
     mutation(
         "a child that nobody wants any more is let run",
         _APPLY,
-        "            cancel(draft, task)\n        return False",
-        "            pass\n        return False",
+        "        cancel(draft, task)\n\n\ndef child_ended",
+        "        pass\n\n\ndef child_ended",
     ),
     # dates
     mutation(
