@@ -14,7 +14,7 @@ from engine.decider.unconfirmed import recall
 from engine.errors import BadDefinition, BadMessage, Deadly, NotFound, Permanent
 from engine.identifier import new_id
 from engine.log import get_logger
-from engine.model.command import Command, Reply, TellParent
+from engine.model.command import Command, PassOn, Reply, TellParent
 from engine.model.event import Asked, ChildEnded, Event, StartWorkflow, TaskResult
 from engine.model.execution import Workflow, split_task_id
 from engine.model.passing import PASSED_ON, answer, back
@@ -193,11 +193,13 @@ class Batch:
         else:
             self._refuse(request, missing, hint, partitions)
 
-    def answer_again(self, answers: Iterable[Command]) -> None:
-        """Send replies that were given before to a run that is not there any more."""
-        self.outgoing += [
-            encode_outcome(each.to, each.reply_id, each.outcome) for each in answers if isinstance(each, Reply)
-        ]
+    def answer_again(self, answers: Iterable[Command], partitions: int) -> None:
+        """Send the answers that a run which is not there any more gave before."""
+        for each in answers:
+            if isinstance(each, Reply):
+                self.outgoing.append(encode_outcome(each.to, each.reply_id, each.outcome))
+            elif isinstance(each, PassOn):
+                self.outgoing.append(encode_request(each.request, partitions))
 
     def _refuse(self, request: Request, outcome: Outcome, news: str, partitions: int) -> None:
         """Reply with a refusal; a task that has asked for its child to go on fails with the news."""
@@ -217,6 +219,12 @@ class Batch:
         if outcome.code == PASSED_ON:
             return ()
         return () if request.reply_to is None else (Reply(request.reply_to, request.reply_id, outcome),)
+
+    @classmethod
+    def reply_again(cls, request: Request, outcome: Outcome) -> tuple[Command, ...]:
+        """Return the answer to a request that was carried out before, also to a task that wants to hear of it."""
+        heard = answer(request, outcome)
+        return (*cls.reply(request, outcome), *(() if heard is None else (PassOn(heard),)))
 
     def refuse_start(self, group: Group, error: Permanent, partitions: int, now: Instant) -> None:
         """Tell whoever asked for a run that there will be none: the asker, the parent, or else the dead letters."""

@@ -303,7 +303,7 @@ class Executor:
             return None
         for line in work.transaction.requests(group.workflow_id):
             if line.request.event_id == event.event_id:
-                return Batch.reply(event, line.outcome)
+                return Batch.reply_again(event, line.outcome)
         return None
 
     def _unknown(self, work: Round, group: Group) -> None:
@@ -312,7 +312,7 @@ class Executor:
         for event in group.events:
             known = self._answered_before(work, group, event)
             if known is not None:
-                work.batch.answer_again(known)
+                work.batch.answer_again(known, self._partitions)
             elif isinstance(event, Request):
                 work.batch.answer_for_missing(event, self._partitions)
         work.batch.done_with(group)

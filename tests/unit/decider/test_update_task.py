@@ -142,6 +142,22 @@ def test_an_answer_that_the_broker_has_lost_is_given_again(harness, other):
     assert harness.run("run-2").status == "COMPLETED"
 
 
+def test_an_answer_that_was_lost_is_given_again_when_the_row_has_forgotten_the_question(harness):
+    harness.register({"name": "other", "tasks": [step("w", "WAIT"), step("after", "WAIT")]})
+    asked = harness.start("other")
+    harness.register({"name": "flow", "tasks": [update(workflowId=asked, taskRefName="w")]})
+    publish = harness.road.publish
+    harness.road.publish = lambda messages: publish([each for each in messages if not _is_answer(each)])
+    harness.start("flow")
+    harness.road.publish = publish
+    # Given saves that drop the note of what was confirmed
+    harness.request(asked, "update_variables", variables={"n": 1})
+    harness.request(asked, "update_variables", variables={"n": 2})
+    harness.publish(encode_wake(Wake(event_id="again", workflow_id="run-2", resend=True), 1))
+    assert harness.run("run-2").status == "COMPLETED"
+    assert harness.task("run-2", "u").output == {"taskId": f"{asked}.1", "applied": True}
+
+
 def _is_answer(message):
     return b'"taskId"' in message.body and b'"answerTo"' not in message.body
 
