@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from engine.model.definition import walk
 from engine.model.request import Outcome, Request
-from engine.model.status import WorkflowStatus
+from engine.model.status import Slot, WorkflowStatus
 from engine.operations.desk import Desk, granted, refused
 
 
@@ -19,6 +19,8 @@ def operate(desk: Desk, request: Request) -> Outcome:
     workflow, ref, given = desk.workflow, str(request.arguments.get("ref")), request.arguments.get("taskInput")
     if workflow.status is not WorkflowStatus.RUNNING:
         return refused(409, f"Workflow {workflow.id} is {workflow.status}, not RUNNING: it goes nowhere.")
+    if workflow.slot is Slot.WAITING:
+        return refused(409, f"Workflow {workflow.id} waits for its turn: it goes nowhere yet.")
     if not isinstance(given or {}, Mapping):
         return refused(400, "'taskInput' must be a JSON object.")
     if desk.jump_to(ref, given or None):

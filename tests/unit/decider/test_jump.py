@@ -135,3 +135,11 @@ def test_to_a_join_whose_fork_was_never_there(harness):
     assert "f_join waits for b, c" in harness.run(run).reason
     assert harness.request(run, "retry").granted
     assert "f_join waits for b, c" in harness.run(run).reason
+
+
+def test_a_run_that_waits_for_its_turn_does_not_jump(harness):
+    limit = {"rateLimitConfig": {"rateLimitKey": "all", "concurrentExecLimit": 1}}
+    run_of(harness, step("a"), step("b"), **limit)
+    waiting = harness.start("flow")
+    assert jump(harness, waiting, "b").code == 409
+    assert harness.statuses(waiting) == {}
