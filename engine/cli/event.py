@@ -10,11 +10,10 @@ import click
 
 from engine.cli.client import Client
 from engine.cli.failure import CONFLICT, USAGE, Failure
+from engine.cli.json_input import read_documents
 from engine.cli.options import client_options
 from engine.cli.output import local_time, print_json, print_table
-from engine.errors import BadMessage
 from engine.masking import visible
-from engine.wire.json_text import parse_text
 
 _NAME = click.argument("name")
 
@@ -122,11 +121,7 @@ def _save(client: Client, handler: dict[str, Any]) -> None:
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
-    try:
-        value = parse_text(file.read_text(), str(file))
-    except (BadMessage, OSError, UnicodeDecodeError) as error:
-        raise Failure(str(error), code=USAGE) from None
-    found = value if isinstance(value, list) else [value]
+    found = read_documents(file)
     if not found or not all(isinstance(each, dict) for each in found):
         raise Failure(f"{file} holds no event handler: a JSON object, or a list of them.", code=USAGE)
     return found

@@ -16,13 +16,23 @@ def read_object(given: str | None, option: str) -> dict[str, Any]:
     if given is None:
         return {}
     text, source = _text(given, option)
-    try:
-        value = parse_text(text, source)
-    except BadMessage as error:
-        raise Failure(str(error), code=USAGE) from None
+    value = _parsed(text, source)
     if not isinstance(value, dict):
         raise Failure(f"{source} must be a JSON object {{…}}.", code=USAGE)
     return value
+
+
+def read_documents(path: Path) -> list[Any]:
+    """Return the JSON documents in a file: the items of a list, or the one that it holds."""
+    value = _parsed(_read(path), str(path))
+    return value if isinstance(value, list) else [value]
+
+
+def _parsed(text: str, source: str) -> Any:
+    try:
+        return parse_text(text, source)
+    except BadMessage as error:
+        raise Failure(str(error), code=USAGE) from None
 
 
 def _text(given: str, option: str) -> tuple[str, str]:

@@ -10,12 +10,11 @@ from typing import Any
 import click
 
 from engine.cli.client import Client
-from engine.cli.failure import USAGE, Failure
+from engine.cli.failure import Failure
+from engine.cli.json_input import read_documents
 from engine.cli.options import client_options
 from engine.cli.output import local_time, print_json, print_table
-from engine.errors import BadMessage
 from engine.masking import visible
-from engine.wire.json_text import parse_text
 
 _NAME = click.argument("name")
 
@@ -58,7 +57,7 @@ def save(paths: tuple[Path, ...], server: str | None, output: str) -> None:
 
     A file holds one, or a list. One of the same name is replaced, and the change counts at once.
     """
-    documents = [(path, document) for path in paths for document in _documents(path)]
+    documents = [(path, document) for path in paths for document in read_documents(path)]
     saved = []
     with Client(server) as client:
         for path, document in documents:
@@ -157,16 +156,6 @@ def runs(name: str, limit: int, server: str | None, output: str) -> None:
         for each in found["results"]
     ]
     print_table(["Date", "Status", "Run", "Reason"], rows)
-
-
-def _documents(path: Path) -> list[Any]:
-    try:
-        value = parse_text(path.read_text(encoding="utf-8-sig"), str(path))
-    except BadMessage as error:
-        raise Failure(str(error), code=USAGE) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{path} cannot be read: {error}.", code=USAGE) from None
-    return value if isinstance(value, list) else [value]
 
 
 def _dates(client: Client, cron: Mapping[str, Any], window: Mapping[str, Any], count: int) -> list[int]:
