@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 
 from engine.api.requester import Requester
-from engine.broker.event_source import EngineQueue, Source, open_source
+from engine.broker.event_source import Source
+from engine.broker.opening_sources import EngineQueue, open_source
 from engine.broker.port import OpenBroker
 from engine.clock import Clock, Instant, SystemClock, after
 from engine.config import Settings, named_urls

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from engine.api.requester import Requester
-from engine.broker.event_source import EngineQueue
 from engine.broker.memory import MemoryBroker
+from engine.broker.opening_sources import EngineQueue
 from engine.clock import SystemClock
 from engine.config import Settings
 from engine.decider.validate import check_workflow
