@@ -21,6 +21,7 @@ from engine.api.payload_routes import payload_routes
 from engine.api.rehearsal_routes import rehearsal_routes
 from engine.api.requester import Requester
 from engine.api.schedule_routes import schedule_routes
+from engine.api.schema_routes import schema_routes
 from engine.api.task_routes import task_routes
 from engine.api.verifiers import Secrets
 from engine.api.webhook_routes import webhook_routes
@@ -73,6 +74,7 @@ def create_app(
     app.include_router(lifecycle_routes(store, requester))
     app.include_router(task_routes(store, requester, payloads))
     app.include_router(definition_routes(store, clock or SystemClock()))
+    app.include_router(schema_routes(store, clock or SystemClock()))
     app.include_router(schedule_routes(store, clock or SystemClock()))
     app.include_router(dead_routes(requester))
     app.include_router(event_routes(store))

@@ -11,10 +11,12 @@ from engine.api.body import RawBody, Version, answer, document, done
 from engine.api.definitions import register, register_tasks
 from engine.api.warned import described, warned
 from engine.clock import Clock
+from engine.decider.named_schema import FindSchemas
 from engine.decider.validate import validate_task, validate_workflow
 from engine.errors import BadDefinition, BadMessage, NotFound
 from engine.model.definition import TaskDef
 from engine.model.payload import Json
+from engine.model.schema_def import SchemaDef, SchemaKey
 from engine.store.port import Store
 
 #: Definitions in one request; each is checked and stored while the caller waits.
@@ -36,9 +38,11 @@ def _writing_workflows(router: APIRouter, store: Store, clock: Clock) -> None:
         with store.transaction() as tx:
             return tx.task_defs(names)
 
+    schemas = _schemas(store)
+
     @router.post("/workflow")
     def create(body: RawBody, overwrite: bool = False, strict: bool = False) -> Response:
-        definition, warnings = validate_workflow(document(body), known, missing=True, strict=strict)
+        definition, warnings = validate_workflow(document(body), known, schemas, missing=True, strict=strict)
         register(store, definition, clock.now(), overwrite=overwrite)
         return warned(done(), described(warnings))
 
@@ -50,7 +54,7 @@ def _writing_workflows(router: APIRouter, store: Store, clock: Clock) -> None:
         for number, each in enumerate(_listed(document(body))):
             name = str(each.get("name") or f"[{number}]") if isinstance(each, dict) else f"[{number}]"
             try:
-                definition, warnings = validate_workflow(each, known, missing=True, strict=strict)
+                definition, warnings = validate_workflow(each, known, schemas, missing=True, strict=strict)
                 register(store, definition, clock.now(), overwrite=True)
                 good.append(name)
                 doubts += described(warnings, name=name)
@@ -60,7 +64,7 @@ def _writing_workflows(router: APIRouter, store: Store, clock: Clock) -> None:
 
     @router.post("/workflow/validate")
     def validate(body: RawBody, strict: bool = False) -> Response:
-        _, warnings = validate_workflow(document(body), known, missing=True, strict=strict)
+        _, warnings = validate_workflow(document(body), known, schemas, missing=True, strict=strict)
         return answer({"warnings": described(warnings)})
 
     @router.delete("/workflow/{name}/{version}")
@@ -103,24 +107,34 @@ def _reading_workflows(router: APIRouter, store: Store) -> None:
         )
 
 
+def _schemas(store: Store) -> FindSchemas:
+    def known(keys: Collection[SchemaKey]) -> Mapping[SchemaKey, SchemaDef]:
+        with store.transaction() as tx:
+            return tx.schemas(keys)
+
+    return known
+
+
 def _writing_tasks(router: APIRouter, store: Store, clock: Clock) -> None:
+    schemas = _schemas(store)
+
     @router.post("/taskdefs")
     def create(body: RawBody, strict: bool = False) -> Response:
         documents = _listed(document(body))
         if not documents:
             raise BadMessage("The list of task definitions is empty.")
-        checked = [validate_task(each, strict=strict) for each in documents]
+        checked = [validate_task(each, schemas, strict=strict) for each in documents]
         register_tasks(store, [definition for definition, _ in checked], clock.now())
         return warned(done(), [doubt for each, found in checked for doubt in described(found, name=each.name)])
 
     @router.post("/taskdefs/validate")
     def validate(body: RawBody, strict: bool = False) -> Response:
-        _, warnings = validate_task(document(body), strict=strict)
+        _, warnings = validate_task(document(body), schemas, strict=strict)
         return answer({"warnings": described(warnings)})
 
     @router.put("/taskdefs")
     def update(body: RawBody, strict: bool = False) -> Response:
-        definition, warnings = validate_task(document(body), strict=strict)
+        definition, warnings = validate_task(document(body), schemas, strict=strict)
         with store.transaction() as tx:
             known = tx.task_defs([definition.name])
         if not known:

@@ -18,6 +18,7 @@ from engine.api.rehearsing import Job, Played
 from engine.api.warned import warned
 from engine.clock import Clock
 from engine.config import SECRET_PREFIX
+from engine.decider.named_schema import written_out
 from engine.decider.validate import check_workflow
 from engine.errors import NotFound, Refused, Transient
 from engine.identifier import new_id
@@ -73,10 +74,12 @@ def _definitions(store: Store, start: StartWorkflow, request: Json) -> dict[str,
         if definition is None:
             version = "null" if start.version is None else start.version
             raise NotFound(f"No such workflow defined. name={start.name}, version={version}")
-        documents = [each.to_json() for each in _named(tx, [definition.to_json(), request])]
-        named = {text for each in (definition.to_json(), request, *documents) for text in _texts(each)}
-        tasks = [each.to_json() for each in tx.task_defs(named).values()]
-    return {"definition": definition.to_json(), "others": [*documents, *_inline(request), *tasks]}
+        schemas = tx.schemas()
+        tested = written_out(definition, schemas).to_json()
+        documents = [written_out(each, schemas).to_json() for each in _named(tx, [tested, request])]
+        named = {text for each in (tested, request, *documents) for text in _texts(each)}
+        tasks = [written_out(each, schemas).to_json() for each in tx.task_defs(named).values()]
+    return {"definition": tested, "others": [*documents, *_inline(request), *tasks]}
 
 
 def _named(tx: Transaction, values: list[Json]) -> list[WorkflowDef]:

@@ -27,6 +27,7 @@ _COMMANDS = {
     "worker": ("engine.cli.services:worker", "Run system workers: http, script, event, kafka, sql."),
     "migrate": ("engine.cli.services:migrate", "Bring the database's tables up to date."),
     "definition": ("engine.cli.definition:definition", "Register and look at definitions."),
+    "schema": ("engine.cli.schema:schema", "Schemas: what inputs and outputs must be like."),
     "webhook": ("engine.cli.webhook:webhook", "Webhooks: addresses at which other services tell of events."),
     "event": ("engine.cli.event:event", "Event handlers: what is done when a message arrives."),
     "workflow": ("engine.cli.workflow:workflow", "Start, watch and steer workflows."),

@@ -19,8 +19,10 @@ from engine.masking import visible
 from engine.services.definition_files import Mistake, Written, find
 
 if TYPE_CHECKING:
+    from engine.decider.named_schema import FindSchemas
     from engine.decider.validate import FindTasks
     from engine.model.definition import TaskDef
+    from engine.model.schema_def import SchemaDef, SchemaKey
 
 _PATHS = click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 
@@ -40,7 +42,7 @@ def apply(paths: tuple[Path, ...], server: str | None, output: str) -> None:
     not work as it reads is registered, with a warning.
     """
     with Client(server) as client:
-        found, warnings = _checked(paths, output, _registered(client))
+        found, warnings = _checked(paths, output, _registered(client), _schemas(client))
         tasks = [each for each in found if each.kind == "task"]
         if tasks:
             client.post("metadata", "taskdefs", body=[each.document for each in tasks])
@@ -169,8 +171,25 @@ def _registered(client: Client) -> FindTasks:
     return known
 
 
+def _schemas(client: Client) -> FindSchemas:
+    """Return how to find schemas on the server, by name and version."""
+
+    def known(keys: Collection[SchemaKey]) -> dict[SchemaKey, SchemaDef]:
+        from engine.model.schema_def import SchemaDef
+
+        listed = map(SchemaDef.model_validate, client.get("schema", short=True))
+        return {each.key: each for each in listed if each.key in keys}
+
+    return known
+
+
 def _checked(
-    paths: tuple[Path, ...], output: str, registered: FindTasks | None = None, *, strict: bool = False
+    paths: tuple[Path, ...],
+    output: str,
+    registered: FindTasks | None = None,
+    schemas: FindSchemas | None = None,
+    *,
+    strict: bool = False,
 ) -> tuple[list[Written], list[Mistake]]:
     """Return the definitions in these places and their warnings; ends the command, listing every mistake, if any."""
     try:
@@ -179,7 +198,7 @@ def _checked(
         raise Failure(str(error), code=USAGE) from None
     from engine.services.checking import check
 
-    checked = check(found, registered)
+    checked = check(found, registered, schemas)
     faults += checked.mistakes
     if strict:
         faults += checked.warnings

@@ -115,9 +115,6 @@ def too_large(task: Task, limit: int) -> str:
 
 def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
     given = task.input if step.input is None else step.input
-    wrong = input_mismatch(definition_of(draft.configs[task.seq], task), given)
-    if wrong is not None:
-        return _finish(draft, task, TaskStatus.FAILED_WITH_TERMINAL_ERROR, {}, wrong, given)
     domain = task.domain
     if step.by_domain and not task.updated_at:
         # One that its worker wants back goes to the same workers again.
@@ -144,6 +141,10 @@ def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
         # A delay that ended while the run was paused is no silence of a worker: what is late counts from now.
         visible_at=max(task.visible_at, draft.now),
     )
+    wrong = input_mismatch(definition_of(draft.configs[task.seq], task), given)
+    if wrong is not None:
+        task = draft.change(task, dispatched=False)
+        return _finish(draft, task, TaskStatus.FAILED_WITH_TERMINAL_ERROR, {}, wrong, None)
     kept = kept_output(draft, task)
     if kept is not None:
         return _finish(draft, draft.change(task, dispatched=False), TaskStatus.COMPLETED, kept, None, None)

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from engine.decider.admission import POLICIES
+from engine.decider.named_schema import FindSchemas, schema_warnings
 from engine.decider.schema import schema_faults
 from engine.decider.warn import KNOWN_ROOTS, near, task_warnings, workflow_warnings
 from engine.errors import BadDefinition, Fault
@@ -33,23 +34,34 @@ def check_workflow(document: Json) -> WorkflowDef:
 
 
 def validate_workflow(
-    document: Json, find_tasks: FindTasks, *, missing: bool = False, strict: bool = False
+    document: Json,
+    find_tasks: FindTasks,
+    find_schemas: FindSchemas | None = None,
+    *,
+    missing: bool = False,
+    strict: bool = False,
 ) -> tuple[WorkflowDef, tuple[Fault, ...]]:
     """Read a workflow definition and return it with its warnings: what will not work as it reads.
 
-    ``missing`` warns also of worker tasks without a definition. Raises ``BadDefinition`` with every mistake in it, with
-    ``strict`` also for warnings.
+    ``missing`` warns also of worker tasks without a definition, ``find_schemas`` of schemas that are not registered.
+    Raises ``BadDefinition`` with every mistake in it, with ``strict`` also for warnings.
     """
     definition, found = _checked(document, find_tasks)
-    warnings = workflow_warnings(definition, document, found.keys(), missing=missing)
+    warnings = (
+        *schema_warnings(definition, find_schemas),
+        *workflow_warnings(definition, document, found.keys(), missing=missing),
+    )
     if strict and warnings:
         raise BadDefinition(_subject("Workflow", document), warnings)
     return definition, warnings
 
 
-def validate_task(document: Json, *, strict: bool = False) -> tuple[TaskDef, tuple[Fault, ...]]:
+def validate_task(
+    document: Json, find_schemas: FindSchemas | None = None, *, strict: bool = False
+) -> tuple[TaskDef, tuple[Fault, ...]]:
     """Read a task definition and return it with its warnings; see ``validate_workflow``."""
-    definition, warnings = check_task(document), task_warnings(document)
+    definition = check_task(document)
+    warnings = (*schema_warnings(definition, find_schemas), *task_warnings(document))
     if strict and warnings:
         raise BadDefinition(_subject("Task", document), warnings)
     return definition, warnings

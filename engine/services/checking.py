@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from engine.decider.named_schema import FindSchemas
 from engine.decider.validate import FindTasks, validate_task, validate_workflow
 from engine.errors import BadDefinition, Fault
 from engine.model.definition import TaskDef, WorkflowDef
@@ -21,15 +22,16 @@ class Checked:
     warnings: list[Mistake] = field(default_factory=list)
 
 
-def check(found: Sequence[Written], registered: FindTasks | None = None) -> Checked:
+def check(found: Sequence[Written], registered: FindTasks | None = None, schemas: FindSchemas | None = None) -> Checked:
     """Check definitions; ``registered`` finds those of tasks that are not among them, where there is a server to ask.
 
-    Only then is it known, and a warning, that a task has no definition at all.
+    Only then is it known, and a warning, that a task has no definition at all; and by ``schemas`` that a schema is not
+    registered.
     """
     checked = Checked()
     for each in found:
         if each.kind == "task":
-            _check_task(each, checked)
+            _check_task(each, schemas, checked)
     beside = {definition.name: definition for definition in checked.tasks}
 
     def find(names: Collection[str]) -> Mapping[str, TaskDef]:
@@ -38,13 +40,13 @@ def check(found: Sequence[Written], registered: FindTasks | None = None) -> Chec
 
     for each in found:
         if each.kind == "workflow":
-            _check_workflow(each, find, checked, missing=registered is not None)
+            _check_workflow(each, find, schemas, checked, missing=registered is not None)
     return checked
 
 
-def _check_task(written: Written, checked: Checked) -> None:
+def _check_task(written: Written, schemas: FindSchemas | None, checked: Checked) -> None:
     try:
-        definition, warnings = validate_task(written.document)
+        definition, warnings = validate_task(written.document, schemas)
     except BadDefinition as error:
         checked.mistakes += _placed(written, error.faults)
     else:
@@ -52,9 +54,11 @@ def _check_task(written: Written, checked: Checked) -> None:
         checked.warnings += _placed(written, warnings)
 
 
-def _check_workflow(written: Written, find: FindTasks, checked: Checked, *, missing: bool) -> None:
+def _check_workflow(
+    written: Written, find: FindTasks, schemas: FindSchemas | None, checked: Checked, *, missing: bool
+) -> None:
     try:
-        definition, warnings = validate_workflow(written.document, find, missing=missing)
+        definition, warnings = validate_workflow(written.document, find, schemas, missing=missing)
     except BadDefinition as error:
         checked.mistakes += _placed(written, error.faults)
     else:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Final
 
+from engine.decider.named_schema import missing_schemas, written_out
 from engine.decider.snapshot import hash_of, snapshot
 from engine.decider.validate import check_workflow
 from engine.errors import NotFound
+from engine.log import get_logger
 from engine.model.definition import TaskDef, WorkflowDef, walk
 from engine.model.payload import Json
+from engine.model.schema_def import SchemaDef, SchemaKey
 from engine.store.port import Transaction
+
+log = get_logger(__name__)
 
 #: Steps of all snapshots that are kept, at some five kilobytes each.
 _MOST_STEPS: Final = 50_000
@@ -26,6 +31,7 @@ class Catalog:
         self._version: str | None = None
         self.task_defs: dict[str, TaskDef] = {}
         self._latest: dict[str, int] = {}
+        self._schemas: dict[SchemaKey, SchemaDef] = {}
         self._resolved: dict[tuple[str, int], tuple[str, WorkflowDef]] = {}
         self._found: dict[tuple[str, int | None], WorkflowDef | None] = {}
         #: Snapshots of running workflows by their hash.
@@ -38,7 +44,8 @@ class Catalog:
         if version == self._version:
             return
         self._version = version
-        self.task_defs = transaction.task_defs()
+        self._schemas = transaction.schemas()
+        self.task_defs = {name: written_out(each, self._schemas) for name, each in transaction.task_defs().items()}
         self._latest = {}
         for definition in transaction.workflow_defs():
             self._latest[definition.name] = max(definition.version, self._latest.get(definition.name, 0))
@@ -71,9 +78,11 @@ class Catalog:
         return self._keep(transaction, check_workflow(document))
 
     def _keep(self, transaction: Transaction, definition: WorkflowDef) -> tuple[str, WorkflowDef]:
-        whole = snapshot(definition, self.task_defs, self._latest)
+        whole = snapshot(definition, self.task_defs, self._latest, self._schemas)
         digest = hash_of(whole)
         if digest not in self.by_hash:
+            for name, version in missing_schemas(whole):
+                log.warning("schema.missing", workflow=whole.name, schema=name, version=version)
             transaction.put_snapshot({digest: whole})
             self._remember(digest, whole)
         return digest, self.by_hash[digest]

@@ -47,7 +47,7 @@ class Definitions:
         row = {"name": storable(definition.name), "version": definition.version, "body": encode(definition.to_json())}
         put = self._batch.put(workflow_definition, lambda given: {"body": given.body})
         self._connection.execute(put, row)
-        self._count_change()
+        count_change(self._connection, self._batch)
         ring_those_of(self._connection, definition.name)
         return True
 
@@ -88,7 +88,7 @@ class Definitions:
         last = {storable(each.name): each for each in definitions}
         rows = [{"name": name, "body": encode(each.to_json())} for name, each in sorted(last.items())]
         self._connection.execute(self._batch.put(task_definition, lambda given: {"body": given.body}), rows)
-        self._count_change()
+        count_change(self._connection, self._batch)
         ring_at_once(self._connection, self._batch, last)
 
     def task_defs(self, names: Collection[str] | None = None) -> dict[str, TaskDef]:
@@ -113,13 +113,15 @@ class Definitions:
     def _forget(self, statement: Any) -> bool:
         gone = self._connection.execute(statement).rowcount > 0
         if gone:
-            self._count_change()
+            count_change(self._connection, self._batch)
         return gone
 
-    def _count_change(self) -> None:
-        next_number = cast(cast(setting.c.value, BigInteger) + 1, Text)
-        put = self._batch.put(setting, lambda _: {"value": next_number})
-        self._connection.execute(put, {"key": CATALOG, "value": "1"})
+
+def count_change(connection: Connection, batch: Batch) -> None:
+    """Have everybody who keeps definitions read them anew."""
+    next_number = cast(cast(setting.c.value, BigInteger) + 1, Text)
+    put = batch.put(setting, lambda _: {"value": next_number})
+    connection.execute(put, {"key": CATALOG, "value": "1"})
 
 
 def _workflow(body: str) -> WorkflowDef:

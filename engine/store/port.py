@@ -20,6 +20,7 @@ from engine.store.history_port import HistoryTransaction, RemovedRun
 from engine.store.notice_port import HeldNotices
 from engine.store.results_port import Results
 from engine.store.schedule_port import ScheduleTransaction
+from engine.store.schema_def_port import SchemaDefs
 from engine.store.webhook_port import Webhooks
 
 
@@ -116,7 +117,9 @@ class InHand(Struct, frozen=True, kw_only=True):
     at: Instant
 
 
-class Transaction(HistoryTransaction, EventStore, HeldNotices, Results, ScheduleTransaction, Webhooks, Protocol):
+class Transaction(
+    HistoryTransaction, EventStore, HeldNotices, Results, ScheduleTransaction, SchemaDefs, Webhooks, Protocol
+):
     """Everything that can be read or written inside one transaction; leaving the block commits it."""
 
     # runs
@@ -188,7 +191,7 @@ class Transaction(HistoryTransaction, EventStore, HeldNotices, Results, Schedule
         ...
 
     def catalog_version(self) -> str:
-        """Return a mark that differs once any definition of a workflow or task was registered or forgotten."""
+        """Return a mark that differs once any workflow, task or schema was registered or forgotten."""
         ...
 
     # limits

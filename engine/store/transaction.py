@@ -23,6 +23,7 @@ from engine.store.port import Store
 from engine.store.postgres import PostgresBatch, json_as_text
 from engine.store.results import Results
 from engine.store.schedules import Schedules
+from engine.store.schema_defs import StoredSchemaDefs
 from engine.store.search import Search
 from engine.store.slots import Slots
 from engine.store.sqlite import SqliteBatch
@@ -32,6 +33,7 @@ from engine.store.webhooks import StoredWebhooks
 class SqlTransaction(
     Executions,
     Definitions,
+    StoredSchemaDefs,
     Slots,
     Housekeeping,
     Hands,

@@ -24,6 +24,7 @@ from engine.testing.memory_history import MemoryHistory
 from engine.testing.memory_notices import MemoryNotices
 from engine.testing.memory_results import MemoryResults
 from engine.testing.memory_schedules import MemorySchedules
+from engine.testing.memory_schema_defs import MemorySchemaDefs
 from engine.testing.memory_slots import MemorySlots
 from engine.testing.memory_tables import Journal, Tables
 from engine.testing.memory_webhooks import MemoryWebhooks
@@ -240,7 +241,9 @@ class _Definitions(MemorySlots, MemoryResults):
         self._journal.put(catalog, "version", catalog["version"] + 1)
 
 
-class MemoryTransaction(_Runs, _Definitions, MemoryEvents, MemoryNotices, MemorySchedules, MemoryWebhooks):
+class MemoryTransaction(
+    _Runs, _Definitions, MemorySchemaDefs, MemoryEvents, MemoryNotices, MemorySchedules, MemoryWebhooks
+):
     """Everything that can be read or written inside one transaction of a ``MemoryStore``."""
 
     def note_queues(self, names: Collection[str]) -> None:

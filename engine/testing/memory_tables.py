@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from engine.model.event_handler import EventHandler
     from engine.model.execution import Task, Workflow
     from engine.model.schedule import ScheduleExecution
+    from engine.model.schema_def import SchemaDef, SchemaKey
     from engine.model.webhook import Webhook
     from engine.store.event_port import EventExecution
     from engine.store.history_port import RemovedRun
@@ -39,6 +40,7 @@ class Tables:
         self.snapshots: dict[str, WorkflowDef] = {}
         self.workflow_defs: dict[tuple[str, int], WorkflowDef] = {}
         self.task_defs: dict[str, TaskDef] = {}
+        self.schemas: dict[SchemaKey, SchemaDef] = {}
         self.catalog: dict[str, int] = {"version": 0}
         self.queues: dict[str, Instant] = {}
         self.settings: dict[str, str] = {}

@@ -60,7 +60,7 @@ class World:
 
     def _begin(self, start: StartWorkflow) -> Decision:
         written = self.definition if start.workflow_def is None else check_workflow(start.workflow_def)
-        definition = snapshot(written, self.surroundings.task_defs, {})
+        definition = snapshot(written, self.surroundings.task_defs, {}, {})
         run = new_run(start, definition, hash_of(definition), self.now)
         return self.settle(run, begin(run, start, self.now, self.surroundings))
 
