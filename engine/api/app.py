@@ -22,6 +22,7 @@ from engine.api.rehearsal_routes import rehearsal_routes
 from engine.api.requester import Requester
 from engine.api.schedule_routes import schedule_routes
 from engine.api.schema_routes import schema_routes
+from engine.api.task_definition_routes import task_definition_routes
 from engine.api.task_routes import task_routes
 from engine.api.verifiers import Secrets
 from engine.api.webhook_routes import webhook_routes
@@ -75,6 +76,7 @@ def create_app(
     app.include_router(task_routes(store, requester, payloads))
     app.include_router(definition_routes(store, clock or SystemClock()))
     app.include_router(schema_routes(store, clock or SystemClock()))
+    app.include_router(task_definition_routes(store, clock or SystemClock()))
     app.include_router(schedule_routes(store, clock or SystemClock()))
     app.include_router(dead_routes(requester))
     app.include_router(event_routes(store))

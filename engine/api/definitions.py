@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from engine.clock import Instant, milliseconds
-from engine.errors import BadDefinition, Fault, Refused
+from engine.decider.named_schema import FindSchemas
+from engine.errors import BadDefinition, BadMessage, Fault, Refused
 from engine.model.definition import TaskDef, WorkflowDef
+from engine.model.payload import Json
+from engine.model.schema_def import SchemaDef, SchemaKey
 from engine.store.port import Store
+
+#: Definitions in one request; each is checked and stored while the caller waits.
+_MOST_DEFINITIONS = 1_000
+
+
+def listed(value: Json) -> list[Json]:
+    """Return the definitions of a body that must be a list of them; raise ``BadMessage`` when it is none."""
+    if not isinstance(value, list):
+        raise BadMessage("The body must be a list of definitions: [{…}].")
+    if len(value) > _MOST_DEFINITIONS:
+        raise BadMessage(f"The list has {len(value):,} definitions: send at most {_MOST_DEFINITIONS:,} at a time.")
+    return value
+
+
+def known_schemas(store: Store) -> FindSchemas:
+    """Return the function that finds registered schemas for whoever checks a definition."""
+
+    def known(keys: Collection[SchemaKey]) -> Mapping[SchemaKey, SchemaDef]:
+        with store.transaction() as tx:
+            return tx.schemas(keys)
+
+    return known
 
 
 def register(store: Store, definition: WorkflowDef, now: Instant, *, overwrite: bool) -> None:

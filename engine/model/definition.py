@@ -210,6 +210,10 @@ class WorkflowTask(Written):
         yield "loopOver", self.loop_over
 
 
+#: The metadata by which Conductor knows an agent.
+_AGENT = frozenset({"agent_sdk", "agentDef"})
+
+
 class RateLimitConfig(Written):
     """How many runs may share one key at a time."""
 
@@ -250,6 +254,14 @@ class WorkflowDef(Written):
     enforce_schema: bool = True
     masked_fields: tuple[str, ...] = ()
     metadata: dict[str, Json] = Field(default_factory=dict)
+
+    @property
+    def classifier(self) -> str:
+        """What kind of workflow its author says it is, for lists that show one kind only."""
+        named = self.metadata.get("classifier")
+        if isinstance(named, str) and named:
+            return named
+        return "agent" if _AGENT & self.metadata.keys() else "workflow"
 
 
 def walk(steps: Sequence[WorkflowTask], path: str = "tasks") -> Iterator[tuple[str, WorkflowTask]]:

@@ -62,10 +62,12 @@ class Definitions:
         body = self._connection.scalar(query)
         return None if body is None else _workflow(body)
 
-    def workflow_defs(self) -> tuple[WorkflowDef, ...]:
+    def workflow_defs(self, name: str | None = None) -> tuple[WorkflowDef, ...]:
         """See ``Transaction.workflow_defs``."""
         columns = workflow_definition.c
         query = select(columns.name, columns.version, columns.body)
+        if name is not None:
+            query = query.where(columns.name == storable(name))
         rows = sorted(self._connection.execute(query), key=lambda row: (row.name, row.version))
         return tuple(_workflow(row.body) for row in rows)
 

@@ -170,8 +170,8 @@ class Transaction(
         """Return a registered definition; without a version the one with the highest number."""
         ...
 
-    def workflow_defs(self) -> tuple[WorkflowDef, ...]:
-        """Return every registered version of every definition, by name and version."""
+    def workflow_defs(self, name: str | None = None) -> tuple[WorkflowDef, ...]:
+        """Return every registered version of every definition, or of the one of this name; by name and version."""
         ...
 
     def unregister_workflow(self, name: str, version: int) -> bool:

@@ -204,9 +204,10 @@ class _Definitions(MemorySlots, MemoryResults):
             version = max((number for each, number in self._tables.workflow_defs if each == name), default=0)
         return self._tables.workflow_defs.get((name, version))
 
-    def workflow_defs(self) -> tuple[WorkflowDef, ...]:
+    def workflow_defs(self, name: str | None = None) -> tuple[WorkflowDef, ...]:
         """See ``Transaction.workflow_defs``."""
-        return tuple(definition for _, definition in sorted(self._tables.workflow_defs.items(), key=lambda e: e[0]))
+        found = sorted(self._tables.workflow_defs.items(), key=lambda e: e[0])
+        return tuple(definition for (called, _), definition in found if name in (None, called))
 
     def unregister_workflow(self, name: str, version: int) -> bool:
         """See ``Transaction.unregister_workflow``."""

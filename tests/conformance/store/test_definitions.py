@@ -55,6 +55,8 @@ def test_all_definitions_come_by_name_and_version(store: Store) -> None:
     register(store, a_definition("b", 10), a_definition("a", 3), a_definition("b", 9))
     with store.transaction() as transaction:
         assert [(each.name, each.version) for each in transaction.workflow_defs()] == [("a", 3), ("b", 9), ("b", 10)]
+        assert [(each.name, each.version) for each in transaction.workflow_defs("b")] == [("b", 9), ("b", 10)]
+        assert transaction.workflow_defs("c") == ()
 
 
 def test_a_version_can_be_forgotten(store: Store) -> None:

@@ -138,3 +138,50 @@ def test_versions_that_no_database_keeps_are_refused(client):
     assert client.get("/api/metadata/workflow/nap?version=99999999999").status_code == 400
     assert client.delete("/api/metadata/workflow/nap/99999999999").status_code == 400
     assert client.post("/api/metadata/workflow", json={**SLEEP, "version": 2**40}).status_code == 400
+
+
+def test_lists_tell_names_versions_and_the_latest(client):
+    for name, version in (("nap", 1), ("nap", 3), ("rest", 1)):
+        client.post("/api/metadata/workflow", json={**SLEEP, "name": name, "version": version})
+
+    assert client.get("/api/metadata/workflow/names").json() == ["nap", "rest"]
+    versions = client.get("/api/metadata/workflow/names-and-versions").json()
+    assert {name: [each["version"] for each in found] for name, found in versions.items()} == {
+        "nap": [1, 3],
+        "rest": [1],
+    }
+    assert set(versions["rest"][0]) == {"name", "version", "createTime", "updateTime"}
+    latest = client.get("/api/metadata/workflow/latest-versions").json()
+    assert [(each["name"], each["version"], len(each["tasks"])) for each in latest] == [("nap", 3, 1), ("rest", 1, 1)]
+    assert client.get("/api/metadata/workflow/nobody/versions").json() == []
+
+
+def test_a_short_list_leaves_the_steps_out(client):
+    client.post("/api/metadata/workflow", json=SLEEP)
+
+    for path in ("/api/metadata/workflow", "/api/metadata/workflow/latest-versions"):
+        (short,) = client.get(path, params={"short": "True"}).json()
+        assert (short["name"], short["tasks"]) == ("nap", [])
+
+
+def test_a_list_is_narrowed_to_kinds_of_workflows(client):
+    marks = {"plain": {}, "bot": {"agent_sdk": "x"}, "batch": {"classifier": "nightly"}}
+    for name, metadata in marks.items():
+        client.post("/api/metadata/workflow", json={**SLEEP, "name": name, "metadata": metadata})
+
+    def found(classifier):
+        listed = client.get("/api/metadata/workflow", params={"classifier": classifier}).json()
+        return [each["name"] for each in listed]
+
+    assert (found("workflow"), found("agent"), found("nightly,agent")) == (["plain"], ["bot"], ["batch", "bot"])
+
+
+def test_task_definitions_come_alone_or_in_a_list_by_either_verb(client):
+    assert client.post("/api/metadata/taskdefs", json=TASK).status_code == 200
+    assert client.put("/api/metadata/taskdefs", json=[{**TASK, "retryCount": 7}]).status_code == 200
+    assert client.get("/api/metadata/taskdefs/resize").json()["retryCount"] == 7
+
+    unknown = client.put("/api/metadata/taskdefs", json=[{**TASK, "retryCount": 9}, {"name": "nobody"}])
+
+    assert (unknown.status_code, "nobody" in unknown.json()["message"]) == (404, True)
+    assert client.get("/api/metadata/taskdefs/resize").json()["retryCount"] == 7
