@@ -44,6 +44,22 @@ def secret_values(
     return find
 
 
+def secret_names(
+    files: str | None, environment: Mapping[str, str] | None = None, directory: Path | None = None
+) -> Callable[[], list[str]]:
+    """Return the function that lists the names of the secrets that ``secret_values`` finds, in order."""
+    known = set(_with_prefix(SECRET_PREFIX, environment, directory))
+
+    def names() -> list[str]:
+        try:
+            found = [] if files is None else [each.name for each in Path(files).iterdir() if each.is_file()]
+        except OSError:
+            found = []
+        return sorted(known | {name for name in found if _FILE_NAME.fullmatch(name)})
+
+    return names
+
+
 def runtime_values(secrets: Callable[[str], str | None], environment: Mapping[str, str]) -> Callable[[str], str | None]:
     """Return the function that finds what ``runtimeMetadata`` names: a secret, else a value of the environment."""
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import PlainTextResponse, Response
 
 import engine
 from engine.api import problem
+from engine.api.admin_routes import admin_routes
 from engine.api.asker import note_asker
 from engine.api.body import answer, storable_address
 from engine.api.bulk_routes import bulk_routes
+from engine.api.client_routes import client_routes
 from engine.api.dead_routes import dead_routes
 from engine.api.definition_routes import definition_routes
 from engine.api.event_routes import event_routes
 from engine.api.lifecycle_routes import lifecycle_routes
+from engine.api.listing_routes import listing_routes
+from engine.api.outside_routes import outside_routes
 from engine.api.payload_routes import payload_routes
+from engine.api.queue_routes import queue_routes
 from engine.api.rehearsal_routes import rehearsal_routes
 from engine.api.requester import Requester
 from engine.api.schedule_routes import schedule_routes
@@ -28,9 +33,10 @@ from engine.api.verifiers import Secrets
 from engine.api.webhook_routes import webhook_routes
 from engine.api.workflow_routes import workflow_routes
 from engine.clock import Clock, SystemClock
+from engine.config import Settings
 from engine.errors import StoreUnavailable
 from engine.model.payload import Json
-from engine.named_values import secret_values
+from engine.named_values import environment_values, secret_names, secret_values
 from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
 
@@ -42,11 +48,13 @@ def create_app(
     clock: Clock | None = None,
     payloads: PayloadStorage | None = None,
     secrets: Secrets | None = None,
+    settings: Settings | None = None,
     embedded: bool = False,
 ) -> FastAPI:
     """Return the application; it starts the requester with itself and closes it at the end, but not the store.
 
-    ``payloads`` is where large payloads are kept, if they are; ``secrets`` finds what webhooks name.
+    ``payloads`` is where large payloads are kept, if they are; ``secrets`` finds what webhooks name, and
+    ``settings`` say what else there is outside; without them there is nothing.
     ``embedded`` says that everything else runs in this process too, which ``/health`` tells those who ask.
     """
 
@@ -71,6 +79,7 @@ def create_app(
     # Before the runs and tasks, whose ids its words could be taken for.
     app.include_router(payload_routes(payloads))
     app.include_router(rehearsal_routes(store, clock or SystemClock()))
+    app.include_router(listing_routes(store))
     app.include_router(workflow_routes(store, requester, payloads))
     app.include_router(lifecycle_routes(store, requester))
     app.include_router(task_routes(store, requester, payloads))
@@ -79,10 +88,20 @@ def create_app(
     app.include_router(task_definition_routes(store, clock or SystemClock()))
     app.include_router(schedule_routes(store, clock or SystemClock()))
     app.include_router(dead_routes(requester))
+    app.include_router(queue_routes(requester))
+    app.include_router(client_routes())
+    app.include_router(admin_routes(store, requester, {} if settings is None else settings.shown()))
+    app.include_router(_outside(settings))
     app.include_router(event_routes(store))
     app.include_router(webhook_routes(store, requester, clock or SystemClock(), secrets or secret_values(None)))
     _health(app, store, requester, embedded=embedded)
     return app
+
+
+def _outside(settings: Settings | None) -> APIRouter:
+    if settings is None:
+        return outside_routes({}, list)
+    return outside_routes(environment_values(), secret_names(settings.secrets_directory))
 
 
 def _health(app: FastAPI, store: Store, requester: Requester, *, embedded: bool) -> None:

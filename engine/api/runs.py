@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from engine.api.history import archived_json
 from engine.decider.execution import restore
 from engine.errors import NotFound
@@ -68,6 +70,25 @@ def one_task_json(store: Store, identity: str) -> dict[str, Json]:
     definition = _snapshot(store, rows.workflow)
     configs = restore(rows.workflow, rows.tasks, definition).configs
     return task_json(masked_task(task, definition.masked_fields), rows.workflow, described(configs)(task))
+
+
+def tasks_json(store: Store, keys: Sequence[tuple[str, int]]) -> list[Json]:
+    """Return Conductor's Task objects of these tasks, by run and seq; those that are gone meanwhile are left out."""
+    with store.transaction() as tx:
+        found = tx.load({run for run, _ in keys})
+        definitions = tx.snapshots({rows.workflow.definition_hash for rows in found.values()})
+    wanted: dict[str, set[int]] = {}
+    for run, seq in keys:
+        wanted.setdefault(run, set()).add(seq)
+    shown: list[Json] = []
+    for run, seqs in wanted.items():
+        if (rows := found.get(run)) is None:
+            continue
+        definition = definitions[rows.workflow.definition_hash]
+        describe = described(restore(rows.workflow, rows.tasks, definition).configs)
+        of_run = (masked_task(task, definition.masked_fields) for task in rows.tasks if task.seq in seqs)
+        shown += [task_json(task, rows.workflow, describe(task)) for task in of_run]
+    return shown
 
 
 def _snapshot(store: Store, workflow: Workflow) -> WorkflowDef:

@@ -43,7 +43,7 @@ def task_routes(store: Store, requester: Requester, payloads: PayloadStorage | N
     # Stands before the next route, whose pattern it also fits.
     @router.post("/{workflow_id}/{status}/signal")
     def signal(workflow_id: str, status: str, body: RawBody) -> Response:
-        ask(workflow_id, "signal", {"status": _reportable(status), "output": mapping(body)})
+        ask(workflow_id, "signal", {"status": reportable(status), "output": mapping(body)})
         return done()
 
     @router.post("/{workflow_id}/{ref}/{status}")
@@ -54,14 +54,15 @@ def task_routes(store: Store, requester: Requester, payloads: PayloadStorage | N
         body: RawBody,
         worker_id: Annotated[str | None, Query(alias="workerid")] = None,
     ) -> Response:
-        arguments = {"ref": ref, "status": _reportable(status), "output": mapping(body), "workerId": worker_id}
+        arguments = {"ref": ref, "status": reportable(status), "output": mapping(body), "workerId": worker_id}
         outcome = ask(workflow_id, "update_task", arguments)
         return PlainTextResponse(str(outcome.result.get("taskId") or ""))
 
     return router
 
 
-def _reportable(status: str) -> str:
+def reportable(status: str) -> str:
+    """Return the status in a path if it can be reported; raise ``BadMessage`` for any other."""
     known = [each.value for each in REPORTABLE]
     if status not in known:
         raise BadMessage(f"A task cannot be reported as {status!r}: use one of {', '.join(known)}.")

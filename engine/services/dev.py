@@ -109,6 +109,7 @@ def run(
         requester,
         payloads=payload_storage(settings),
         secrets=secret_values(settings.secrets_directory),
+        settings=settings,
         embedded=True,
     )
     serve(app, listener, settings, stop, lambda: greet(started))

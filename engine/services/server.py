@@ -42,6 +42,7 @@ def run(settings: Settings) -> int:
                 requester,
                 payloads=payload_storage(settings),
                 secrets=secret_values(settings.secrets_directory),
+                settings=settings,
             )
             serve(app, listener, settings, stop)
         store.close()

@@ -18,6 +18,7 @@ from engine.model.request import Outcome, Request
 from engine.store.event_port import EventStore
 from engine.store.history_port import HistoryTransaction, RemovedRun
 from engine.store.notice_port import HeldNotices
+from engine.store.pending_port import Pending
 from engine.store.results_port import Results
 from engine.store.schedule_port import ScheduleTransaction
 from engine.store.schema_def_port import SchemaDefs
@@ -118,7 +119,15 @@ class InHand(Struct, frozen=True, kw_only=True):
 
 
 class Transaction(
-    HistoryTransaction, EventStore, HeldNotices, Results, ScheduleTransaction, SchemaDefs, Webhooks, Protocol
+    HistoryTransaction,
+    EventStore,
+    HeldNotices,
+    Pending,
+    Results,
+    ScheduleTransaction,
+    SchemaDefs,
+    Webhooks,
+    Protocol,
 ):
     """Everything that can be read or written inside one transaction; leaving the block commits it."""
 

@@ -19,6 +19,7 @@ from engine.store.housekeeping import Housekeeping
 from engine.store.mysql import MysqlBatch
 from engine.store.notices import Notices
 from engine.store.outside import Outside
+from engine.store.pending import PendingTasks
 from engine.store.port import Store
 from engine.store.postgres import PostgresBatch, json_as_text
 from engine.store.results import Results
@@ -40,6 +41,7 @@ class SqlTransaction(
     EventHandlers,
     Results,
     Notices,
+    PendingTasks,
     Schedules,
     StoredWebhooks,
     Search,

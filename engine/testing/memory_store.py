@@ -22,6 +22,7 @@ from engine.store.share import fair_share
 from engine.testing.memory_events import MemoryEvents
 from engine.testing.memory_history import MemoryHistory
 from engine.testing.memory_notices import MemoryNotices
+from engine.testing.memory_pending import MemoryPending
 from engine.testing.memory_results import MemoryResults
 from engine.testing.memory_schedules import MemorySchedules
 from engine.testing.memory_schema_defs import MemorySchemaDefs
@@ -243,7 +244,14 @@ class _Definitions(MemorySlots, MemoryResults):
 
 
 class MemoryTransaction(
-    _Runs, _Definitions, MemorySchemaDefs, MemoryEvents, MemoryNotices, MemorySchedules, MemoryWebhooks
+    _Runs,
+    _Definitions,
+    MemorySchemaDefs,
+    MemoryEvents,
+    MemoryNotices,
+    MemoryPending,
+    MemorySchedules,
+    MemoryWebhooks,
 ):
     """Everything that can be read or written inside one transaction of a ``MemoryStore``."""
 

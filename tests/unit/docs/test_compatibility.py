@@ -41,7 +41,7 @@ def rows() -> Iterator[Row]:
         if line.startswith("## "):
             section = line.removeprefix("## ")
         cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
-        if cells and cells[0] not in ("rule", "type") and not set(cells[0]) <= set("-"):
+        if cells and cells[0] not in ("rule", "type", "endpoint") and not set(cells[0]) <= set("-"):
             assert len(cells) == 4, f"{section}: {line}"
             yield Row(section, *cells)
 

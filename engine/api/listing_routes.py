@@ -1,0 +1,120 @@
+"""Routes under /api/workflow that find runs by name and correlation id, without a query (reference 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from msgspec.structs import replace
+from starlette.responses import Response
+
+from engine.api import runs
+from engine.api.body import RawBody, answer, document
+from engine.api.search import PAGE_LIMIT
+from engine.clock import milliseconds
+from engine.errors import BadMessage
+from engine.model.execution import Workflow
+from engine.model.payload import Json
+from engine.model.status import OPEN_WORKFLOW
+from engine.store.port import Store, WorkflowQuery
+from engine.wire.fields import Fields
+
+#: Runs of one correlation id that are shown: the newest.
+_MOST_RUNS = 1_000
+
+#: Correlation ids, and workflow names, of one call.
+_MOST_NAMES = 1_000
+
+#: Epoch milliseconds in a query.
+Milliseconds = Annotated[int, Query(ge=0, le=2**53)]
+
+Closed = Annotated[bool, Query(alias="includeClosed")]
+Tasks = Annotated[bool, Query(alias="includeTasks")]
+
+
+def listing_routes(store: Store) -> APIRouter:
+    """Return the routes; they stand before those of one run, whose id is no ``running``."""
+    router = APIRouter(prefix="/api/workflow", tags=["workflow"])
+    _running(router, store)
+    _correlated(router, store)
+    _one_run(router, store)
+    return router
+
+
+def _running(router: APIRouter, store: Store) -> None:
+    @router.get("/running/{name}")
+    def running(
+        name: str,
+        since: Annotated[Milliseconds | None, Query(alias="startTime")] = None,
+        until: Annotated[Milliseconds | None, Query(alias="endTime")] = None,
+    ) -> Response:
+        """List the ids of the open runs of a workflow; with two times those of all runs that began between them."""
+        if since is None or until is None:
+            query = WorkflowQuery(name=name, statuses=tuple(sorted(OPEN_WORKFLOW)), size=PAGE_LIMIT)
+            return answer([each.id for each in _page(store, query)])
+        return answer(_begun_between(store, name, since, until))
+
+
+def _begun_between(store: Store, name: str, since: int, until: int) -> list[Json]:
+    """Return the ids of the runs that began in this time, newest first."""
+    found: list[Json] = []
+    query = WorkflowQuery(name=name, size=PAGE_LIMIT)
+    while page := _page(store, query):
+        found += [each.id for each in page if since <= milliseconds(each.created_at) <= until]
+        if milliseconds(page[-1].created_at) < since:
+            break
+        query = replace(query, start=query.start + query.size)
+    return found
+
+
+def _correlated(router: APIRouter, store: Store) -> None:
+    @router.get("/{name}/correlated/{correlation_id}")
+    def correlated(name: str, correlation_id: str, closed: Closed = False, tasks: Tasks = False) -> Response:
+        """List the runs of a workflow that have this correlation id, newest first."""
+        return answer(_runs(store, [name], correlation_id, closed, tasks))
+
+    @router.post("/{name}/correlated")
+    def correlated_with_each(name: str, body: RawBody, closed: Closed = False, tasks: Tasks = False) -> Response:
+        """List the runs of a workflow by correlation id; the body is a list of those."""
+        wanted = _texts(document(body), "The body")
+        return answer({each: _runs(store, [name], each, closed, tasks) for each in wanted})
+
+    @router.post("/correlated/batch")
+    def batch(body: RawBody, closed: Closed = False, tasks: Tasks = False) -> Response:
+        """List the runs of several workflows by correlation id (Orkes)."""
+        fields = Fields(document(body), "the body")
+        names = _texts(fields.raw("workflowNames"), "workflowNames")
+        wanted = _texts(fields.raw("correlationIds"), "correlationIds")
+        return answer({each: _runs(store, names, each, closed, tasks) for each in wanted})
+
+
+def _one_run(router: APIRouter, store: Store) -> None:
+    @router.get("/{workflow_id}/size")
+    def size(workflow_id: str) -> Response:
+        """Say how many bytes the inputs, outputs and variables of a run have as JSON (Orkes); there is no limit."""
+        rows = runs.rows_of(store, workflow_id)
+        return answer({"sizeBytes": rows.payload_bytes, "limitBytes": 0, "ratio": 0})
+
+
+def _runs(store: Store, names: Iterable[str], correlation_id: str, closed: bool, tasks: bool) -> list[Json]:
+    statuses = () if closed else tuple(sorted(OPEN_WORKFLOW))
+    found: list[Json] = []
+    for name in names:
+        query = WorkflowQuery(name=name, correlation_id=correlation_id, statuses=statuses, size=_MOST_RUNS)
+        found += [runs.run_json(store, each.id, include_tasks=tasks) for each in _page(store, query)]
+    return found
+
+
+def _page(store: Store, query: WorkflowQuery) -> tuple[Workflow, ...]:
+    with store.transaction() as tx:
+        return tx.find(query)[1]
+
+
+def _texts(value: Json, subject: str) -> list[str]:
+    """Return a list of texts, each once; raise ``BadMessage`` for anything else."""
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise BadMessage(f'{subject} must be a list of texts: ["…", "…"].')
+    if len(value) > _MOST_NAMES:
+        raise BadMessage(f"{subject} has {len(value):,} entries: send at most {_MOST_NAMES:,}.")
+    return list(dict.fromkeys(value))
