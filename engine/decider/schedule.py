@@ -46,8 +46,7 @@ def schedule(draft: Draft, key: ListKey, opened: OpenList, position: int) -> Tas
     wish = wanted_skip(draft, plain, ref)
     if wish is not None:
         return draft.add(skipped(draft, task, config, wish), config, plain)
-    given = opened.branch.input
-    own = evaluate_input(draft, config, task) if given is None else dict(given)
+    own = _own_input(draft, opened, config, task)
     return draft.add(msgspec.structs.replace(task, input=own), config, plain)
 
 
@@ -79,7 +78,7 @@ def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
         visible_at=Instant(draft.now + delay),
         queue=failed.queue,
     )
-    own = dict(opened.branch.input) if opened.branch.input is not None else evaluate_input(draft, config, again)
+    own = _own_input(draft, opened, config, again)
     if not task_type(config.type).wraps_input:
         own = {**failed.input, **own}
     again = msgspec.structs.replace(again, input=own)
@@ -88,6 +87,12 @@ def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
         draft.wake_by(again.visible_at)
         note_dates(draft, again)
     return again
+
+
+def _own_input(draft: Draft, opened: OpenList, config: WorkflowTask, task: Task) -> dict[str, Json]:
+    """Return a task's input: what its parameters come to, and over it, as it is, what its branch was given."""
+    own = evaluate_input(draft, config, task)
+    return own if opened.branch.input is None else {**own, **opened.branch.input}
 
 
 def evaluate_input(draft: Draft, config: WorkflowTask, task: Task) -> dict[str, Json]:

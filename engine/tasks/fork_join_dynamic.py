@@ -15,8 +15,9 @@ from engine.tasks.step import Abort, At, Branch, Open, Step, TaskType, names_inp
 class ForkJoinDynamic(TaskType):
     """What was opened is kept in the row's input: ``forkedTaskDefs`` and ``forkedTasks``, which UIs read too.
 
-    Inputs from data are taken as they are and never evaluated a second time. A branch whose one step is a container
-    runs the whole of it.
+    What describes a step is a definition, whoever made it, so the expressions in its own parameters are evaluated. The
+    inputs that are given beside it (``forkedTaskInputs``) are data: taken as they are, and never evaluated. A branch
+    whose one step is a container runs the whole of it.
     """
 
     name = "FORK_JOIN_DYNAMIC"
@@ -45,6 +46,9 @@ class ForkJoinDynamic(TaskType):
 
     def warn(self, config: WorkflowTask) -> Iterator[Fault]:
         """Name inputs that are read and not given."""
+        if "forkTaskInputs" in config.input_parameters:
+            # Editors write the names of the other style beside it; they are not read.
+            return
         yield from names_input(config, "dynamicForkTasksParam", config.dynamic_fork_tasks_param)
         yield from names_input(config, "dynamicForkTasksInputParamName", config.dynamic_fork_tasks_input_param_name)
         yield from names_input(config, "dynamicForkJoinTasksParam", config.dynamic_fork_join_tasks_param)
@@ -76,10 +80,19 @@ class ForkJoinDynamic(TaskType):
                 for number, ref in enumerate(refs)
             )
         steps = (_step(document) for document in described)
+        given = task.input.get("forkedTaskInputs")
         return tuple(
-            Branch(name=str(number), steps=(step,), ref=ref, input=step.input_parameters)
+            Branch(name=str(number), steps=(step,), ref=ref, input=given.get(ref) or {})
+            if isinstance(given, Mapping)
+            else _merged(str(number), step, ref)
             for number, (ref, step) in enumerate(zip(refs, steps, strict=True))
         )
+
+
+def _merged(name: str, step: WorkflowTask, ref: str) -> Branch:
+    """Return a branch of a row in which data had been merged into the step's own parameters, as they once were."""
+    bare = step.model_copy(update={"input_parameters": {}})
+    return Branch(name=name, steps=(bare,), ref=ref, input=step.input_parameters)
 
 
 def _described(at: At) -> dict[str, Json]:
@@ -103,9 +116,12 @@ def _one_task_many_inputs(at: At) -> dict[str, Json]:
 
     given, own_ref = at.task.input, at.config.task_reference_name
     workflow = given.get("forkTaskWorkflow")
-    kind = "SUB_WORKFLOW" if workflow else str(given.get("forkTaskType") or "SIMPLE")
+    named = given.get("forkTaskName")
+    kind = str(given.get("forkTaskType") or (named if named in task_types() else "SIMPLE"))
+    if workflow:
+        kind = "SUB_WORKFLOW"
     fallback = kind if kind in task_types() and kind != "SIMPLE" else own_ref
-    name = str(workflow or given.get("forkTaskName") or fallback)
+    name = str(workflow or named or fallback)
     inputs: list[Json] = given["forkTaskInputs"]
     stem = f"_{name}_"
     if at.latest(f"{stem}0{at.suffix}") is not None:
@@ -126,11 +142,11 @@ def _one_task_many_inputs(at: At) -> dict[str, Json]:
 def _written_out(at: At, step: dict[str, Json], refs: list[str], inputs: list[Json]) -> dict[str, Json]:
     """Style A where items choose their own domains: each branch needs a definition of its own."""
     described = []
-    for number, ref in enumerate(refs):
-        item = _item(inputs[number], number)
+    items = {ref: _item(inputs[number], number) for number, ref in enumerate(refs)}
+    for ref, item in items.items():
         param = {**step["subWorkflowParam"], "taskToDomain": item.get("taskToDomain")}
-        described.append({**step, "taskReferenceName": ref, "subWorkflowParam": param, "inputParameters": item})
-    return {"forkedTaskDefs": described, "forkedTasks": refs}
+        described.append({**step, "taskReferenceName": ref, "subWorkflowParam": param})
+    return {"forkedTaskDefs": described, "forkedTasks": refs, "forkedTaskInputs": items}
 
 
 def _item(value: Json, number: int) -> dict[str, Json]:
@@ -156,11 +172,11 @@ def _listed(at: At, tasks_key: str, inputs_key: str) -> dict[str, Json]:
         ref = task.get("taskReferenceName")
         if not ref:
             raise ValueError(wrong)
-        own = task.get("inputParameters") or {}
-        extra = inputs.get(ref)
-        merged = {**own, **extra} if isinstance(extra, Mapping) else own
-        described.setdefault(str(ref), {**task, "inputParameters": merged})
-    return _checked(at, described)
+        own, extra = task.get("inputParameters"), inputs.get(ref)
+        if isinstance(own, Mapping) and isinstance(extra, Mapping):
+            own = {key: value for key, value in own.items() if key not in extra}
+        described.setdefault(str(ref), {**task, "inputParameters": own or {}})
+    return _checked(at, described, inputs)
 
 
 def _legacy(at: At, key: str) -> dict[str, Json]:
@@ -170,6 +186,7 @@ def _legacy(at: At, key: str) -> dict[str, Json]:
     if not isinstance(tasks, list) or not all(isinstance(task, Mapping) for task in tasks):
         raise ValueError(f"Input '{key}' is invalid. It must hold a list under 'dynamicTasks', found '{value!r:.200}'")
     described: dict[str, Json] = {}
+    inputs: dict[str, Json] = {}
     for task in tasks:
         child, name = task.get("workflowName"), task.get("taskName")
         ref = str(task.get("referenceName") or name or child)
@@ -177,21 +194,22 @@ def _legacy(at: At, key: str) -> dict[str, Json]:
             "name": name or child,
             "taskReferenceName": ref,
             "type": task.get("type") or ("SUB_WORKFLOW" if child else "SIMPLE"),
-            "inputParameters": task.get("input") or {},
         }
         if child:
             step["subWorkflowParam"] = {"name": child}
         described.setdefault(ref, step)
-    return _checked(at, described)
+        inputs.setdefault(ref, task.get("input"))
+    return _checked(at, described, inputs)
 
 
-def _checked(at: At, described: dict[str, dict[str, Json]]) -> dict[str, Json]:
+def _checked(at: At, described: dict[str, dict[str, Json]], inputs: Mapping[str, Json]) -> dict[str, Json]:
     """Refuse references that the run has used already, and steps that cannot be read."""
     for ref in described:
         if at.latest(ref + at.suffix) is not None or ref == at.config.task_reference_name:
             raise ValueError(f"The dynamic fork attempted to create a duplicate task reference name: {ref}")
     steps = [_with_definitions(at, step) for step in described.values()]
-    return {"forkedTaskDefs": steps, "forkedTasks": list(described)}
+    given = {ref: item for ref in described if isinstance(item := inputs.get(ref), Mapping)}
+    return {"forkedTaskDefs": steps, "forkedTasks": list(described), "forkedTaskInputs": given}
 
 
 def _with_definitions(at: At, document: dict[str, Json]) -> dict[str, Json]:

@@ -138,7 +138,7 @@ class Branch(Struct, frozen=True, kw_only=True):
     """A list of steps opened under a task.
 
     ``name`` is unique among the task's lists; ``suffix`` is appended to the reference names inside. A branch made
-    from one template for many inputs carries its own ``ref`` and ``input`` for its only step.
+    from data carries its own ``ref`` for its only step, and an ``input`` that is laid over the step's own as it is.
     """
 
     name: str

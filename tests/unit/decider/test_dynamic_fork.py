@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from engine.errors import BadDefinition
+from engine.model.definition import WorkflowTask
+from engine.tasks.fork_join_dynamic import TYPE as FORK
 from tests.unit.decider.steps import echo, fails, fork, inputs, loop, run_of, step, switch
 
 
@@ -81,8 +84,46 @@ def test_listed_steps_get_their_own_inputs(harness):
 
 def test_data_is_not_evaluated_a_second_time(harness):
     harness.register({"name": "flow", "tasks": listed("${workflow.input.tasks}", "${workflow.input.given}")})
-    run = harness.start("flow", {"tasks": [step("a")], "given": {"a": {"v": "${workflow.input.secret}"}}, "secret": 1})
+    run = harness.start(
+        "flow",
+        {
+            "tasks": [step("a", **inputs(v=0))],
+            "given": {"a": {"v": "${workflow.input.secret}"}},
+            "secret": 1,
+        },
+    )
     assert harness.task(run, "a").input == {"v": "${workflow.input.secret}"}
+
+
+def test_the_parameters_of_a_step_are_evaluated_as_those_of_any_definition(harness):
+    own = inputs(id="${CPEWF_TASK_ID}", n="${workflow.input.n}", v="${workflow.input.n}")
+    harness.register({"name": "flow", "tasks": listed("${workflow.input.tasks}", {"a": {"v": "${workflow.input.n}"}})})
+    run = harness.start("flow", {"tasks": [step("a", **own)], "n": 1})
+    task = harness.task(run, "a")
+    assert task.input == {"id": task.id, "n": 1, "v": 1}
+
+
+def test_the_name_of_a_built_in_type_is_the_type(harness):
+    run = run_of(
+        harness,
+        step("d", "FORK_JOIN_DYNAMIC", **inputs(forkTaskName="HTTP", forkTaskInputs=[{"uri": "http://x"}])),
+        step("d_join", "JOIN"),
+    )
+    task = harness.task(run, "_HTTP_0")
+    assert (task.type, task.queue) == ("HTTP", "system.http")
+
+
+def test_a_loop_sees_what_the_fork_gave_it(harness):
+    run = run_of(harness, *listed([loop("l", "$.l.iteration < $.times", step("n", "NOOP"))], {"l": {"times": 3}}))
+    assert harness.task(run, "l").output["iteration"] == 3
+
+
+def test_a_row_in_which_data_had_been_merged_into_the_steps_goes_on(harness):
+    row = harness.task(run_of(harness, *listed([step("a", **inputs(x=1))], {"a": {"y": 2}})), "d")
+    merged = {**row.input, "forkedTaskDefs": [step("a", **inputs(x=1, y="${z}"))]}
+    del merged["forkedTaskInputs"]
+    (branch,) = FORK.branches(WorkflowTask(name="d"), msgspec.structs.replace(row, input=merged))
+    assert (branch.steps[0].input_parameters, branch.input) == ({}, {"x": 1, "y": "${z}"})
 
 
 def test_the_same_reference_twice_makes_one_branch(harness):

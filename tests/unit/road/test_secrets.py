@@ -69,6 +69,15 @@ def test_a_child_names_its_secrets_itself(harness):
     assert handed_out(harness, "k") == [{"given": "${workflow.secrets.TOKEN}", "own": "s3cret"}]
 
 
+def test_data_that_a_dynamic_fork_gives_its_branches_gets_none(harness):
+    """What describes a branch is a definition, and may name them; the inputs beside it are data."""
+    names = {"dynamicForkTasksParam": "tasks", "dynamicForkTasksInputParamName": "given"}
+    tasks = [step("a", **inputs(own="${workflow.secrets.TOKEN}"))]
+    fork = step("d", "FORK_JOIN_DYNAMIC", **names, **inputs(tasks=tasks, given="${workflow.input.given}"))
+    run_of(harness, fork, step("j", "JOIN"), given={"given": {"a": {"data": "${workflow.secrets.TOKEN}"}}})
+    assert handed_out(harness, "a") == [{"own": "s3cret", "data": "${workflow.secrets.TOKEN}"}]
+
+
 def test_an_unknown_one_is_null(harness):
     run_of(harness, step("a", **inputs(x="${workflow.secrets.NONE}", y="<${workflow.secrets.NONE}>")))
     assert handed_out(harness, "a") == [{"x": None, "y": "<>"}]
