@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from engine.errors import BadExpression, Fault
 from engine.expression.script import is_true
+from engine.expression.template import is_expression
 from engine.model.definition import WorkflowTask, walk
 from engine.model.execution import Task
 from engine.model.payload import Json, JsonObject
@@ -30,14 +31,13 @@ class DoWhile(TaskType):
 
     def check(self, config: WorkflowTask) -> Iterator[Fault]:
         """Demand a body, and a condition where no items are gone through (Conductor demands one there too)."""
-        listed = config.items is not None or "_items" in config.input_parameters
-        yield from required(config, "loopCondition", config.loop_condition or listed)
+        yield from required(config, "loopCondition", config.loop_condition or _items_of(config) is not None)
         yield from required(config, "loopOver", config.loop_over)
 
     def warn(self, config: WorkflowTask) -> Iterator[Fault]:
         """Expect a whole number as ``keepLastN``."""
         keep = config.input_parameters.get("keepLastN")
-        if keep is not None and not (isinstance(keep, int) and keep > 0):
+        if keep is not None and not is_expression(keep) and not (isinstance(keep, int) and keep > 0):
             yield Fault("inputParameters.keepLastN", f"must be a whole number above 0, not {keep!r}: all is kept")
 
     def scripts(self, config: WorkflowTask) -> Iterator[tuple[str, str]]:
@@ -75,7 +75,7 @@ class DoWhile(TaskType):
         output = {**at.task.output, str(number): bodies}
         output.pop("loopIndex", None)
         output.pop("loopItem", None)
-        keep = at.config.input_parameters.get("keepLastN")
+        keep = at.task.input.get("keepLastN")
         if isinstance(keep, int) and keep > 0:
             output.pop(str(number - keep), None)
         items = _items(at)
@@ -89,12 +89,21 @@ class DoWhile(TaskType):
         return Open(done=False, iteration=number + 1, output={**output, **_counters(number + 1, items)})
 
 
+def _items_of(config: WorkflowTask) -> Json:
+    """Return where the items are written: a field, or an input as Orkes has it, where no condition could mean it."""
+    if config.items is not None:
+        return config.items
+    inputs = config.input_parameters
+    return inputs.get("_items", None if config.loop_condition else inputs.get("items"))
+
+
 def _items(at: At) -> list[Json] | None:
     """Return the items of list mode as they are now, or None in condition mode."""
-    source = at.config.items if at.config.items is not None else at.config.input_parameters.get("_items")
-    if source is None:
+    source, given = _items_of(at.config), at.task.input.get("_items")
+    if source is None and given is None:
         return None
-    value = at.substitute(source)
+    # What a dynamic fork gave the loop is data, which is not evaluated.
+    value = given if source is None else at.substitute(source)
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
@@ -122,11 +131,12 @@ def _holds(at: At, output: dict[str, Json], bodies: dict[str, Json], items: list
     if not condition:
         return items is not None
     counters = _counters(at.task.iteration, items)
-    inputs = at.substitute(dict(at.config.input_parameters))
+    inputs = {**at.task.input, **at.substitute(dict(at.config.input_parameters))}
     own = {**output, **counters} if _reads_iterations(condition, at.config.task_reference_name) else counters
     seen = {**inputs, **bodies, at.config.task_reference_name: own, **counters}
     names = {"loopIndex": counters.get("loopIndex"), "loopItem": counters.get("loopItem")}
-    return is_true(at.evaluate("javascript", condition, seen, names))
+    by_name = at.config.evaluator_type == "value-param" and condition in inputs
+    return is_true(at.evaluate("value-param" if by_name else "javascript", condition, seen, names))
 
 
 def _reads_iterations(condition: str, ref: str) -> bool:

@@ -54,6 +54,27 @@ def test_a_list_of_items_is_walked_through(harness, where):
     assert harness.run(run).status == "COMPLETED"
 
 
+def test_items_may_be_an_input_where_there_is_no_condition(harness):
+    body = step("b", **inputs(item="${l.output.loopItem}"))
+    run = run_of(harness, loop("l", "", body, **inputs(items="${workflow.input.items}")), given={"items": ["x", "y"]})
+    harness.work({"b": echo})
+    assert harness.task(run, "b__2").input == {"item": "y"}
+    assert harness.run(run).status == "COMPLETED"
+
+
+def test_beside_a_condition_items_are_an_input_like_any_other(harness):
+    run = run_of(harness, loop("l", "$.l.iteration < $.items.length", step("n", "NOOP"), **inputs(items=[7, 8])))
+    assert harness.task(run, "l").output == {"iteration": 2, "1": {"n": {}}, "2": {"n": {}}}
+
+
+def test_the_condition_may_be_the_name_of_an_input(harness):
+    again = inputs(again="${workflow.variables.again}")
+    stop = step("stop", "SET_VARIABLE", **inputs(again=False))
+    run = run_of(harness, loop("l", "again", stop, evaluatorType="value-param", **again), variables={"again": True})
+    assert harness.run(run).status == "COMPLETED"
+    assert harness.task(run, "l").output["iteration"] == 1
+
+
 @pytest.mark.parametrize(("items", "times"), [([], 0), (None, 0), ("one", 1), ({"k": 1}, 1)])
 def test_no_items_run_nothing_and_a_single_value_is_a_list_of_one(harness, items, times):
     run = run_of(
