@@ -1,7 +1,7 @@
 """Reading the text of a JSON path: Jayway's grammar, from characters to segments.
 
 path     := ["$" | "@"] step*            without a root sign, "$." is understood
-step     := "." name | "." name "(" arguments ")" | ".*" | ".." step | "[" inside "]"
+step     := "." name | "." name "(" arguments ")" | ".*" | (".." | "...") step | "[" inside "]"
 inside   := quoted ("," quoted)* | integer ("," integer)* | slice | "*" | "?(" condition ")"
 """
 
@@ -73,6 +73,8 @@ class PathReader:
             segments.append(self._after_dot(name_end))
         while self._peek() in (".", "["):
             if self._accept(".."):
+                # Conductor's own kitchen sink writes three.
+                self._accept(".")
                 segments.append(Descendants())
                 segments.append(self._bracket() if self._peek() == "[" else self._after_dot(name_end))
             elif self._accept("."):

@@ -68,6 +68,11 @@ RUN: Final = r"""
     return into;
   }
   put(ArrayPrototype, 'flat', function flat(depth = 1) { return flatten(this, depth, []); });
+  /* Conductor's lists are Java's, and old scripts call these. */
+  put(ArrayPrototype, 'get', function get(index) { return this[index]; });
+  put(ArrayPrototype, 'size', function size() { return this.length; });
+  put(ArrayPrototype, 'isEmpty', function isEmpty() { return this.length === 0; });
+  put(ArrayPrototype, 'contains', function contains(sought) { return this.includes(sought); });
   put(ArrayPrototype, 'flatMap', function flatMap(f, self) { return flatten(apply(map, this, [f, self]), 1, []); });
 
   const symbols = { split: Symbol.split, replace: Symbol.replace, replaceAll: Symbol.replace };
