@@ -84,7 +84,7 @@ class Outlook:
                 f"{self._settings.max_depth} (BATON_MAX_DEPTH). Does it start itself?"
             )
         if start.workflow_def is not None:
-            return self.catalog.inline(transaction, start.workflow_def)
+            return self.catalog.inline(transaction, start.workflow_def, by_step=start.depth > 0)
         return self.catalog.resolve(transaction, start.name, start.version)
 
     def answers(self, transaction: Transaction, questions: Collection[Question], now: Instant) -> dict[Question, Json]:

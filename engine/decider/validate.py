@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import TypeAlias
 
 from engine.decider.admission import POLICIES
@@ -28,9 +28,12 @@ _MOST_SCRIPTS = 500
 FindTasks: TypeAlias = Callable[[Collection[str]], Mapping[str, TaskDef]]
 
 
-def check_workflow(document: Json) -> WorkflowDef:
-    """Read a workflow definition; raises ``BadDefinition`` with every mistake in it."""
-    return _checked(document, lambda names: {})[0]
+def check_workflow(document: Json, *, registered: bool = True) -> WorkflowDef:
+    """Read a workflow definition; raises ``BadDefinition`` with every mistake in it.
+
+    One that is not ``registered``, but written out in the step that starts it, may have expressions that find nothing.
+    """
+    return _checked(document, lambda names: {}, registered=registered)[0]
 
 
 def validate_workflow(
@@ -47,10 +50,12 @@ def validate_workflow(
     Raises ``BadDefinition`` with every mistake in it, with ``strict`` also for warnings.
     """
     definition, found = _checked(document, find_tasks)
-    warnings = (
-        *schema_warnings(definition, find_schemas),
-        *workflow_warnings(definition, document, found.keys(), missing=missing),
+    told = chain(
+        schema_warnings(definition, find_schemas),
+        workflow_warnings(definition, document, found.keys(), missing=missing),
+        _of_children(definition, find_tasks, find_schemas, missing=missing),
     )
+    warnings = tuple(islice(told, MOST_FAULTS))
     if strict and warnings:
         raise BadDefinition(_subject("Workflow", document), warnings)
     return definition, warnings
@@ -67,11 +72,32 @@ def validate_task(
     return definition, warnings
 
 
-def _checked(document: Json, find_tasks: FindTasks) -> tuple[WorkflowDef, Mapping[str, TaskDef]]:
+def _of_children(
+    definition: WorkflowDef, find_tasks: FindTasks, find_schemas: FindSchemas | None, *, missing: bool
+) -> Iterator[Fault]:
+    """Warn of what is wrong with definitions written out in steps: it stops nothing before they are started."""
+    for path, step in walk(definition.tasks):
+        inner = step.sub_workflow_param.workflow_definition if step.sub_workflow_param is not None else None
+        if not isinstance(inner, Mapping):
+            continue
+        try:
+            _, doubts = validate_workflow(inner, find_tasks, find_schemas, missing=missing)
+        except BadDefinition as error:
+            doubts = error.faults
+        for doubt in doubts:
+            here = f"{path}.subWorkflowParam.workflowDefinition.{doubt.path}"
+            yield Fault(here, doubt.removeprefix(f"{doubt.path}: "))
+
+
+def _checked(
+    document: Json, find_tasks: FindTasks, *, registered: bool = True
+) -> tuple[WorkflowDef, Mapping[str, TaskDef]]:
     subject = _subject("Workflow", document)
     definition, shape = read(WorkflowDef, document, subject)
     found = find_tasks({step.name for _, step in walk(definition.tasks)})
-    faults = [*shape, *islice(_unless_shown(shape, _workflow_faults(definition, found)), MOST_FAULTS)]
+    own = _workflow_faults(definition, found)
+    faulty = chain(own, _expressions(definition)) if registered else own
+    faults = [*shape, *islice(_unless_shown(shape, faulty), MOST_FAULTS)]
     if faults:
         raise BadDefinition(subject, faults)
     return definition, found
@@ -101,8 +127,7 @@ def _unless_shown(shape: Sequence[Fault], found: Iterator[Fault]) -> Iterator[Fa
 def _task_faults(definition: TaskDef) -> Iterator[Fault]:
     if not definition.name:
         yield Fault("name", "a task definition needs a name")
-    yield from _name_faults("name", definition.name)
-    yield from schema_faults(definition)
+    yield from _written_out_faults(definition)
     timeout, response, total = (
         definition.timeout_seconds,
         definition.response_timeout_seconds,
@@ -112,6 +137,12 @@ def _task_faults(definition: TaskDef) -> Iterator[Fault]:
         yield Fault("responseTimeoutSeconds", f"{response} must not be longer than timeoutSeconds ({timeout})")
     if timeout and total and timeout > total:
         yield Fault("timeoutSeconds", f"{timeout} must not be longer than totalTimeoutSeconds ({total})")
+
+
+def _written_out_faults(definition: TaskDef) -> Iterator[Fault]:
+    """Return what is wrong with one that is written out in a step; it may lack a name, as in Conductor."""
+    yield from _name_faults("name", definition.name)
+    yield from schema_faults(definition)
 
 
 def _workflow_faults(definition: WorkflowDef, task_defs: Mapping[str, TaskDef]) -> Iterator[Fault]:
@@ -134,7 +165,6 @@ def _workflow_faults(definition: WorkflowDef, task_defs: Mapping[str, TaskDef]) 
         if scripts > _MOST_SCRIPTS:
             yield Fault(path, f"this is script number {scripts}: a definition may have {_MOST_SCRIPTS}")
             return
-    yield from _expressions(definition)
 
 
 def _names(definition: WorkflowDef) -> Iterator[Fault]:
@@ -172,9 +202,8 @@ def _step_faults(path: str, step: WorkflowTask, registered: TaskDef | None) -> I
         if complaint is not None:
             yield Fault(f"{path}.{field}", f"not valid JavaScript: {complaint}")
     if step.task_definition is not None:
-        for fault in _task_faults(step.task_definition):
-            if fault.path != "name":
-                yield Fault(f"{path}.taskDefinition.{fault.path}", fault.removeprefix(f"{fault.path}: "))
+        for fault in _written_out_faults(step.task_definition):
+            yield Fault(f"{path}.taskDefinition.{fault.path}", fault.removeprefix(f"{fault.path}: "))
 
 
 def _expressions(definition: WorkflowDef) -> Iterator[Fault]:

@@ -80,6 +80,7 @@ def _workflow(definition: WorkflowDef, document: Json, defined: Collection[str],
         yield from _type(path, step, defined)
         if missing:
             yield from _definition(path, step, defined)
+        yield from _timeouts(f"{path}.taskDefinition", step.task_definition)
         yield from _step(path, step)
         yield from change_warnings(path, step)
     yield from _lists("tasks", definition.tasks, order)
@@ -108,6 +109,21 @@ def _definition(path: str, step: WorkflowTask, defined: Collection[str]) -> Iter
     if default is not None and step.task_definition is None and step.name not in defined:
         rule = f"{default.retry_count} retries, {default.retry_delay_seconds} s apart"
         yield Fault(f"{path}.name", f"no task definition {step.name!r} is registered: the defaults hold ({rule})")
+
+
+def _timeouts(path: str, definition: TaskDef | None) -> Iterator[Fault]:
+    """Warn of timeouts of a definition written out in a step that never ring; a registered one is refused for them."""
+    if definition is None:
+        return
+    timeout, total, told = definition.timeout_seconds, definition.total_timeout_seconds, definition.model_fields_set
+    response = definition.response_timeout_seconds
+    if timeout and response > timeout and "response_timeout_seconds" in told:
+        yield Fault(
+            f"{path}.responseTimeoutSeconds",
+            f"{response} is longer than timeoutSeconds ({timeout}), which ends it first",
+        )
+    if timeout and total and timeout > total:
+        yield Fault(f"{path}.timeoutSeconds", f"{timeout} is longer than totalTimeoutSeconds ({total})")
 
 
 def _step(path: str, step: WorkflowTask) -> Iterator[Fault]:

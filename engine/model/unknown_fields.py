@@ -12,7 +12,10 @@ from engine.model.payload import Json
 
 
 def unknown_fields(kind: type[BaseModel], document: Json, path: str = "") -> Iterator[tuple[str, str | None]]:
-    """Yield the JSON path of each field that is ignored, with the nearest field that exists, if one is near."""
+    """Yield the JSON path of each field that is ignored, with the nearest field that exists, if one is near.
+
+    One that says nothing is left out: what other versions and editors export is full of them.
+    """
     if not isinstance(document, Mapping):
         return
     known = {field.alias or name: field for name, field in kind.model_fields.items()}
@@ -20,7 +23,7 @@ def unknown_fields(kind: type[BaseModel], document: Json, path: str = "") -> Ite
         here = f"{path}.{key}" if path else str(key)
         if key in known:
             yield from _below(known[key].annotation, value, here)
-        elif key not in kind.model_fields:
+        elif key not in kind.model_fields and value not in (None, "", [], {}):
             near = get_close_matches(str(key)[:100], known, n=1)
             yield here, near[0] if near else None
 

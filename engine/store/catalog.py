@@ -70,12 +70,12 @@ class Catalog:
             self._resolved[identity] = self._keep(transaction, definition)
         return self._resolved[identity]
 
-    def inline(self, transaction: Transaction, document: Json) -> tuple[str, WorkflowDef]:
-        """Return the hash and snapshot of a definition that came with the start itself.
+    def inline(self, transaction: Transaction, document: Json, *, by_step: bool) -> tuple[str, WorkflowDef]:
+        """Return the hash and snapshot of a definition that came with the start itself, maybe that of a step.
 
         Raises ``BadDefinition`` with every mistake in it.
         """
-        return self._keep(transaction, check_workflow(document))
+        return self._keep(transaction, check_workflow(document, registered=not by_step))
 
     def _keep(self, transaction: Transaction, definition: WorkflowDef) -> tuple[str, WorkflowDef]:
         whole = snapshot(definition, self.task_defs, self._latest, self._schemas)

@@ -190,6 +190,12 @@ def test_a_written_out_child_with_mistakes_fails_the_task_with_all_of_them(harne
     assert "at least one task" in harness.run(run).reason
 
 
+def test_in_a_written_out_child_an_expression_that_finds_nothing_is_null(harness):
+    param = {"name": "inner", "workflowDefinition": {"name": "inner", "tasks": [step("i", **inputs(v="${nobody.x}"))]}}
+    run = run_of(harness, step("c", "SUB_WORKFLOW", subWorkflowParam=param))
+    assert harness.task(harness.task(run, "c").child_id, "i").input == {"v": None}
+
+
 def test_correlation_and_domains_are_inherited_and_priority_is_not(harness, kid):
     harness.register({"name": "flow", "tasks": [child("c", "kid")]})
     run = harness.start("flow", correlation_id="order 7", task_to_domain={"k": "gpu"}, priority=40)

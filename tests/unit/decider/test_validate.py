@@ -62,10 +62,7 @@ def test_five_mistakes_are_told_at_once_each_with_its_path():
         (step("t", "SUB_WORKFLOW"), "tasks[0].subWorkflowParam"),
         (step("t", "JSON_JQ_TRANSFORM"), "tasks[0].inputParameters.queryExpression"),
         (step("t", "TERMINATE"), "tasks[0].inputParameters.terminationStatus"),
-        (
-            step("t", taskDefinition={"name": "t", "timeoutSeconds": 5}),
-            "tasks[0].taskDefinition.responseTimeoutSeconds",
-        ),
+        (step("t", taskDefinition={"name": "t" * 300}), "tasks[0].taskDefinition.name"),
         (step("t", startDelay=-1), "tasks[0].startDelay"),
         ({"name": "t", "type": "SIMPLE"}, "tasks[0].taskReferenceName"),
         ({"taskReferenceName": "t"}, "tasks[0].name"),
@@ -155,3 +152,10 @@ def test_a_policy_of_limited_runs_is_one_of_two(policy):
     config["policy"] = "queue"
     found = faults({"name": "flow", "tasks": [step("a")], "rateLimitConfig": config})
     assert found == {"rateLimitConfig.policy": "must be one of QUEUE, REJECT, not 'queue'"}
+
+
+@pytest.mark.parametrize(
+    "definition", [{"timeoutSeconds": 5}, {"name": "t", "timeoutSeconds": 5, "totalTimeoutSeconds": 3}]
+)
+def test_a_task_definition_written_out_in_a_step_may_lack_a_name_and_have_timeouts_that_never_ring(definition):
+    check_workflow({"name": "flow", "tasks": [step("t", taskDefinition=definition)]})

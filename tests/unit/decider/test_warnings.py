@@ -16,6 +16,8 @@ from engine.model.definition import TaskDef
 from engine.tasks import task_types
 from tests.unit.decider.steps import child, fork, inputs, loop, run_of, step, switch
 
+INNER = {"name": "${any.thing}", "tasks": [step("a"), step("b", inputParameters={"v": "${a.output.x}"})]}
+AMISS = step("a", inputParameters={"v": "${nobody.output.x}"})
 END = step("end", "TERMINATE", **inputs(terminationStatus="COMPLETED"))
 
 
@@ -37,6 +39,26 @@ def warnings(*tasks, find=nothing, missing=False, **fields):
         ([step("t", **inputs(host="${HOSTNAME}"))], "tasks[0].inputParameters.host", "BATON_ENV_HOSTNAME"),
         ([step("t", retryCuont=1)], "tasks[0].retryCuont", "did you mean 'retryCount'?"),
         ([step("t", taskDefinition={"name": "t", "retrys": 1})], "tasks[0].taskDefinition.retrys", "is ignored"),
+        (
+            [step("t", taskDefinition={"timeoutSeconds": 5, "responseTimeoutSeconds": 6})],
+            "tasks[0].taskDefinition.responseTimeoutSeconds",
+            "longer than timeoutSeconds (5)",
+        ),
+        (
+            [step("t", taskDefinition={"timeoutSeconds": 5, "totalTimeoutSeconds": 4})],
+            "tasks[0].taskDefinition.timeoutSeconds",
+            "longer than totalTimeoutSeconds (4)",
+        ),
+        (
+            [child("c", "x", subWorkflowParam={"name": "x", "workflowDefinition": {"name": "x", "tasks": [AMISS]}})],
+            "tasks[0].subWorkflowParam.workflowDefinition.tasks[0].inputParameters.v",
+            "neither 'workflow' nor a taskReferenceName",
+        ),
+        (
+            [child("c", "x", subWorkflowParam={"name": "x", "workflowDefinition": {"name": "x"}})],
+            "tasks[0].subWorkflowParam.workflowDefinition.tasks",
+            "needs at least one task",
+        ),
         ([step("f", "FORK_JOIN", forkTasks=[[step("a")]])], "tasks[0]", "not followed by a join"),
         (
             [switch("s", {"a": [step("f", "FORK_JOIN", forkTasks=[[step("b")]])]})],
@@ -120,7 +142,7 @@ def test_each_doubt_has_its_path_and_says_what_will_happen(tasks, path, words):
         [loop("l", "true", switch("s", {"x": [step("a")], "y": [step("b", **inputs(v="${a.output}"))]}))],
         [step("a", **inputs(v="${workflow.secrets.KEY}", w="${workflow.env.HOME_URL}", t="${CPEWF_TASK_ID}"))],
         [step("a"), step("b", **inputs(v="${a['output'].x}", w="$${a.nothing}", x="${a.output[0].y}"))],
-        [step("c", "SUB_WORKFLOW", subWorkflowParam={"name": "x", "workflowDefinition": {"name": "${any.thing}"}})],
+        [step("c", "SUB_WORKFLOW", subWorkflowParam={"name": "x", "workflowDefinition": INNER})],
         [
             step(
                 "d",
@@ -162,7 +184,7 @@ def test_ignored_fields_are_told_at_every_level_and_known_ones_at_none():
     document = check_workflow({"name": "flow", "tasks": fork("f", [step("a", retryCount=1)])}).to_json()
 
     assert validate_workflow(document, nothing)[1] == ()
-    assert warnings(*document["tasks"], rateLimitConfig={"policies": 1}, tags=[]).keys() == {
+    assert warnings(*document["tasks"], rateLimitConfig={"policies": 1}, tags=["x"]).keys() == {
         "rateLimitConfig.policies",
         "tags",
     }
@@ -199,3 +221,14 @@ def test_a_large_definition_full_of_doubts_is_told_of_in_a_moment():
 
 def test_no_type_is_replaced_by_one_that_does_not_exist():
     assert {kind.instead for kind in task_types().values()} - {None} <= task_types().keys()
+
+
+@pytest.mark.parametrize("nothing_said", [None, "", [], {}])
+def test_an_unknown_field_that_says_nothing_is_none_to_warn_of(nothing_said):
+    assert not warnings(step("t", inputExpression=nothing_said), onStateChange=nothing_said)
+
+
+def test_names_that_an_editor_writes_beside_a_list_of_inputs_are_none_to_warn_of():
+    names = {"dynamicForkTasksParam": "dynamicTasks", "dynamicForkTasksInputParamName": "dynamicTasksInput"}
+    given = inputs(forkTaskName="resize", forkTaskInputs="${workflow.input.files}")
+    assert not warnings(step("d", "FORK_JOIN_DYNAMIC", **names, **given), step("j", "JOIN"))
