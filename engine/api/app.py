@@ -22,6 +22,7 @@ from engine.api.lifecycle_routes import lifecycle_routes
 from engine.api.listing_routes import listing_routes
 from engine.api.outside_routes import outside_routes
 from engine.api.payload_routes import payload_routes
+from engine.api.poll_routes import poll_routes
 from engine.api.queue_routes import queue_routes
 from engine.api.rehearsal_routes import rehearsal_routes
 from engine.api.requester import Requester
@@ -37,6 +38,7 @@ from engine.config import Settings
 from engine.errors import StoreUnavailable
 from engine.model.payload import Json
 from engine.named_values import environment_values, secret_names, secret_values
+from engine.polling.distributor import Distributor
 from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
 
@@ -49,19 +51,25 @@ def create_app(
     payloads: PayloadStorage | None = None,
     secrets: Secrets | None = None,
     settings: Settings | None = None,
+    distributor: Distributor | None = None,
     embedded: bool = False,
 ) -> FastAPI:
     """Return the application; it starts the requester with itself and closes it at the end, but not the store.
 
     ``payloads`` is where large payloads are kept, if they are; ``secrets`` finds what webhooks name, and
-    ``settings`` say what else there is outside; without them there is nothing.
+    ``settings`` say what else there is outside; without them there is nothing. ``distributor`` hands tasks to workers
+    that poll; without one nobody can. It is started and closed likewise.
     ``embedded`` says that everything else runs in this process too, which ``/health`` tells those who ask.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         requester.start()
+        if distributor is not None:
+            distributor.start()
         yield
+        if distributor is not None:
+            distributor.close()
         requester.close()
 
     app = FastAPI(
@@ -82,6 +90,8 @@ def create_app(
     app.include_router(listing_routes(store))
     app.include_router(workflow_routes(store, requester, payloads))
     app.include_router(lifecycle_routes(store, requester))
+    if distributor is not None:
+        app.include_router(poll_routes(distributor, requester, payloads))
     app.include_router(task_routes(store, requester, payloads))
     app.include_router(definition_routes(store, clock or SystemClock()))
     app.include_router(schema_routes(store, clock or SystemClock()))

@@ -1,4 +1,4 @@
-"""Looking into a queue without consuming it, and taking one message out of the middle."""
+"""Looking into a queue without consuming it, and taking what waits there, or one message out of the middle."""
 
 from __future__ import annotations
 
@@ -34,19 +34,28 @@ class Browser:
 
     def take(self, queue: str, letter: str) -> Delivery | None:
         """Return the message of this id, unacked on a channel that stays open for its ack, or None."""
-        if self._taking is None or self._taking.closed is not None:
-            self._taking = AmqpChannel(self._connection)
+        channel = self._lasting()
         passed = Outstanding()
         found = None
-        for item in _fetch(self._taking, queue):
+        for item in _fetch(channel, queue):
             if letter_id(item.message) == letter:
                 found = item
                 break
             assert isinstance(item.receipt, Receipt)
             passed.add(item.receipt.tag)
         # One by one: "multiple" would also put back what an earlier take still holds on this channel.
-        self._taking.acknowledge(0, passed.tags, requeue=True)
+        channel.acknowledge(0, passed.tags, requeue=True)
         return found
+
+    def fetch(self, queue: str, limit: int) -> list[Delivery]:
+        """Return up to ``limit`` waiting messages, unacked on a channel that stays open for their acks."""
+        # In this order, or one more would be fetched than is wanted.
+        return [item for _, item in zip(range(limit), _fetch(self._lasting(), queue), strict=False)]
+
+    def _lasting(self) -> AmqpChannel:
+        if self._taking is None or self._taking.closed is not None:
+            self._taking = AmqpChannel(self._connection)
+        return self._taking
 
 
 def _fetch(channel: AmqpChannel, queue: str) -> Iterator[Delivery]:

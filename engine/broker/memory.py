@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import islice
@@ -12,80 +11,9 @@ from re import Pattern
 
 from engine.broker import topology
 from engine.broker.dead_letter import letter_id
+from engine.broker.memory_queue import Consumer, Entry, MemoryQueue
 from engine.errors import BrokerUnavailable
 from engine.wire.message import STATUS_EXCHANGE, Delivery, Message
-
-
-class _Entry:
-    """A message in a queue, or on loan from it."""
-
-    __slots__ = ("message", "queue", "redelivered")
-
-    def __init__(self, message: Message, queue: _MemoryQueue, *, redelivered: bool = False) -> None:
-        self.message = message
-        self.queue = queue
-        self.redelivered = redelivered
-
-
-class _MemoryQueue:
-    """Messages in the order of their delivery: urgent ones first, then first in, first out."""
-
-    def __init__(self, declared: topology.Queue, owner: MemoryConnection | None) -> None:
-        self.declared = declared
-        self.owner = owner
-        self.consumers: list[MemoryConnection] = []
-        self.length = 0
-        self._limit: int | None = declared.arguments.get("x-max-length")
-        self._levels: list[deque[_Entry]] = [deque() for _ in range(10 if declared.priorities else 1)]
-        # Bit n is set while level n holds something, so that the most urgent level is found without looking at all.
-        self._occupied = 0
-
-    def _level(self, entry: _Entry) -> int:
-        return min(max(entry.message.priority, 0), len(self._levels) - 1)
-
-    def put(self, message: Message) -> None:
-        """Add a message at the end of its level; a full queue loses its oldest one."""
-        if self._limit is not None and self.length >= self._limit:
-            self.pop()
-        entry = _Entry(message, self)
-        level = self._level(entry)
-        self._levels[level].append(entry)
-        self._occupied |= 1 << level
-        self.length += 1
-
-    def put_back(self, entry: _Entry) -> None:
-        """Return an entry to the front of its level, as a new one: the receipt of the old delivery is void."""
-        level = self._level(entry)
-        self._levels[level].appendleft(_Entry(entry.message, self, redelivered=True))
-        self._occupied |= 1 << level
-        self.length += 1
-
-    def pop(self) -> _Entry:
-        """Remove and return the next entry; the queue must not be empty."""
-        level = self._occupied.bit_length() - 1
-        entries = self._levels[level]
-        entry = entries.popleft()
-        if not entries:
-            self._occupied &= ~(1 << level)
-        self.length -= 1
-        return entry
-
-    def entries(self) -> Iterable[_Entry]:
-        """Yield what waits, in the order of delivery."""
-        for entries in reversed(self._levels):
-            yield from entries
-
-    def remove(self, entry: _Entry) -> None:
-        """Remove an entry from the middle."""
-        level = self._level(entry)
-        self._levels[level].remove(entry)
-        if not self._levels[level]:
-            self._occupied &= ~(1 << level)
-        self.length -= 1
-
-    def serves(self, consumer: MemoryConnection) -> bool:
-        """Return whether this consumer may have what waits here."""
-        return bool(self.length) and (not self.declared.single_active_consumer or self.consumers[0] is consumer)
 
 
 class MemoryBroker:
@@ -94,7 +22,7 @@ class MemoryBroker:
     def __init__(self) -> None:
         # Reentrant, because a signal handler may call ``interrupt`` in the very thread that holds it.
         self.lock = threading.RLock()
-        self.queues: dict[str, _MemoryQueue] = {}
+        self.queues: dict[str, MemoryQueue] = {}
         self.bindings: dict[tuple[str, Pattern[str], str], None] = {}
         self.connections: set[MemoryConnection] = set()
 
@@ -115,14 +43,14 @@ class MemoryBroker:
             if gone is not None and gone.consumers:
                 self.declare(gone.declared, gone.owner).consumers = gone.consumers
 
-    def declare(self, declared: topology.Queue, owner: MemoryConnection | None = None) -> _MemoryQueue:
+    def declare(self, declared: topology.Queue, owner: Consumer | None = None) -> MemoryQueue:
         """Return the queue, made if it is missing; the caller holds the lock."""
         queue = self.queues.get(declared.name)
         if queue is None:
-            queue = self.queues[declared.name] = _MemoryQueue(declared, owner if declared.exclusive else None)
+            queue = self.queues[declared.name] = MemoryQueue(declared, owner if declared.exclusive else None)
         return queue
 
-    def targets(self, message: Message) -> Iterable[_MemoryQueue]:
+    def targets(self, message: Message) -> Iterable[MemoryQueue]:
         """Return the queues that get ``message``; the caller holds the lock."""
         if not message.exchange:
             queue = self.queues.get(message.queue)
@@ -159,7 +87,7 @@ class MemoryConnection:
         self._restore: dict[str, Callable[[], None]] = {}
         self._prefetch: dict[str, int] = {}
         self._held: dict[str, int] = {}
-        self._unacked: dict[_Entry, None] = {}
+        self._unacked: dict[Entry, None] = {}
         self._waiting = False
         self._interrupted = False
         self._lost: str | None = None
@@ -230,7 +158,7 @@ class MemoryConnection:
         """See the port."""
         with self._hub.lock:
             self._open()
-            touched: dict[_MemoryQueue, None] = {}
+            touched: dict[MemoryQueue, None] = {}
             for message in messages:
                 for queue in self._hub.targets(message):
                     queue.put(message)
@@ -283,6 +211,14 @@ class MemoryConnection:
                 return None
             entry.queue.remove(entry)
             return self._hand_over(entry)
+
+    def fetch(self, queue: str, limit: int) -> list[Delivery]:
+        """See the port."""
+        with self._hub.lock:
+            self._open()
+            found = self._hub.queues.get(queue)
+            count = 0 if found is None else min(limit, found.length)
+            return [self._hand_over(found.pop()) for _ in range(count)] if found is not None else []
 
     def interrupt(self) -> None:
         """See the port."""
@@ -353,27 +289,27 @@ class MemoryConnection:
                 break
         return deliveries
 
-    def _hand_over(self, entry: _Entry) -> Delivery:
+    def _hand_over(self, entry: Entry) -> Delivery:
         name = entry.queue.declared.name
         self._unacked[entry] = None
         self._held[name] = self._held.get(name, 0) + 1
         return Delivery(message=entry.message, queue=name, redelivered=entry.redelivered, receipt=entry)
 
-    def _settle(self, deliveries: Sequence[Delivery]) -> list[_Entry]:
+    def _settle(self, deliveries: Sequence[Delivery]) -> list[Entry]:
         """Return the entries of those deliveries that are still ours, and forget them."""
         settled = []
         for delivery in deliveries:
             entry = delivery.receipt
-            if isinstance(entry, _Entry) and entry in self._unacked:
+            if isinstance(entry, Entry) and entry in self._unacked:
                 del self._unacked[entry]
                 self._held[delivery.queue] -= 1
                 settled.append(entry)
         return settled
 
 
-def _return(entries: Iterable[_Entry]) -> None:
+def _return(entries: Iterable[Entry]) -> None:
     """Put entries back at the front of their queues, the first one foremost."""
-    touched: dict[_MemoryQueue, None] = {}
+    touched: dict[MemoryQueue, None] = {}
     for entry in reversed(tuple(entries)):
         entry.queue.put_back(entry)
         touched[entry.queue] = None
@@ -381,7 +317,7 @@ def _return(entries: Iterable[_Entry]) -> None:
         _wake(queue)
 
 
-def _wake(queue: _MemoryQueue) -> None:
+def _wake(queue: MemoryQueue) -> None:
     if queue.length:
         for consumer in queue.consumers:
             consumer.wake()

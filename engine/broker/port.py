@@ -110,6 +110,14 @@ class Broker(Protocol):
         """
         ...
 
+    def fetch(self, queue: str, limit: int) -> list[Delivery]:
+        """Take up to ``limit`` messages that wait now, next one first, without waiting for more.
+
+        They are ours until acked or rejected. For queues without a single active consumer; empty when there is no such
+        queue.
+        """
+        ...
+
     def interrupt(self) -> None:
         """Make a ``receive`` that waits in another thread, or else the next one, return at once (used at shutdown)."""
         ...

@@ -170,6 +170,11 @@ class RabbitBroker:
         with self._using() as session:
             return session.browser.take(queue, letter)
 
+    def fetch(self, queue: str, limit: int) -> list[Delivery]:
+        """See the port."""
+        with self._using() as session:
+            return session.browser.fetch(queue, limit)
+
     def interrupt(self) -> None:
         """See the port."""
         with self._wake:

@@ -170,6 +170,12 @@ class RedisBroker:
                     return None if receipt is None else _delivery(receipt, queue, payload)
         return None
 
+    def fetch(self, queue: str, limit: int) -> list[Delivery]:
+        """See the port."""
+        with self._using() as session:
+            found = session.fetch([Wish(queue, limit, single=False)], limit, self._most_bytes)
+            return [_delivery(*each) for each in found]
+
     def interrupt(self) -> None:
         """See the port."""
         with self._wake:

@@ -179,6 +179,12 @@ class KombuBroker:
                 found.requeue()
             return None if wanted is None else self._inward(queue, wanted, receipt=wanted)
 
+    def fetch(self, queue: str, limit: int) -> list[Delivery]:
+        """See the port."""
+        with self._using():
+            fetched = (found for _, found in zip(range(limit), self._fetch(queue), strict=False))
+            return [self._inward(queue, found, receipt=found) for found in fetched]
+
     def interrupt(self) -> None:
         """See the port; notices within a tenth of a second."""
         self._interrupted = True

@@ -146,7 +146,9 @@ def _is_completed_later(draft: Draft, task: Task) -> bool:
 def _sign_of_life(walk: Walk, task: Task, result: TaskResult) -> None:
     """Somebody works on the task, wants it back later, or tells how far it has come."""
     draft = walk.draft
-    if result.heartbeat:
+    if result.polled:
+        _in_progress(draft, task, result, output=task.output, polls=task.polls + 1, callback_after_seconds=0)
+    elif result.heartbeat:
         _in_progress(draft, task, result, output=result.output or task.output)
     elif task.queue and result.callback_after_seconds is not None:
         draft.change(

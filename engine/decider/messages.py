@@ -9,6 +9,7 @@ import msgspec
 
 from engine.decider.child import child_id
 from engine.decider.execution import Execution
+from engine.decider.handed_out import with_task
 from engine.decider.notices import notices
 from engine.decider.place import definition_of, described
 from engine.errors import BadMessage
@@ -152,7 +153,7 @@ def messages(  # noqa: C901  one arm each
             # Done in the transaction itself; what it grants concerns other runs.
             pass
         case Reply():
-            yield encode_outcome(command.to, command.reply_id, command.outcome)
+            yield encode_outcome(command.to, command.reply_id, with_task(run, command.outcome))
         case _:
             assert_never(command)
 

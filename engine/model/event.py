@@ -71,6 +71,8 @@ class TaskResult(Struct, frozen=True, kw_only=True):
     reported: bool = False
     #: For IN_PROGRESS: what it says about the beginning of the task, if anything.
     beginning: Beginning | None = None
+    #: For IN_PROGRESS: a worker that polls is handed the task by it.
+    polled: bool = False
 
 
 class ChildEnded(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,9 @@ ASKED_BY: Final = "askedBy"
 #: Argument of a retry that a child asks of its parent: the id of the task that has to wait for the child again.
 REVIVED_TASK: Final = "revivedTask"
 
+#: In the result of an outcome: the seq of a task that was handed out; whoever asked is shown the task beside it.
+HANDED_OUT: Final = "handedOut"
+
 
 class Request(Struct, frozen=True, kw_only=True):
     """One request: ``verb`` names the operation (a file in ``operations/``), ``arguments`` are its own affair."""

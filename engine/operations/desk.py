@@ -8,7 +8,7 @@ from typing import Protocol
 from engine.clock import Instant
 from engine.model.definition import WorkflowDef, WorkflowTask
 from engine.model.event import TaskResult
-from engine.model.execution import Task, Workflow
+from engine.model.execution import Task, Workflow, split_task_id
 from engine.model.payload import Json, JsonObject
 from engine.model.request import Outcome, Request
 from engine.model.status import WorkflowStatus
@@ -173,6 +173,12 @@ class Desk(Protocol):
     def go_on(self) -> None:
         """Let the flow go on from wherever the rows show it to be."""
         ...
+
+
+def task_named(desk: Desk, identity: Json) -> Task | None:
+    """Return the run's task of this id; None when it has none."""
+    parts = split_task_id(str(identity))
+    return desk.task(parts[1]) if parts is not None and parts[0] == desk.workflow.id else None
 
 
 def granted(message: str = "", **result: Json) -> Outcome:

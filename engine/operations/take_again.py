@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from engine.model.event import Beginning, TaskResult
-from engine.model.execution import split_task_id
 from engine.model.request import Outcome, Request
 from engine.model.status import TaskStatus
-from engine.operations.desk import Desk, granted, refused
+from engine.operations.desk import Desk, granted, refused, task_named
 
 
 def operate(desk: Desk, request: Request) -> Outcome:
@@ -15,9 +14,8 @@ def operate(desk: Desk, request: Request) -> Outcome:
     Broker queues with priorities do not count deliveries: whoever had the message may have died of it, and would again.
     The answer holds ``timesBegun``, this time included.
     """
-    identity = str(request.arguments.get("taskId"))
-    parts = split_task_id(identity)
-    task = desk.task(parts[1]) if parts is not None and parts[0] == desk.workflow.id else None
+    identity = request.arguments.get("taskId")
+    task = task_named(desk, identity)
     if task is None:
         return refused(404, f"Workflow {desk.workflow.id} has no task {identity}.")
     if task.status.is_open and not task.queue:

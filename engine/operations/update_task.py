@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from engine.model.event import TaskResult
-from engine.model.execution import Task, split_task_id
+from engine.model.execution import Task
 from engine.model.payload import Json, JsonObject
 from engine.model.request import Outcome, Request
 from engine.model.status import TaskStatus
-from engine.operations.desk import Desk, granted, refused
+from engine.operations.desk import Desk, granted, refused, task_named
 
 #: What may be reported about a task; the other states are the engine's own.
 _REPORTABLE = frozenset(
@@ -83,14 +83,14 @@ def operate(desk: Desk, request: Request) -> Outcome:
             reported=True,
         )
     )
-    return granted(taskId=task.id, applied=applied)
+    where = {"queue": task.queue} if arguments.get("thenPolls") else {}
+    return granted(taskId=task.id, applied=applied, **where)
 
 
 def _find(desk: Desk, arguments: Json) -> Task | None:
     identity = arguments.get("taskId")
     if identity is not None:
-        parts = split_task_id(str(identity))
-        return None if parts is None or parts[0] != desk.workflow.id else desk.task(parts[1])
+        return task_named(desk, identity)
     ref = str(arguments.get("ref"))
     found = [task for task in desk.open_tasks() if ref in (task.ref, desk.config(task).task_reference_name)]
     return found[-1] if found else None

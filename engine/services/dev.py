@@ -25,6 +25,7 @@ from engine.config import LOOPBACK, Settings
 from engine.errors import BadConfiguration
 from engine.log import get_logger
 from engine.named_values import secret_values
+from engine.polling.distributor import Distributor
 from engine.services.decider import RoadService
 from engine.services.listener import Listener
 from engine.services.notifier import Notifier
@@ -103,13 +104,15 @@ def run(
     for thread in threads:
         thread.start()
     started = _started(settings, store, data, workers)
-    requester = Requester(hub.connect, partitions_of(store, settings))
+    partitions = partitions_of(store, settings)
+    requester = Requester(hub.connect, partitions)
     app = create_app(
         store,
         requester,
         payloads=payload_storage(settings),
         secrets=secret_values(settings.secrets_directory),
         settings=settings,
+        distributor=Distributor(hub.connect, partitions),
         embedded=True,
     )
     serve(app, listener, settings, stop, lambda: greet(started))

@@ -14,6 +14,7 @@ from engine.config import Settings, variable_of
 from engine.errors import BadConfiguration
 from engine.log import get_logger
 from engine.named_values import secret_values
+from engine.polling.distributor import Distributor
 from engine.services.opening import new_broker, partitions_of, payload_storage, ready_store
 from engine.services.presence import Presence
 from engine.services.stopping import Stop
@@ -36,13 +37,15 @@ def run(settings: Settings) -> int:
     code = 0
     if store is not None:
         with Presence(settings, "server", stop) as presence:
-            requester = Requester(lambda: new_broker(settings), partitions_of(store, settings))
+            partitions = partitions_of(store, settings)
+            requester = Requester(lambda: new_broker(settings), partitions)
             app = create_app(
                 store,
                 requester,
                 payloads=payload_storage(settings),
                 secrets=secret_values(settings.secrets_directory),
                 settings=settings,
+                distributor=Distributor(lambda: new_broker(settings), partitions),
             )
             serve(app, listener, settings, stop)
         store.close()

@@ -55,7 +55,7 @@ def test_every_type_of_task_is_told_of_in_every_situation() -> None:
 
 
 #: What workers and runs ask of each other, and nobody else.
-_AMONG_THEMSELVES = {"take_again", "tell_parent"}
+_AMONG_THEMSELVES = {"take_again", "take_task", "tell_parent"}
 
 
 def test_every_operation_is_told_of() -> None:

@@ -1,0 +1,1 @@
+"""Hands tasks to workers that poll: polls that wait, the messages of the task queues, and the road's consent."""
