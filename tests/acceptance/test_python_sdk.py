@@ -14,6 +14,9 @@ from tests.acceptance.stack import Stack, simple, task_def, workflow
 
 PROGRAM = Path(__file__).parent / "sdk_workers.py"
 
+#: One process instead of one for each worker, which would all import the SDK.
+THREADS = {"CONDUCTOR_WORKER_ISOLATION": "thread"}
+
 
 @pytest.fixture(scope="module")
 def sdk(small: Stack) -> Iterator[Stack]:
@@ -25,7 +28,7 @@ def sdk(small: Stack) -> Iterator[Stack]:
 
 
 def carried(stack: Stack) -> Any:
-    workers = stack.processes.start("sdk", [sys.executable, str(PROGRAM), stack.url], {})
+    workers = stack.processes.start("sdk", [sys.executable, str(PROGRAM), stack.url], THREADS)
     workers.says("Started all processes")
     return workers
 
