@@ -28,6 +28,7 @@ from engine.api.rehearsal_routes import rehearsal_routes
 from engine.api.requester import Requester
 from engine.api.schedule_routes import schedule_routes
 from engine.api.schema_routes import schema_routes
+from engine.api.search_routes import search_routes
 from engine.api.task_definition_routes import task_definition_routes
 from engine.api.task_routes import task_routes
 from engine.api.verifiers import Secrets
@@ -86,6 +87,7 @@ def create_app(
     app.include_router(bulk_routes(store, requester))
     # Before the runs and tasks, whose ids its words could be taken for.
     app.include_router(payload_routes(payloads))
+    app.include_router(search_routes(store))
     app.include_router(rehearsal_routes(store, clock or SystemClock()))
     app.include_router(listing_routes(store))
     app.include_router(workflow_routes(store, requester, payloads))

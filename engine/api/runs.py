@@ -11,8 +11,8 @@ from engine.model.definition import WorkflowDef
 from engine.model.execution import Task, Workflow, split_task_id
 from engine.model.payload import Json
 from engine.past import described
-from engine.store.port import Rows, Store, WorkflowQuery
-from engine.wire.conductor import Described, status_json, summary_json, task_json, workflow_json
+from engine.store.port import Rows, Store
+from engine.wire.conductor import Described, status_json, task_json, workflow_json
 from engine.wire.masked_fields import masked_task, masked_workflow
 
 
@@ -36,15 +36,6 @@ def run_json(store: Store, workflow_id: str, *, include_tasks: bool) -> dict[str
     workflow = masked_workflow(rows.workflow, definition.masked_fields)
     tasks = (masked_task(task, definition.masked_fields) for task in rows.tasks)
     return workflow_json(workflow, tasks, definition, describe, include_tasks)
-
-
-def summaries(store: Store, query: WorkflowQuery) -> dict[str, Json]:
-    """Return Conductor's SearchResult: how many runs match, and a page of them."""
-    with store.transaction() as tx:
-        total, found = tx.find(query)
-        definitions = tx.snapshots({workflow.definition_hash for workflow in found})
-    shown = [masked_workflow(each, definitions[each.definition_hash].masked_fields) for each in found]
-    return {"totalHits": total, "results": [summary_json(workflow) for workflow in shown]}
 
 
 def run_status_json(

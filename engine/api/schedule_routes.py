@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -9,11 +10,11 @@ from starlette.responses import Response
 
 from engine.api import schedules
 from engine.api.body import RawBody, answer, document, done
-from engine.api.search import check_page, read_clauses
+from engine.api.search import Search, check_page
 from engine.clock import Clock
 from engine.errors import BadMessage, NotFound
 from engine.model.payload import Json
-from engine.model.schedule import ExecutionState
+from engine.search.subject import SCHEDULE_EXECUTIONS
 from engine.store.port import Store
 from engine.store.schedule_port import ExecutionQuery
 from engine.wire.schedule_json import execution_json
@@ -24,20 +25,6 @@ _MOST_DATES = 100
 
 #: Why a schedule is paused that was paused with all others, and resumes with them.
 _ALL_PAUSED = "All schedules were paused"
-
-#: The fields of a search for executions, and what each is called by clients.
-_FIELDS = {
-    "scheduleName": "schedules",
-    "state": "states",
-    "status": "states",
-    "workflowName": "workflow_names",
-    "workflowType": "workflow_names",
-    "executionId": "ids",
-    "workflowId": "ids",
-}
-_GRAMMAR = (
-    f"write clauses such as scheduleName = nightly AND state IN (FAILED,POLLED); the fields are {', '.join(_FIELDS)}"
-)
 
 #: What a list of schedules may be sorted by.
 _SORTED_BY = ("name", "createTime", "updatedTime", "nextRunTime")
@@ -67,16 +54,12 @@ def _looking(router: APIRouter, store: Store, clock: Clock) -> None:
         return answer(schedules.preview(cron, zone, start, end, limit, clock.now()))
 
     @router.get("/search/executions")
-    def executions(
-        query: str = "",
-        free_text: Annotated[str, Query(alias="freeText")] = "*",
-        start: int = 0,
-        size: int = 100,
-    ) -> Response:
-        check_page(start, size)
-        wanted = _execution_query(read_clauses(query, free_text, _FIELDS, _GRAMMAR), start, size)
+    def executions(asked: Search) -> Response:
+        wanted = asked.read(SCHEDULE_EXECUTIONS)
         with store.transaction() as tx:
-            total, found = tx.executions(wanted)
+            total, found = tx.executions(
+                ExecutionQuery(condition=wanted.condition, order=wanted.order, start=wanted.start, size=wanted.size)
+            )
         return answer({"totalHits": total, "results": [execution_json(each) for each in found]})
 
     # Stands before the route of one schedule, whose pattern it also fits.
@@ -183,26 +166,17 @@ def _words(shown: dict[str, Json]) -> str:
 
 
 def _sorted(found: list[dict[str, Json]], sort: str | None) -> list[dict[str, Json]]:
-    if not sort:
-        return found
-    field, _, direction = sort.partition(":")
-    if field not in _SORTED_BY or direction.upper() not in ("", "ASC", "DESC"):
-        raise BadMessage(f"sort {sort!r} is not understood: write name:ASC; the fields are {', '.join(_SORTED_BY)}.")
-    here = [each for each in found if field in each]
-    here.sort(key=lambda each: each[field], reverse=direction.upper() == "DESC")
-    return here + [each for each in found if field not in each]
-
-
-def _execution_query(clauses: dict[str, tuple[str, ...]], start: int, size: int) -> ExecutionQuery:
-    wanted: dict[str, tuple[str, ...]] = {}
-    for field, values in clauses.items():
-        wanted[_FIELDS[field]] = values
-    states = wanted.pop("states", ())
-    known = [state.value for state in ExecutionState]
-    for state in states:
-        if state not in known:
-            raise BadMessage(f"There is no state {state!r}: use one of {', '.join(known)}.")
-    return ExecutionQuery(states=tuple(map(ExecutionState, states)), start=start, size=size, **wanted)
+    """Return schedules sorted by one field or several, as in ``name:ASC|nextRunTime:DESC``; those without it last."""
+    for part in reversed((sort or "").replace(",", "|").split("|") if sort else ()):
+        field, _, direction = part.strip().partition(":")
+        if field not in _SORTED_BY or direction.upper() not in ("", "ASC", "DESC"):
+            raise BadMessage(
+                f"sort {part!r} is not understood: write name:ASC; the fields are {', '.join(_SORTED_BY)}."
+            )
+        here = [each for each in found if field in each]
+        here.sort(key=itemgetter(field), reverse=direction.upper() == "DESC")
+        found = here + [each for each in found if field not in each]
+    return found
 
 
 def _names(body: bytes) -> list[str]:

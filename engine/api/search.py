@@ -1,88 +1,86 @@
-"""Conductor's search grammar, as far as runs can be found by it: clauses over a few fields, joined by AND."""
+"""What a search asks for, as its address says it, and what its answer has to admit."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection
+from typing import Annotated, Final
 
+from fastapi import Depends, Query
+from msgspec import Struct
+from starlette.responses import Response
+
+from engine.api.body import answer
+from engine.api.warned import warned
+from engine.clock import iso
 from engine.errors import BadMessage
-from engine.model.status import WorkflowStatus
-from engine.store.port import WorkflowQuery
+from engine.model.payload import Json
+from engine.search.condition import Condition, HasTask, every
+from engine.search.free_text import read_free_text
+from engine.search.grammar import read_query
+from engine.search.order import read_order
+from engine.search.subject import RUNS, TASKS, Subject, apart
+from engine.store import search_port
+from engine.store.search_port import Found
 
 #: Conductor's limit of one page.
-PAGE_LIMIT = 5000
-
-#: Characters of a query.
-_LONGEST_QUERY = 10_000
-
-# Nothing in them can match one row of blanks in two ways, or a long row would be shared out in every way there is.
-_CLAUSE = re.compile(r"(\w+)\s*(=|\bIN\b)(.+)", re.DOTALL)
-_AND = re.compile(r"(?<=\s)AND(?=\s)")
-_FIELDS = ("workflowType", "status", "correlationId", "parentWorkflowId")
-_GRAMMAR = (
-    "write clauses such as workflowType = order AND status IN (FAILED,TIMED_OUT); "
-    f"the fields are {', '.join(_FIELDS)}, IN is for status only"
-)
+PAGE_LIMIT: Final = 5000
 
 
-def read_query(query: str, free_text: str, start: int, size: int) -> WorkflowQuery:
-    """Return what a search asks for; raise ``BadMessage`` for anything beyond the grammar, never a wrong answer."""
-    check_page(start, size)
-    clauses = read_clauses(query, free_text, _FIELDS, _GRAMMAR)
-    statuses = clauses.get("status", ())
-    return WorkflowQuery(
-        name=_single(clauses, "workflowType"),
-        statuses=tuple(_status(text) for text in statuses),
-        correlation_id=_single(clauses, "correlationId"),
-        parent_id=_single(clauses, "parentWorkflowId"),
-        start=start,
-        size=size,
-    )
+class Asked(Struct, frozen=True):
+    """The parameters that every search has."""
+
+    query: str = ""
+    free_text: str = "*"
+    sort: str = ""
+    start: int = 0
+    size: int = 100
+
+    def read(self, subject: Subject, *further: Condition) -> search_port.Query:
+        """Return what is asked for; raise ``BadMessage`` for anything beyond the grammar, never a wrong answer."""
+        return self._page(every((self._condition(subject), *further)), subject)
+
+    def read_by_tasks(self) -> search_port.Query:
+        """Return what is asked for where the query is about tasks, and the runs that have one are wanted."""
+        of_runs, of_tasks = apart(self._condition(TASKS))
+        return self._page(every((of_runs, HasTask(of_tasks))), RUNS)
+
+    def _condition(self, subject: Subject) -> Condition:
+        return every((read_query(self.query, subject), read_free_text(self.free_text, subject)))
+
+    def _page(self, condition: Condition, sorted_as: Subject) -> search_port.Query:
+        check_page(self.start, self.size)
+        order = read_order(self.sort, sorted_as)
+        return search_port.Query(condition=condition, order=order, start=self.start, size=self.size)
+
+
+def _asked(
+    query: str = "",
+    free_text: Annotated[str, Query(alias="freeText")] = "*",
+    sort: str = "",
+    start: int = 0,
+    size: int = 100,
+) -> Asked:
+    return Asked(query, free_text, sort, start, size)
+
+
+#: The parameters of a search, for the signature of a route.
+Search = Annotated[Asked, Depends(_asked)]
 
 
 def check_page(start: int, size: int) -> None:
     """Raise ``BadMessage`` for a page that nobody can be given."""
     if not 1 <= size <= PAGE_LIMIT:
         raise BadMessage(f"size must be from 1 to {PAGE_LIMIT}, not {size}.")
-    if start < 0:
-        raise BadMessage(f"start must not be negative, not {start}.")
+    if not 0 <= start < 2**63:
+        raise BadMessage(f"start must not be negative, nor beyond what can be counted: {start}.")
 
 
-def read_clauses(query: str, free_text: str, fields: Collection[str], grammar: str) -> dict[str, tuple[str, ...]]:
-    """Return the values that a query wants of each field; raise ``BadMessage``, with the grammar, for anything else."""
-    if free_text not in ("", "*"):
-        raise BadMessage(f"freeText {free_text!r} is not supported: use query; {grammar}.")
-    if len(query) > _LONGEST_QUERY:
-        raise BadMessage(f"The query has {len(query):,} characters, the limit is {_LONGEST_QUERY:,}.")
-    return dict(_clause(text, fields, grammar) for text in _AND.split(query.strip())) if query.strip() else {}
-
-
-def _clause(text: str, fields: Collection[str], grammar: str) -> tuple[str, tuple[str, ...]]:
-    found = _CLAUSE.fullmatch(text.strip())
-    if found is None or found[1] not in fields:
-        raise BadMessage(f"The query's clause {text!r} is not understood: {grammar}.")
-    field, operator, value = found.groups()
-    if operator == "IN":
-        return field, tuple(_bare(part) for part in value.strip("() ").split(","))
-    return field, (_bare(value),)
-
-
-def _bare(value: str) -> str:
-    return value.strip().strip("'\"")
-
-
-def _single(clauses: dict[str, tuple[str, ...]], field: str) -> str | None:
-    values = clauses.get(field)
-    if values is None:
-        return None
-    if len(values) != 1:
-        raise BadMessage(f"{field} takes one value, not {len(values)}: {_GRAMMAR}.")
-    return values[0]
-
-
-def _status(text: str) -> WorkflowStatus:
-    try:
-        return WorkflowStatus(text)
-    except ValueError:
-        known = ", ".join(status.value for status in WorkflowStatus)
-        raise BadMessage(f"There is no status {text!r}: use one of {known}.") from None
+def found_answer(found: Found, results: Json) -> Response:
+    """Return Conductor's SearchResult; a header tells where more may match than is counted, or was looked at."""
+    response = answer({"totalHits": found.total, "results": results})
+    if found.back_to is not None:
+        told = f"Only what began at {iso(found.back_to)} or later was searched: narrow the query, or the time"
+    elif found.at_least:
+        told = f"totalHits is not exact: there are at least {found.total}"
+    else:
+        return response
+    return warned(response, [{"path": "totalHits", "message": told}])

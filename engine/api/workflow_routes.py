@@ -13,7 +13,6 @@ from engine.api.body import RawBody, answer, document, done, mapping
 from engine.api.payload_routes import INPUT_PATH, with_payload
 from engine.api.problem import granted
 from engine.api.requester import Requester
-from engine.api.search import read_query
 from engine.identifier import new_id
 from engine.model.event import StartWorkflow
 from engine.model.payload import Json
@@ -62,15 +61,6 @@ def _starting(router: APIRouter, requester: Requester, payloads: PayloadStorage 
 
 
 def _looking(router: APIRouter, store: Store) -> None:
-    @router.get("/search")
-    def search(
-        query: str = "",
-        free_text: Annotated[str, Query(alias="freeText")] = "*",
-        start: int = 0,
-        size: int = 100,
-    ) -> Response:
-        return answer(runs.summaries(store, read_query(query, free_text, start, size)))
-
     @router.get("/{workflow_id}")
     def show(workflow_id: str, include_tasks: Annotated[bool, Query(alias="includeTasks")] = True) -> Response:
         return answer(runs.run_json(store, workflow_id, include_tasks=include_tasks))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from engine.cli.client import Client
 from engine.cli.json_input import read_object
 from engine.cli.lifecycle import COMMANDS
 from engine.cli.options import client_options
-from engine.cli.output import local_time, print_done, print_json, print_table
+from engine.cli.output import print_done, print_json
 from engine.cli.rehearse import rehearse
+from engine.cli.search import list_runs, search
 
 _ID = click.argument("workflow_id", metavar="ID")
-_STATUSES = ["RUNNING", "PAUSED", "COMPLETED", "FAILED", "TIMED_OUT", "TERMINATED"]
 _ENDS = ["COMPLETED", "FAILED", "FAILED_WITH_TERMINAL_ERROR"]
 
 
@@ -103,41 +101,6 @@ def show(workflow_id: str, server: str | None, output: str) -> None:
             print_json(run[title])
 
 
-@workflow.command("list")
-@click.option("--name", help="Only runs of this workflow.")
-@click.option("--status", type=click.Choice(_STATUSES, case_sensitive=False), multiple=True, help="Only these.")
-@click.option("--correlation-id", metavar="TEXT", help="Only runs with this mark.")
-@click.option("--limit", type=click.IntRange(1, 5000), default=20, show_default=True, help="How many, newest first.")
-@client_options
-def list_runs(
-    name: str | None,
-    status: tuple[str, ...],
-    correlation_id: str | None,
-    limit: int,
-    server: str | None,
-    output: str,
-) -> None:
-    """List runs, the newest first."""
-    clauses = []
-    if name is not None:
-        clauses.append(f"workflowType = {name}")
-    if status:
-        clauses.append(f"status IN ({','.join(status)})")
-    if correlation_id is not None:
-        clauses.append(f"correlationId = {correlation_id}")
-    with Client(server) as client:
-        found = client.get("workflow", "search", query=" AND ".join(clauses), size=limit)
-    if output == "json":
-        print_json(found)
-        return
-    if not found["results"]:
-        click.echo("There is no such run." if clauses else "Nothing has run yet. Next: baton workflow start NAME")
-        return
-    print_table(["Id", "Workflow", "Status", "Started", "Reason"], [_row(each) for each in found["results"]])
-    if found["totalHits"] > len(found["results"]):
-        click.echo(f"{len(found['results'])} of {found['totalHits']:,}; more with --limit.")
-
-
 @workflow.command()
 @_ID
 @client_options
@@ -212,15 +175,5 @@ def send_message(workflow_id: str, data: str, server: str | None, output: str) -
     print_done(workflow_id, "has the message", output)
 
 
-def _row(each: dict[str, Any]) -> list[str]:
-    return [
-        each["workflowId"],
-        f"{each['workflowType']} v{each['version']}",
-        each["status"],
-        local_time(each.get("startTime")),
-        str(each.get("reasonForIncompletion") or "")[:80],
-    ]
-
-
-for _command in (*COMMANDS, rehearse):
+for _command in (*COMMANDS, list_runs, search, rehearse):
     workflow.add_command(_command)

@@ -111,6 +111,15 @@ def misfit(workflow: Workflow, tasks: Iterable[Task], definition: WorkflowDef) -
     return None
 
 
+def steps_of(workflow: Workflow, tasks: Iterable[Task], definition: WorkflowDef) -> dict[int, WorkflowTask]:
+    """Return the steps that some of a run's tasks carry out, by seq; those that opened their lists must be among them.
+
+    What leads nowhere (a task type was uninstalled, say) has a step of its name and type.
+    """
+    scratch = _Restoring(Execution(workflow, definition))
+    return {task.seq: scratch.step_of(task) for task in tasks}
+
+
 def salvage(workflow: Workflow, tasks: Iterable[Task], definition: WorkflowDef) -> Execution:
     """Return a run whose rows make no sense (a task type was uninstalled, say) with just enough in it to be ended."""
     execution = Execution(workflow, definition)
@@ -171,6 +180,14 @@ class _Restoring:
                 self._named[task.seq, branch.name] = inner
             if kind.detached:
                 run.forks[task.seq] = 0
+
+    def step_of(self, task: Task) -> WorkflowTask:
+        """Take a row in; return its step."""
+        try:
+            self._adopt(task)
+        except Exception:  # a branch, case or position that is not there, found out deep inside a task type
+            return WorkflowTask(name=task.name, type=task.type)
+        return self._run.configs[task.seq]
 
     def fits(self, task: Task) -> bool:
         """Take a row in; False when the step in its place is another one."""

@@ -31,6 +31,8 @@ from engine.model.schedule import (
     next_date,
 )
 from engine.model.status import WorkflowStatus
+from engine.search.condition import Matches
+from engine.search.subject import DATE_ID
 from engine.store.port import Store, Transaction
 from engine.store.schedule_port import ExecutionQuery, ScheduleRow
 from engine.wire.message import Message
@@ -214,7 +216,7 @@ class _Turn:
         here = next((each for each in self.executions if each.id == last), None)
         status = self._transaction.run_statuses([last]).get(last)
         if here is None and status is None:
-            _, found = self._transaction.executions(ExecutionQuery(ids=(last,)))
+            _, found = self._transaction.executions(ExecutionQuery(condition=Matches(DATE_ID, (last,))))
             here = next(iter(found), None)
         awaited = here is not None and here.state is ExecutionState.POLLED
         return last if (status.is_open if status is not None else awaited) else ""

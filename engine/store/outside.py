@@ -117,10 +117,10 @@ class Outside(Struct, frozen=True):
         return content
 
 
-def listed(workflow: Workflow) -> Workflow:
-    """Return a run's record for a list of runs: what is kept outside is not fetched, only its place is known."""
-    places = {name: StoredOutside(*place) for name in _MOVED if isinstance(place := getattr(workflow, name), list)}
-    return replace(workflow, **places) if places else workflow
+def listed(record: _R) -> _R:
+    """Return a run or a task for a list: what is kept outside is not fetched, only its place is known."""
+    places = {name: StoredOutside(*place) for name in _MOVED if isinstance(place := getattr(record, name), list)}
+    return replace(record, **places) if places else record
 
 
 def _named(record: Workflow | Task) -> str:

@@ -22,6 +22,7 @@ from engine.store.pending_port import Pending
 from engine.store.results_port import Results
 from engine.store.schedule_port import ScheduleTransaction
 from engine.store.schema_def_port import SchemaDefs
+from engine.store.search_port import Searching
 from engine.store.webhook_port import Webhooks
 
 
@@ -126,6 +127,7 @@ class Transaction(
     Results,
     ScheduleTransaction,
     SchemaDefs,
+    Searching,
     Webhooks,
     Protocol,
 ):

@@ -9,8 +9,10 @@ from msgspec import Struct
 
 from engine.clock import Instant
 from engine.model.payload import JsonObject
-from engine.model.schedule import ExecutionState, Progress, ScheduleExecution
+from engine.model.schedule import Progress, ScheduleExecution
 from engine.model.status import WorkflowStatus
+from engine.search.condition import EVERYTHING, Condition
+from engine.search.order import Order
 
 
 class ScheduleRow(Struct, frozen=True):
@@ -22,12 +24,10 @@ class ScheduleRow(Struct, frozen=True):
 
 
 class ExecutionQuery(Struct, frozen=True, kw_only=True):
-    """Which executions to list; empty fields match everything. The latest date first."""
+    """Which executions to list, by default all, the latest date first."""
 
-    schedules: tuple[str, ...] = ()
-    states: tuple[ExecutionState, ...] = ()
-    workflow_names: tuple[str, ...] = ()
-    ids: tuple[str, ...] = ()
+    condition: Condition = EVERYTHING
+    order: tuple[Order, ...] = ()
     start: int = 0
     size: int = 100
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from msgspec.structs import asdict
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from engine.clock import Instant
 from engine.model.execution import NEVER
@@ -17,6 +17,7 @@ from engine.store.codec import decode, encode, storable
 from engine.store.schedule_port import ExecutionQuery, ScheduleRow
 from engine.store.schedule_tables import schedule, schedule_execution
 from engine.store.schema import workflow
+from engine.store.search_sql import condition_sql, order_sql
 
 _PROGRESS: Final = Progress.__struct_fields__
 _done = schedule_execution.c
@@ -85,20 +86,14 @@ class Schedules:
 
     def executions(self, query: ExecutionQuery) -> tuple[int, tuple[ScheduleExecution, ...]]:
         """See ``Transaction.executions``."""
-        conditions = list(self._conditions(query))
-        total = self._connection.scalar(select(func.count()).select_from(schedule_execution).where(*conditions)) or 0
-        page = select(schedule_execution).where(*conditions).order_by(_done.at.desc(), _done.id.desc())
+        dialect = self._connection.dialect.name
+        condition = condition_sql(query.condition, dialect)
+        total = self._connection.scalar(select(func.count()).select_from(schedule_execution).where(condition)) or 0
+        columns = ((order_sql(each.field, dialect), each.descending) for each in query.order)
+        order = [column.desc() if descending else column for column, descending in columns]
+        page = select(schedule_execution).where(condition).order_by(*order, _done.at.desc(), _done.id.desc())
         page = page.limit(query.size).offset(query.start)
         return total, tuple(map(_execution, self._connection.execute(page)))
-
-    def _conditions(self, query: ExecutionQuery) -> list[ColumnElement[bool]]:
-        wanted = (
-            (_done.schedule, query.schedules),
-            (_done.workflow_name, query.workflow_names),
-            (_done.id, query.ids),
-            (_done.state, query.states),
-        )
-        return [column.in_([storable(each) for each in values]) for column, values in wanted if values]
 
     def trim_executions(self, schedule: str, keep: int) -> None:
         """See ``Transaction.trim_executions``."""

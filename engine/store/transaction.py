@@ -26,6 +26,7 @@ from engine.store.results import Results
 from engine.store.schedules import Schedules
 from engine.store.schema_defs import StoredSchemaDefs
 from engine.store.search import Search
+from engine.store.searching_tasks import TaskSearches
 from engine.store.slots import Slots
 from engine.store.sqlite import SqliteBatch
 from engine.store.webhooks import StoredWebhooks
@@ -45,6 +46,7 @@ class SqlTransaction(
     Schedules,
     StoredWebhooks,
     Search,
+    TaskSearches,
 ):
     """Everything that can be read or written inside one transaction; each room of it is a class of its own."""
 

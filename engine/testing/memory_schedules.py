@@ -11,6 +11,9 @@ from engine.clock import Instant
 from engine.model.execution import NEVER
 from engine.model.schedule import ExecutionState, Progress, ScheduleExecution
 from engine.model.status import WorkflowStatus
+from engine.search.condition import Matches
+from engine.search.predicate import Values, holds, in_order
+from engine.search.subject import DATE_SCHEDULE
 from engine.store.schedule_port import ExecutionQuery, ScheduleRow
 
 if TYPE_CHECKING:
@@ -73,13 +76,15 @@ class MemorySchedules:
 
     def executions(self, query: ExecutionQuery) -> tuple[int, tuple[ScheduleExecution, ...]]:
         """See ``Transaction.executions``."""
-        found = [each for each in self._tables.schedule_executions.values() if _matches(each, query)]
+        every = self._tables.schedule_executions.values()
+        found = [each for each in every if holds(query.condition, _values(each))]
         found.sort(key=lambda each: (each.at, each.id), reverse=True)
+        in_order(found, query.order, _values)
         return len(found), tuple(found[query.start : query.start + query.size])
 
     def trim_executions(self, schedule: str, keep: int) -> None:
         """See ``Transaction.trim_executions``."""
-        _, found = self.executions(ExecutionQuery(schedules=(schedule,), size=2**31))
+        _, found = self.executions(ExecutionQuery(condition=Matches(DATE_SCHEDULE, (schedule,)), size=2**31))
         for each in found[keep:]:
             if each.state is not ExecutionState.POLLED:
                 self._journal.drop(self._tables.schedule_executions, each.id)
@@ -90,10 +95,5 @@ class MemorySchedules:
         return {each: runs[each].status for each in workflow_ids if each in runs}
 
 
-def _matches(execution: ScheduleExecution, query: ExecutionQuery) -> bool:
-    return (
-        (not query.schedules or execution.schedule in query.schedules)
-        and (not query.states or execution.state in query.states)
-        and (not query.workflow_names or execution.workflow_name in query.workflow_names)
-        and (not query.ids or execution.id in query.ids)
-    )
+def _values(execution: ScheduleExecution) -> Values:
+    return lambda field: getattr(execution, field.key.partition(".")[2])

@@ -26,6 +26,7 @@ from engine.testing.memory_pending import MemoryPending
 from engine.testing.memory_results import MemoryResults
 from engine.testing.memory_schedules import MemorySchedules
 from engine.testing.memory_schema_defs import MemorySchemaDefs
+from engine.testing.memory_search import MemorySearch
 from engine.testing.memory_slots import MemorySlots
 from engine.testing.memory_tables import Journal, Tables
 from engine.testing.memory_webhooks import MemoryWebhooks
@@ -251,6 +252,7 @@ class MemoryTransaction(
     MemoryNotices,
     MemoryPending,
     MemorySchedules,
+    MemorySearch,
     MemoryWebhooks,
 ):
     """Everything that can be read or written inside one transaction of a ``MemoryStore``."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
+from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from engine.api.search import read_query
 from engine.broker.amqp_encoding import read_message
 from engine.broker.redis_envelope import decode as decode_envelope
 from engine.config import load
@@ -21,6 +21,13 @@ from engine.expression.script import check_javascript, evaluate_javascript
 from engine.expression.template import references, substitute
 from engine.masking import masked, visible
 from engine.model.payload import Json
+from engine.search.condition import Condition, Kind, opposite
+from engine.search.free_text import read_free_text
+from engine.search.grammar import read_query
+from engine.search.order import read_order
+from engine.search.predicate import holds
+from engine.search.subject import RUNS, TASKS
+from engine.store.search_sql import condition_sql
 from engine.tasks.wait import duration_seconds, until_instant
 from engine.wire.celery_control import decode_revoke
 from engine.wire.dead_letter import dead_json, read_dead, revive
@@ -40,6 +47,9 @@ CONTEXT: Json = {
     "t": {"output": {"list": [{"n": number, "s": str(number)} for number in range(20)], "deep": [[[[1]]]]}},
     "a": {"$b": "x:y", "c": {"d": [[], {}, ""]}},
 }
+
+_DIALECTS = {"postgresql": postgresql.dialect(), "sqlite": sqlite.dialect(), "mysql": mysql.dialect()}
+_TEXTUAL = (Kind.TEXT, Kind.CHOICE, Kind.PAYLOAD)
 
 _KINDS = (None, "start", "request", "wake", "child_ended", "child_started", "outcome", "else", 5, [], {})
 _QUEUES = ("baton.start", "baton.events.0", "baton.dead", "somewhere")
@@ -127,6 +137,23 @@ def _dead(data: bytes) -> None:
     revive(message)
 
 
+def _tried(condition: Condition) -> None:
+    """Ask a record, and have SQL made of it for every database: both must be there for whatever was understood."""
+    holds(condition, lambda field: None if field.kind in _TEXTUAL else [] if field.kind is Kind.LIST else 0)
+    for name, dialect in _DIALECTS.items():
+        condition_sql(condition, name).compile(dialect=dialect)
+
+
+def _query(data: bytes) -> None:
+    condition = read_query(_text(data), RUNS)
+    _tried(condition)
+    _tried(opposite(condition))
+
+
+def _free_text(data: bytes) -> None:
+    _tried(read_free_text(_text(data), TASKS))
+
+
 def _dates(data: bytes) -> None:
     text = _text(data)
     try:
@@ -158,6 +185,12 @@ _SCRIPT_WORDS = (
     "class", ";", ",", "`",
 )  # fmt: skip
 
+_QUERY_WORDS = (
+    "workflowType", "status", "input", "version", "failedTaskNames", "=", "!=", ">", "<=", " IN ", " BETWEEN ", " IS ",
+    "NULL", " STARTS_WITH ", "(", ")", ",", "FAILED", " AND ", " OR ", " NOT ", "'", '"', " ", "correlationId", "*",
+    "?", "\\", "startTime", "2026-01-31", "1700000000000", "-1", "9" * 18, "x",
+)  # fmt: skip
+
 PARSERS: Mapping[str, Parser] = {
     "workflow": Parser(_workflow, (BadDefinition,), _JSON_WORDS),
     "task": Parser(lambda data: check_task(_json(data)), (BadDefinition,), _JSON_WORDS),
@@ -165,10 +198,10 @@ PARSERS: Mapping[str, Parser] = {
     "path": Parser(_path, (BadExpression,), _EXPRESSION_WORDS),
     "script": Parser(_script, (BadExpression,), _SCRIPT_WORDS),
     "schema": Parser(_schema, (), (*_JSON_WORDS, '"pattern"', '"(a+)+$"', '"$ref"', '"#"', '"file:///etc/passwd"')),
-    "query": Parser(
-        lambda data: read_query(_text(data), "*", 0, 1),
-        (BadMessage,),
-        ("workflowType", "status", "=", " IN ", "(", ")", ",", "FAILED", " AND ", "'", " ", "correlationId"),
+    "query": Parser(_query, (BadMessage,), _QUERY_WORDS),
+    "free text": Parser(_free_text, (BadMessage,), ('"', "|", "&", "-", "+", "*", "?", " ", "word", "\\", '{"a": 1}')),
+    "sort": Parser(
+        lambda data: read_order(_text(data), TASKS), (BadMessage,), ("startTime", ":", "ASC", "DESC", "|", ",", "input")
     ),
     "dates": Parser(
         _dates,

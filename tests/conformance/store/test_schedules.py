@@ -13,6 +13,11 @@ from engine.clock import Instant, after
 from engine.model.execution import NEVER
 from engine.model.schedule import ExecutionState, Progress, ScheduleExecution
 from engine.model.status import WorkflowStatus
+from engine.search.condition import Matches
+from engine.search.free_text import read_free_text
+from engine.search.grammar import read_query
+from engine.search.order import read_order
+from engine.search.subject import DATE_ID, SCHEDULE_EXECUTIONS
 from engine.store.port import Store
 from engine.store.schedule_port import ExecutionQuery, ScheduleRow
 from tests.conformance.store.runs import MOMENT, a_run, create
@@ -121,7 +126,7 @@ def test_an_execution_is_kept_whole_and_later_news_change_how_it_ended(store: St
     later = msgspec.structs.replace(first, state=ExecutionState.FAILED, reason="gone", sent_at=after(MOMENT, 50))
     note(store, msgspec.structs.replace(later, request={}), an_execution("other"))
     with store.transaction() as transaction:
-        assert transaction.executions(ExecutionQuery(ids=("e",))) == (1, (later,))
+        assert transaction.executions(ExecutionQuery(condition=Matches(DATE_ID, ("e",)))) == (1, (later,))
 
 
 def test_executions_are_found_by_what_they_are_about_the_latest_date_first(store: Store) -> None:
@@ -134,10 +139,18 @@ def test_executions_are_found_by_what_they_are_about_the_latest_date_first(store
     )
     assert listed(store) == (4, ["d", "b", "c", "a"])
     assert listed(store, start=1, size=2) == (4, ["b", "c"])
-    assert listed(store, schedules=("weekly", "nobody")) == (2, ["d", "c"])
-    assert listed(store, states=(ExecutionState.FAILED, ExecutionState.POLLED)) == (1, ["b"])
-    assert listed(store, workflow_names=("order",), schedules=("weekly",)) == (1, ["c"])
-    assert listed(store, ids=("a", "d")) == (2, ["d", "a"])
+    for query, ids in (
+        ("scheduleName IN (weekly, nobody)", ["d", "c"]),
+        ("state IN (FAILED, POLLED)", ["b"]),
+        ("workflowName = order AND scheduleName = week*", ["c"]),
+        ("executionId = a OR workflowId = d", ["d", "a"]),
+        ("NOT scheduleName = nightly AND reason IS NULL", ["d", "c"]),
+        (f"scheduledTime > {MOMENT // 1_000 + 2_000}", ["d", "b"]),
+    ):
+        assert listed(store, condition=read_query(query, SCHEDULE_EXECUTIONS)) == (len(ids), ids), query
+    assert listed(store, condition=read_free_text("ship WEEKLY", SCHEDULE_EXECUTIONS)) == (1, ["d"])
+    order = read_order("workflowName|scheduledTime:ASC", SCHEDULE_EXECUTIONS)
+    assert listed(store, order=order) == (4, ["a", "c", "b", "d"])
 
 
 def test_those_whose_run_was_not_seen_are_named_the_longest_asked_first(store: Store) -> None:

@@ -94,43 +94,6 @@ def test_what_does_not_exist_is_a_404(client, run, path):
     assert response.json()["message"]
 
 
-@pytest.mark.parametrize(
-    ("query", "found"),
-    [
-        ("", ["w", "o1", "o0"]),
-        ("workflowType = order", ["o1", "o0"]),
-        ("workflowType='order' AND status IN (FAILED, TERMINATED)", ["o0"]),
-        ('status="RUNNING"', ["w"]),
-        ("correlationId = c AND status = COMPLETED", ["o1"]),
-        ("parentWorkflowId = nobody", []),
-    ],
-)
-def test_runs_are_found_by_their_fields(client, run, query, found):
-    body = client.get("/api/workflow/search", params={"query": query}).json()
-
-    assert [each["workflowId"] for each in body["results"]] == found
-    assert body["totalHits"] == len(found)
-
-
-@pytest.mark.parametrize(
-    "params",
-    [
-        {"query": "colour = red"},
-        {"query": "status = ODD"},
-        {"query": "status BETWEEN 1 AND 2"},
-        {"query": "nonsense"},
-        {"query": "workflowType IN (a,b)"},
-        {"freeText": "order"},
-        {"size": 5001},
-        {"size": 0},
-        {"start": -1},
-        {"start": "x"},
-    ],
-)
-def test_a_search_beyond_the_grammar_is_refused(client, run, params):
-    assert client.get("/api/workflow/search", params=params).status_code == 400
-
-
 def test_health_tells_about_database_and_broker(client, hub):
     # The first request waits until the requester has connected.
     client.get("/api/admin/dead")

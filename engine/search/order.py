@@ -1,0 +1,42 @@
+"""In which order what was found is listed."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from msgspec import Struct
+
+from engine.errors import BadMessage
+from engine.search.condition import Field, Kind
+from engine.search.subject import Subject
+
+#: Fields that one list can be sorted by.
+_MOST: Final = 10
+
+_SEPARATOR: Final = re.compile(r"[|,]")
+
+
+class Order(Struct, frozen=True):
+    """One field that a list is sorted by."""
+
+    field: Field
+    descending: bool = False
+
+
+def read_order(text: str, subject: Subject) -> tuple[Order, ...]:
+    """Return what ``startTime:DESC|workflowType`` asks for; raise ``BadMessage`` for what cannot be sorted by."""
+    parts = [part.strip() for part in _SEPARATOR.split(text) if part.strip()]
+    if len(parts) > _MOST:
+        raise BadMessage(f"sort names {len(parts)} fields, the limit is {_MOST}.")
+    found: dict[str, Order] = {}
+    for part in parts:
+        name, _, direction = (piece.strip() for piece in part.partition(":"))
+        field = subject.fields.get(name)
+        if field is None or field.kind in (Kind.PAYLOAD, Kind.LIST) or direction.upper() not in ("", "ASC", "DESC"):
+            known = ", ".join(
+                known for known, each in subject.fields.items() if each.kind not in (Kind.PAYLOAD, Kind.LIST)
+            )
+            raise BadMessage(f"sort {part[:50]!r} is not understood: write startTime:DESC; the fields are {known}.")
+        found.setdefault(field.key, Order(field, direction.upper() == "DESC"))
+    return tuple(found.values())

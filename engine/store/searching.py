@@ -1,0 +1,184 @@
+"""Finding runs for people: by indexes where there are some, else by a look at the newest runs first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, text
+from sqlalchemy.sql.selectable import Subquery
+
+from engine.clock import Instant
+from engine.model.execution import Workflow
+from engine.search.condition import Condition
+from engine.search.order import Order
+from engine.search.subject import RUN_BEGAN
+from engine.store.batch import Batch
+from engine.store.codec import storable
+from engine.store.outside import Outside, listed
+from engine.store.records import WORKFLOW
+from engine.store.schema import workflow
+from engine.store.search_plan import Plan, candidates, make_plan, uncounted, window
+from engine.store.search_port import MOST_COUNTED, FoundRuns, Query
+from engine.store.search_sql import order_sql
+
+#: Runs that are looked through at once: few at first, so that what is found among the newest is there at once, and
+#: never so many that the time that is left is missed by much.
+_FIRST_LOOK: Final = 500
+_LARGEST_LOOK: Final = 20_000
+_QUICK_SECONDS: Final = 0.1
+
+#: Once a page is full, so long is gone on counting what else there is.
+_COUNTING_SECONDS: Final = 0.02
+
+_RUN: Final = tuple(workflow.c[name] for name in WORKFLOW.names)
+
+
+class Look(Struct, frozen=True):
+    """What a look at the newest runs has come to, and how far it got."""
+
+    #: Of what matches, the newest first: what it is known by, and at last what it is to be sorted by.
+    keys: list[Row[Any]]
+    at_least: bool = False
+    back_to: Instant | None = None
+
+    def page(self, query: Query) -> list[Row[Any]]:
+        """Return the keys of the page that is wanted; what is equal stays as it was."""
+        keys = list(self.keys) if query.order else self.keys
+        for place, each in enumerate(reversed(query.order), 1):
+            keys.sort(key=itemgetter(-place), reverse=each.descending)
+        return keys[query.start : query.start + query.size]
+
+
+#: Returns what matches among the runs that began at or after one moment and before another, the newest first.
+Matching = Callable[[Instant | None, int | None], Sequence[Row[Any]]]
+
+
+class Searches:
+    """The part of a transaction that people search runs with."""
+
+    def __init__(self, connection: Connection, batch: Batch, outside: Outside) -> None:
+        self._connection = connection
+        self._batch = batch
+        self._outside = outside
+
+    @property
+    def _dialect(self) -> str:
+        return self._connection.dialect.name
+
+    def search_runs(self, query: Query) -> FoundRuns:
+        """See ``Searching.search_runs``."""
+        plan = self._plan(query.condition)
+        if plan.empty:
+            return FoundRuns(total=0)
+        return self._by_indexes(plan, query) if plan.indexed else self._by_looking(plan, query)
+
+    def run_ids(self, condition: Condition, limit: int) -> tuple[str, ...]:
+        """See ``Searching.run_ids``."""
+        plan = self._plan(condition)
+        assert plan.indexed, "ids are listed only by what has an index"
+        return () if plan.empty else tuple(self._connection.scalars(candidates(plan, limit, self._dialect)))
+
+    def run(self, workflow_id: str) -> Workflow | None:
+        """See ``Searching.run``."""
+        return self._runs(select(*_RUN).where(workflow.c.id == storable(workflow_id))).get(workflow_id)
+
+    def _plan(self, condition: Condition) -> Plan:
+        if self._dialect == "postgresql":
+            # What people ask for differs: a plan that is made for this question is worth its time.
+            self._connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+        return make_plan(condition, self._every_name)
+
+    def _every_name(self) -> Sequence[str]:
+        """Return every name that runs have, by going from each to the next in the index."""
+        name = workflow.c.name
+        names = select(func.min(name).label("name")).cte("names", recursive=True)
+        following = select(func.min(name)).where(name > names.c.name).correlate(names).scalar_subquery()
+        names = names.union_all(select(following).where(names.c.name.is_not(None)))
+        return self._connection.scalars(select(names.c.name).where(names.c.name.is_not(None))).all()
+
+    def _by_indexes(self, plan: Plan, query: Query) -> FoundRuns:
+        by_time = not query.order or query.order[0].field == RUN_BEGAN
+        if by_time:
+            oldest_first = bool(query.order) and not query.order[0].descending
+            last = query.start + query.size
+            chosen = candidates(plan, last, self._dialect, oldest_first=oldest_first).subquery()
+            order = (chosen.c.created_at, chosen.c.id)
+            page = _joined(chosen).order_by(*(order if oldest_first else (each.desc() for each in order)))
+        else:
+            chosen = candidates(plan, MOST_COUNTED, self._dialect).subquery()
+            page = _joined(chosen).order_by(*self._order(query.order))
+        runs = self._runs(page.limit(query.size).offset(query.start))
+        total = self._counted(plan, query, len(runs))
+        if total <= MOST_COUNTED:
+            return FoundRuns(total=total, runs=runs)
+        if not by_time:
+            back_to = self._connection.scalar(select(func.min(chosen.c.created_at)))
+            return FoundRuns(total=MOST_COUNTED, at_least=True, back_to=back_to, runs=runs)
+        further = query.start + len(runs) + (len(runs) == query.size)
+        return FoundRuns(total=max(MOST_COUNTED, further), at_least=True, runs=runs)
+
+    def _counted(self, plan: Plan, query: Query, shown: int) -> int:
+        """Return how many there are, or more than ``MOST_COUNTED``."""
+        if 0 < shown < query.size or (not shown and not query.start):
+            return query.start + shown
+        some = uncounted(plan, MOST_COUNTED + 1, self._dialect).subquery()
+        return self._connection.scalar(select(func.count()).select_from(some)) or 0
+
+    def _by_looking(self, plan: Plan, query: Query) -> FoundRuns:
+        look = self._look(plan, query, lambda low, high: self._keys(plan, query.order, low, high))
+        ids = [key[0] for key in look.page(query)]
+        found = self._runs(select(*_RUN).where(self._batch.among(workflow.c.id, ids))) if ids else {}
+        runs = {each: found[each] for each in ids if each in found}
+        return FoundRuns(total=len(look.keys), at_least=look.at_least, back_to=look.back_to, runs=runs)
+
+    def _keys(self, plan: Plan, order: Sequence[Order], low: Instant | None, high: int | None) -> Sequence[Row[Any]]:
+        created, identity = workflow.c.created_at, workflow.c.id
+        matching = select(identity, *self._sorted_by(order)).where(*window(plan, low, high, self._dialect))
+        return self._connection.execute(matching.order_by(created.desc(), identity.desc())).all()
+
+    def _look(self, plan: Plan, query: Query, matching: Matching) -> Look:
+        """Go back from the newest run until all have been looked at, there is enough, or time is up."""
+        begun = last = time.monotonic()
+        enough = MOST_COUNTED if query.order else min(query.start + query.size + 1, MOST_COUNTED)
+        keys: list[Row[Any]] = []
+        high, size = plan.high, _FIRST_LOOK
+        while True:
+            low = self._beginning(plan, high, size)
+            keys += matching(low, high)
+            if low is None:
+                return Look(keys)
+            now = time.monotonic()
+            if len(keys) >= enough and (query.order or now - begun > _COUNTING_SECONDS):
+                return Look(keys, at_least=True, back_to=low if query.order else None)
+            if now - begun >= query.seconds:
+                return Look(keys, at_least=True, back_to=low)
+            if now - last < _QUICK_SECONDS:
+                size = min(2 * size, _LARGEST_LOOK)
+            high, last = low, now
+
+    def _beginning(self, plan: Plan, high: int | None, size: int) -> Instant | None:
+        """Return when the ``size``-th run before a moment began, None when there are not so many."""
+        some = candidates(replace(plan, high=high), size, self._dialect).subquery()
+        found: Any = self._connection.execute(select(func.count(), func.min(some.c.created_at))).one()
+        return Instant(found[1]) if found[0] == size else None
+
+    def _sorted_by(self, order: Sequence[Order]) -> list[ColumnElement[Any]]:
+        return [order_sql(each.field, self._dialect) for each in order]
+
+    def _order(self, order: Sequence[Order]) -> list[ColumnElement[Any]]:
+        columns = zip(self._sorted_by(order), order, strict=True)
+        ordered = [column.desc() if each.descending else column for column, each in columns]
+        return [*ordered, workflow.c.created_at.desc(), workflow.c.id.desc()]
+
+    def _runs(self, query: Select[Any]) -> dict[str, Workflow]:
+        found = WORKFLOW.read(self._connection.execute(query).all(), WORKFLOW.names)
+        return {each.id: listed(each) for each in found}
+
+
+def _joined(chosen: Subquery) -> Select[Any]:
+    return select(*_RUN).join(chosen, workflow.c.id == chosen.c.id)
