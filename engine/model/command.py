@@ -136,23 +136,9 @@ class Reply(Struct, frozen=True):
     outcome: Outcome
 
 
-Command: TypeAlias = (
-    Dispatch
-    | StartChild
-    | Cancel
-    | Abandon
-    | TellParent
-    | RetryChild
-    | RerunChild
-    | AskChild
-    | AskRun
-    | PassOn
-    | ReviveParent
-    | StartFailureWorkflow
-    | Announce
-    | Alert
-    | Notify
-    | WakeSoon
-    | SeeToSlot
-    | Reply
+#: What is for other runs.
+ForRuns: TypeAlias = (
+    StartChild | TellParent | RetryChild | RerunChild | AskChild | AskRun | PassOn | ReviveParent | StartFailureWorkflow
 )
+
+Command: TypeAlias = Dispatch | Cancel | Abandon | Announce | Alert | Notify | WakeSoon | SeeToSlot | Reply | ForRuns
