@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Final
 from urllib.parse import parse_qsl
 
@@ -14,7 +15,7 @@ from starlette.responses import Response
 
 from engine.api.body import RawBody, answer, document, done
 from engine.api.requester import Requester
-from engine.api.verifiers import Secrets, Unverified, verify
+from engine.api.verifiers import Secrets, Unverified, response_token, verify
 from engine.api.webhook_check import check_webhook
 from engine.api.webhook_events import carry
 from engine.clock import SECOND, Clock
@@ -22,7 +23,7 @@ from engine.errors import NotFound, Refused
 from engine.identifier import new_id
 from engine.log import get_logger
 from engine.model.payload import Json
-from engine.model.webhook import SLACK, STRIPE, Webhook
+from engine.model.webhook import SENDGRID, SLACK, STRIPE, TWITTER, Webhook
 from engine.store.port import Store
 from engine.wire.fields import read_json
 
@@ -102,23 +103,29 @@ def _receiving(router: APIRouter, store: Store, requester: Requester, clock: Clo
         """Answer 200 once everything that the event leads to is in the broker's hands."""
         webhook = _known(store, webhook_id)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        _expect_sender(webhook, headers, body, clock, secrets)
+        with _only_verified(webhook):
+            verify(webhook, headers, body, clock.now() // SECOND, secrets)
         payload = _payload(headers, body)
         if webhook.verifier == SLACK and _is_challenge(payload):
             return answer({"challenge": payload["challenge"]})
-        return answer(carry(store, requester, webhook, payload, _receipt(webhook, headers, payload)))
+        return answer(carry(store, requester, webhook, payload, _receipt(webhook, headers, body, payload)))
 
     @router.get("/webhook/{webhook_id}")
     @router.get("/api/webhook/{webhook_id}")
-    def ping(webhook_id: str) -> Response:
-        """Say that the address is right: some senders ask before they send events."""
-        _known(store, webhook_id)
-        return done()
+    def ping(webhook_id: str, crc_token: str | None = None) -> Response:
+        """Say that the address is right: some senders ask before they send events, Twitter for a proof."""
+        webhook = _known(store, webhook_id)
+        if webhook.verifier != TWITTER or crc_token is None:
+            return done()
+        with _only_verified(webhook):
+            return answer({"response_token": response_token(webhook, crc_token, secrets)})
 
 
-def _expect_sender(webhook: Webhook, headers: Mapping[str, str], body: bytes, clock: Clock, secrets: Secrets) -> None:
+@contextmanager
+def _only_verified(webhook: Webhook) -> Iterator[None]:
+    """Answer 401 to whoever turns out not to be who he says."""
     try:
-        verify(webhook, headers, body, clock.now() // SECOND, secrets)
+        yield
     except Unverified as error:
         log.warning("webhook.unverified", webhook=webhook.id, name=webhook.name, reason=str(error))
         raise HTTPException(401, "The sender could not be verified; the server's log says why.") from None
@@ -143,8 +150,11 @@ def _is_challenge(payload: Json) -> bool:
     return isinstance(payload, Mapping) and payload.get("type") == "url_verification" and "challenge" in payload
 
 
-def _receipt(webhook: Webhook, headers: Mapping[str, str], payload: Json) -> str:
+def _receipt(webhook: Webhook, headers: Mapping[str, str], body: bytes, payload: Json) -> str:
     """Return what makes an event that comes twice recognisable; where nothing does, each is one of its own."""
+    if webhook.verifier == SENDGRID:
+        # A batch of events bears no id; a copy of one has what was signed.
+        return hashlib.sha256(headers["x-twilio-email-event-webhook-timestamp"].encode() + body).hexdigest()
     given: Json = next((headers[name] for name in _DELIVERIES if headers.get(name)), None)
     if isinstance(payload, Mapping) and webhook.verifier in (SLACK, STRIPE):
         given = payload.get("event_id" if webhook.verifier == SLACK else "id") or given

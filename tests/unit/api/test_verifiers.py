@@ -7,8 +7,16 @@ import hashlib
 import hmac
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    EllipticCurvePrivateKey,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from engine.api.verifiers import Unverified, verify
+from engine.api.verifiers import Unverified, response_token, verify
 from engine.api.webhook_check import check_webhook
 from engine.errors import BadDefinition
 from engine.model.payload import Json
@@ -107,6 +115,82 @@ def test_stripes_scheme_is_refused_when_old_or_wrong() -> None:
     assert not accepted(webhook("STRIPE"), {}, body, STRIPE_TIME)
 
 
+@pytest.mark.parametrize("verifier", ["HMAC_BASED", "SIGNATURE_BASED"])
+def test_a_secret_in_base64_may_hold_the_key(verifier: str) -> None:
+    """Microsoft Teams signs so: https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors."""
+    hook, secret = webhook(verifier, headerKey="Authorization"), base64.b64encode(b"key").decode()
+    given = base64.b64encode(hmac.digest(b"key", b"{}", "sha256")).decode()
+    assert accepted(hook, {"authorization": f"HMAC {given}"}, b"{}", secret=secret)
+    assert not accepted(hook, {"authorization": f"HMAC {given}"}, b"[]", secret=secret)
+
+
+def twitter_signature(secret: str, content: bytes) -> str:
+    """Return what https://developer.x.com describes for account activity: ``sha256=`` and base64."""
+    return "sha256=" + base64.b64encode(hmac.digest(secret.encode(), content, "sha256")).decode()
+
+
+def test_twitters_scheme_is_accepted() -> None:
+    headers = {"x-twitter-webhooks-signature": twitter_signature("s3cret", b"{}")}
+    assert accepted(webhook("TWITTER"), headers, b"{}")
+    assert not accepted(webhook("TWITTER"), headers, b"{ }")
+    assert not accepted(webhook("TWITTER"), {}, b"{}")
+
+
+def test_twitter_is_shown_that_the_secret_is_known() -> None:
+    token = "OTk5OTk5LW5vbmNl_-+/=="
+    assert response_token(webhook("TWITTER"), token, {"KEY": "s3cret"}.get) == twitter_signature(
+        "s3cret", token.encode()
+    )
+
+
+@pytest.mark.parametrize("token", ['{"a":1}', "a=b", "", "[1]", "x" * 201, "é"])
+def test_twitter_cannot_be_made_to_sign_an_event(token: str) -> None:
+    with pytest.raises(Unverified):
+        response_token(webhook("TWITTER"), token, {"KEY": "s3cret"}.get)
+    signed = {"x-twitter-webhooks-signature": twitter_signature("s3cret", b"abc")}
+    assert not accepted(webhook("TWITTER"), signed, b"abc")
+
+
+@pytest.fixture(scope="module")
+def sendgrid() -> EllipticCurvePrivateKey:
+    return generate_private_key(SECP256R1())
+
+
+def sendgrid_headers(key: EllipticCurvePrivateKey, at: int, body: bytes) -> dict[str, str]:
+    """Return what https://www.twilio.com/docs/sendgrid/for-developers/tracking-events describes."""
+    signature = key.sign(str(at).encode() + body, ECDSA(SHA256()))
+    return {
+        "x-twilio-email-event-webhook-timestamp": str(at),
+        "x-twilio-email-event-webhook-signature": base64.b64encode(signature).decode(),
+    }
+
+
+def public_half(key: EllipticCurvePrivateKey) -> str:
+    shown = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(shown).decode()
+
+
+def test_sendgrids_scheme_is_accepted_by_a_key_in_the_webhook_or_among_the_secrets(
+    sendgrid: EllipticCurvePrivateKey,
+) -> None:
+    headers, key = sendgrid_headers(sendgrid, 1_600_112_502, b"[]\r\n"), public_half(sendgrid)
+    assert accepted(webhook("SENDGRID", secretValue=key), headers, b"[]\r\n", 1_600_112_502)
+    assert accepted(webhook("SENDGRID"), headers, b"[]\r\n", 1_600_112_502, key)
+    pem = f"-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----"
+    assert accepted(webhook("SENDGRID"), headers, b"[]\r\n", 1_600_112_502 + 86_400, pem)
+
+
+def test_sendgrids_scheme_is_refused_when_old_or_wrong(sendgrid: EllipticCurvePrivateKey) -> None:
+    hook, at = webhook("SENDGRID", secretValue=public_half(sendgrid)), 1_600_112_502
+    headers = sendgrid_headers(sendgrid, at, b"[]")
+    assert not accepted(hook, headers, b"[{}]", at)
+    assert not accepted(hook, headers, b"[]", at + 86_401)
+    assert not accepted(hook, {**headers, "x-twilio-email-event-webhook-timestamp": str(at + 1)}, b"[]", at)
+    assert not accepted(hook, {**headers, "x-twilio-email-event-webhook-signature": "AAAA"}, b"[]", at)
+    assert not accepted(hook, {}, b"[]", at)
+    assert not accepted(webhook("SENDGRID"), headers, b"[]", at, "no key")
+
+
 def test_every_header_must_have_its_secret() -> None:
     hook = webhook("HEADER_BASED", headers={"X-One": SECRET, "X-Two": SECRET})
     assert accepted(hook, {"x-one": "s3cret", "x-two": "s3cret"}, b"")
@@ -123,7 +207,10 @@ def test_a_secret_that_this_server_does_not_know_lets_nobody_in() -> None:
     ("change", "path"),
     [
         ({"name": ""}, "name"),
-        ({"verifier": "TWITTER"}, "verifier"),
+        ({"verifier": "FACEBOOK"}, "verifier"),
+        ({"verifier": "TWITTER", "secretValue": "s3cret"}, "secretValue"),
+        ({"verifier": "SENDGRID", "secretValue": "s3cret"}, "secretValue"),
+        ({"verifier": "SENDGRID", "secretValue": None}, "secretValue"),
         ({"verifier": "HEADER_BASED"}, "headers"),
         ({"verifier": "HMAC_BASED"}, "headerKey"),
         ({"secretValue": "whsec_in_clear"}, "secretValue"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Iterator
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.testclient import TestClient
 
 from engine.api.app import create_app
@@ -140,6 +144,34 @@ def test_slacks_challenge_is_answered(client: TestClient, harness: Harness) -> N
     headers = {"X-Slack-Request-Timestamp": str(at), "X-Slack-Signature": f"v0={signed}"}
     answer = client.post(f"/webhook/{webhook}", content=body, headers=headers)
     assert answer.json() == {"challenge": "3eZbrw1aBm2r"}
+
+
+def test_twitters_challenge_is_answered(client: TestClient) -> None:
+    webhook = hook(client, verifier="TWITTER", secretValue="${workflow.secrets.KEY}")
+    proof = base64.b64encode(hmac.digest(b"s3cret", b"abc", "sha256")).decode()
+    assert client.get(f"/webhook/{webhook}?crc_token=abc").json() == {"response_token": f"sha256={proof}"}
+    assert client.get(f"/webhook/{webhook}?crc_token=%7B%7D").status_code == 401
+    assert client.get(f"/webhook/{webhook}").status_code == 200
+
+
+def test_a_batch_of_sendgrids_that_is_delivered_twice_starts_one_run(client: TestClient, harness: Harness) -> None:
+    key = generate_private_key(SECP256R1())
+    shown = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    harness.register({"name": "log", "tasks": [{"name": "a", "taskReferenceName": "a"}]})
+    more = {"workflowsToStart": {"log": 1}, "secretValue": base64.b64encode(shown).decode()}
+    webhook, at = hook(client, verifier="SENDGRID", **more), str(harness.clock.now() // 1_000_000)
+    for body in (b'[{"event":"open"}]', b'[{"event":"open"}]', b'[{"event":"click"}]'):
+        signature = base64.b64encode(key.sign(at.encode() + body, ECDSA(SHA256()))).decode()
+        headers = {
+            "X-Twilio-Email-Event-Webhook-Timestamp": at,
+            "X-Twilio-Email-Event-Webhook-Signature": signature,
+            "Content-Type": "application/json",
+        }
+        assert client.post(f"/webhook/{webhook}", content=body, headers=headers).status_code == 200
+    harness.carry()
+    with harness.store.transaction() as tx:
+        _, runs = tx.find(WorkflowQuery(name="log"))
+    assert sorted(run.input["payload"][0]["event"] for run in runs) == ["click", "open"]
 
 
 def test_forms_are_read_and_what_is_neither_form_nor_json_is_refused(client: TestClient, harness: Harness) -> None:
