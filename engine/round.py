@@ -17,6 +17,7 @@ from engine.decider.residents import Resident, Residents
 from engine.errors import PayloadLost, Refused
 from engine.model.definition import WorkflowDef
 from engine.model.event import Event, StartWorkflow
+from engine.model.execution import Workflow
 from engine.model.limit import limit_of_runs, terms_of_runs
 from engine.outlook import Outlook
 from engine.slots import registered_terms
@@ -66,11 +67,23 @@ class Round:
             self._residents.keep(self._runs[workflow_id])
 
     def _read_bare(self, workflow_id: str) -> None:
-        """Read a run that may kill whoever loads it: no payloads, no definition, just enough to be ended."""
+        """Read a run that may kill whoever loads it: no payloads, no steps, enough to be ended and told of."""
         self._residents.drop(workflow_id)
         self._read.add(workflow_id)
         for rows in self.transaction.load([workflow_id], payloads=False).values():
-            self._runs[workflow_id] = Resident(salvage(rows.workflow, rows.tasks, WorkflowDef(name=rows.workflow.name)))
+            definition = self._without_steps(rows.workflow)
+            self._runs[workflow_id] = Resident(salvage(rows.workflow, rows.tasks, definition))
+
+    def _without_steps(self, workflow: Workflow) -> WorkflowDef:
+        """Return what a run's definition says to listeners."""
+        bare = WorkflowDef(name=workflow.name)
+        whole = self.transaction.snapshots({workflow.definition_hash}).get(workflow.definition_hash, bare)
+        update = {
+            "workflow_status_listener_enabled": whole.workflow_status_listener_enabled,
+            "workflow_status_listener_sink": whole.workflow_status_listener_sink,
+            "masked_fields": whole.masked_fields,
+        }
+        return bare.model_copy(update=update)
 
     def begin(self, run: Execution, start: StartWorkflow) -> Decision:
         """Return the decision that starts a run."""

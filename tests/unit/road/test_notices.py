@@ -6,11 +6,13 @@ import msgspec
 import pytest
 
 from engine.config import Settings
+from engine.model.event import Wake
 from engine.model.payload import Json
 from engine.store.port import WorkflowQuery
 from engine.testing.harness import Harness
 from engine.wire.message import NOTICES_QUEUE, START_QUEUE
 from engine.wire.notice import Notice, decode_notice
+from engine.wire.request_message import encode_wake
 
 SINK = "https://listener.example/runs"
 STEP: dict[str, Json] = {"name": "hello", "taskReferenceName": "hello"}
@@ -213,3 +215,14 @@ def test_a_change_can_start_a_workflow(harness: Harness) -> None:
         count, (started,) = transaction.find(WorkflowQuery(name="audit"))
     assert (count, started.correlation_id, started.input) == (1, run, {"text": "Hello"})
     assert harness.road.ready(START_QUEUE) == 0
+
+
+def test_a_run_that_is_ended_because_its_news_kill_processes_is_told_of(harness: Harness) -> None:
+    harness.register(workflow(maskedFields=["who"]))
+    run = harness.start("greet", {"who": "Ada"})
+    harness.road.publish([encode_wake(Wake(event_id="deadly", workflow_id=run), 1)])
+    (deadly,) = harness.arrived()
+    harness.executor.set_aside(deadly, "3 processes died with this message in hand")
+    assert events(harness)[1:] == ["TERMINATED", "FINALIZED"]
+    shown = told(harness)[-1].document["workflow"]
+    assert (shown["status"], shown["reasonForIncompletion"]) == ("FAILED", "3 processes died with this message in hand")
