@@ -100,3 +100,8 @@ def limits_of(workflow: str) -> str:
 def is_of_runs(limit: str) -> bool:
     """True for the name of a limit for runs, which is made when somebody needs it, and not for a task's."""
     return OF_RUNS in limit
+
+
+def key_aside(workflow_id: str, granted_at: Instant) -> str:
+    """Return the key under which a start of a run goes on counting when another run has its id."""
+    return sha256(f"{workflow_id}\n{granted_at}".encode()).hexdigest()

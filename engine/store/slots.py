@@ -22,7 +22,7 @@ from sqlalchemy import (
 from engine.clock import Instant, after
 from engine.errors import StoreUnavailable
 from engine.model.execution import NEVER
-from engine.model.limit import AT_ONCE, OF_RUNS, Terms, limits_of
+from engine.model.limit import AT_ONCE, OF_RUNS, Terms, key_aside, limits_of
 from engine.model.status import OPEN_TASK, Slot
 from engine.store.batch import Batch
 from engine.store.codec import storable
@@ -74,12 +74,26 @@ class Slots:
         """See ``Transaction.exchange_slots``."""
         if waiting:
             lines = sorted((_line(each) for each in waiting), key=lambda line: (line["workflow_id"], line["seq"]))
-            # What has left its slot was of a run that was removed since, and has begun anew under the same id.
-            left = delete(limit_slot).where(_IS_IT, _slot.released_at > NEVER)
-            self._connection.execute(left, [_key(each) for each in waiting])
+            self._make_way(waiting)
             self._connection.execute(self._batch.insert_missing(limit_slot), lines)
         self._take_back(ended, terms, now)
         return tuple(key for name in sorted(terms) for key in self._grant(storable(name), terms[name], now))
+
+    def _make_way(self, waiting: Sequence[SlotTask]) -> None:
+        """Put aside what has left its slot under one of these keys, where it counts for the rate as before.
+
+        It was of a run that was removed since, and has begun anew under the same id.
+        """
+        keys = {(storable(each.workflow_id), each.seq) for each in waiting}
+        query = select(_slot.workflow_id, _slot.seq, _slot.granted_at).where(_slot.released_at > NEVER)
+        found = self._connection.execute(query.where(self._batch.among(_slot.workflow_id, {run for run, _ in keys})))
+        aside = [
+            {"of_run": run, "of_seq": seq, "aside": key_aside(run, Instant(granted_at))}
+            for run, seq, granted_at in found
+            if (run, seq) in keys
+        ]
+        if aside:
+            self._connection.execute(update(limit_slot).where(_IS_IT).values(workflow_id=bindparam("aside")), aside)
 
     def _take_back(self, ended: Sequence[SlotTask], terms: Mapping[str, Terms], now: Instant) -> None:
         counted = [_key(each) for each in ended if terms[each.limit].starts is not None]

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from engine.clock import Instant, after
 from engine.model.execution import NEVER
-from engine.model.limit import AT_ONCE, Terms, is_of_runs, limits_of
+from engine.model.limit import AT_ONCE, Terms, is_of_runs, key_aside, limits_of
 from engine.model.status import Slot
 from engine.store.port import SlotTask, TaskKey
 
@@ -61,8 +61,10 @@ class MemorySlots:
         slots, journal = self._tables.slots, self._journal
         for each in waiting:
             before = slots.get((each.workflow_id, each.seq))
+            if before is not None and before.released_at != NEVER:
+                # It was of a run that was removed since, and has begun anew under the same id; it counts as before.
+                journal.put(slots, (key_aside(each.workflow_id, before.granted_at), each.seq), before)
             if before is None or before.released_at != NEVER:
-                # What has left its slot was of a run that was removed since, and has begun anew under the same id.
                 journal.put(slots, (each.workflow_id, each.seq), SlotRow(each))
         for each in ended:
             key = (each.workflow_id, each.seq)

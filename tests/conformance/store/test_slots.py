@@ -130,10 +130,13 @@ def test_no_more_start_within_any_stretch_of_time_than_the_rate_allows(store: St
 
 
 def test_a_task_under_a_rate_stands_in_line_again_when_its_run_was_removed_and_has_begun_anew(store: Store) -> None:
-    rate, task = Terms(starts=2, seconds=10), a_slot("a")
-    assert exchange(store, rate, waiting=[task]) == ["a"]
-    assert exchange(store, rate, ended=[task]) == []
-    assert exchange(store, rate, waiting=[task]) == ["a"]
+    rate, task, second = Terms(starts=2, seconds=10), a_slot("a"), 1_000_000
+    for passed in (0, 4):
+        assert exchange(store, rate, waiting=[task], at=MOMENT + passed * second) == ["a"]
+        assert exchange(store, rate, ended=[task], at=MOMENT + passed * second) == []
+    assert exchange(store, rate, waiting=[task], at=MOMENT + 5 * second) == [], "its earlier starts count as before"
+    assert next_ring(store) == MOMENT + 10 * second
+    assert exchange(store, rate, at=MOMENT + 10 * second) == ["a"]
 
 
 def test_a_rate_and_a_number_at_once_both_hold(store: Store) -> None:
