@@ -20,6 +20,7 @@ from engine.api.definition_routes import definition_routes
 from engine.api.event_routes import event_routes
 from engine.api.lifecycle_routes import lifecycle_routes
 from engine.api.listing_routes import listing_routes
+from engine.api.openapi.document import describe
 from engine.api.outside_routes import outside_routes
 from engine.api.payload_routes import payload_routes
 from engine.api.poll_routes import poll_routes
@@ -77,9 +78,7 @@ def create_app(
         title="Baton",
         version=engine.__version__,
         lifespan=lifespan,
-        docs_url="/swagger-ui",
         redoc_url=None,
-        openapi_url="/api-docs",
         redirect_slashes=False,
         dependencies=[Depends(storable_address), Depends(note_asker)],
     )
@@ -107,6 +106,7 @@ def create_app(
     app.include_router(event_routes(store))
     app.include_router(webhook_routes(store, requester, clock or SystemClock(), secrets or secret_values(None)))
     _health(app, store, requester, embedded=embedded)
+    describe(app)
     return app
 
 
@@ -128,6 +128,7 @@ def _health(app: FastAPI, store: Store, requester: Requester, *, embedded: bool)
 
     @app.get("/api/version")
     def version() -> Response:
+        """Say which version this is."""
         return PlainTextResponse(engine.__version__)
 
 

@@ -36,28 +36,34 @@ def _steering(router: APIRouter, requester: Requester) -> None:
 
     @router.put("/pause")
     def pause(body: RawBody) -> Response:
+        """Pause several runs; each is granted or refused by itself."""
         return ask(body, "pause")
 
     @router.put("/resume")
     def resume(body: RawBody) -> Response:
+        """Let several runs go on."""
         return ask(body, "resume")
 
     @router.post("/terminate")
     def terminate(body: RawBody, reason: str | None = None) -> Response:
+        """Terminate several runs."""
         return ask(body, "terminate", reason=reason)
 
     @router.post("/retry")
     def retry(body: RawBody) -> Response:
+        """Retry several runs."""
         return ask(body, "retry", resumeSubworkflowTasks=False)
 
     @router.post("/restart")
     def restart(body: RawBody, latest: Annotated[bool, Query(alias="useLatestDefinitions")] = False) -> Response:
+        """Begin several runs anew."""
         return ask(body, "restart", useLatestDefinitions=latest)
 
 
 def _removing(router: APIRouter, requester: Requester) -> None:
     @router.delete("/remove")
     def remove(body: RawBody, archive: Annotated[bool, Query(alias="archiveWorkflow")] = True) -> Response:
+        """Remove several runs."""
         if not archive:
             # One that has ended may refuse: it is not open, which is all that matters.
             _refusals(requester, _ids(body), "terminate", reason="The workflow is removed")
@@ -67,6 +73,7 @@ def _removing(router: APIRouter, requester: Requester) -> None:
     def terminate_remove(
         body: RawBody, reason: str | None = None, archive: Annotated[bool, Query(alias="archiveWorkflow")] = True
     ) -> Response:
+        """Terminate and remove several runs."""
         ids = _ids(body)
         errors = _refusals(requester, ids, "terminate", reason=reason)
         ended = [each for each in ids if each not in errors]
@@ -77,6 +84,7 @@ def _removing(router: APIRouter, requester: Requester) -> None:
 def _searching(router: APIRouter, store: Store) -> None:
     @router.post("/search")
     def search(body: RawBody, include_tasks: Annotated[bool, Query(alias="includeTasks")] = True) -> Response:
+        """Show several runs; unknown ids are listed as errors."""
         found: list[Json] = []
         errors: dict[str, Json] = {}
         for each in _ids(body):

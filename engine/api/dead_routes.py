@@ -28,12 +28,14 @@ def dead_routes(requester: Requester) -> APIRouter:
 
     @router.get("")
     def list_letters() -> Response:
+        """List dead letters: messages that could not be understood."""
         letters, total = requester.with_broker(_look)
         shown = [dead_json(letter_id(each), read_dead(each), body_limit=_PREVIEW) for each in letters]
         return answer({"totalHits": total, "results": shown})
 
     @router.get("/{letter}")
     def show(letter: str) -> Response:
+        """Show a dead letter whole."""
         letters, _ = requester.with_broker(_look)
         for each in letters:
             if letter_id(each) == letter:
@@ -42,6 +44,7 @@ def dead_routes(requester: Requester) -> APIRouter:
 
     @router.post("/{letter}/requeue")
     def requeue(letter: str) -> Response:
+        """Send a dead letter back to where it came from."""
         return answer(requester.with_broker(lambda broker: _requeue(broker, letter)))
 
     return router

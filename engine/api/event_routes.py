@@ -32,6 +32,7 @@ def event_routes(store: Store) -> APIRouter:
 def _writing(router: APIRouter, store: Store) -> None:
     @router.post("")
     def create(body: RawBody) -> Response:
+        """Keep a new event handler."""
         handler = check_handler(document(body))
         with store.transaction() as tx:
             stored = tx.put_event_handler(handler, known=False)
@@ -41,6 +42,7 @@ def _writing(router: APIRouter, store: Store) -> None:
 
     @router.put("")
     def update(body: RawBody) -> Response:
+        """Replace an event handler."""
         handler = check_handler(document(body))
         with store.transaction() as tx:
             stored = tx.put_event_handler(handler, known=True)
@@ -50,6 +52,7 @@ def _writing(router: APIRouter, store: Store) -> None:
 
     @router.delete("/{name}")
     def forget(name: str) -> Response:
+        """Forget an event handler."""
         with store.transaction() as tx:
             known = tx.drop_event_handler(name)
         if not known:
@@ -66,6 +69,7 @@ def _executions(router: APIRouter, store: Store) -> None:
         start: Annotated[int, Query(ge=0)] = 0,
         size: Annotated[int, Query(ge=1)] = 100,
     ) -> Response:
+        """List what handlers have done, newest first."""
         if size > _LARGEST_PAGE:
             raise BadMessage(f"A page has at most {_LARGEST_PAGE:,} executions: ask for several.")
         query = EventQuery(handler=handler, event=event, status=status, start=start, size=size)
@@ -80,10 +84,12 @@ def _reading(router: APIRouter, store: Store) -> None:
 
     @router.get("")
     def every_handler() -> Response:
+        """List every event handler."""
         return answer([handler.to_json() for handler in handlers()])
 
     @router.get("/handler/{name}")
     def one(name: str) -> Response:
+        """Show an event handler."""
         for handler in handlers():
             if handler.name == name:
                 return answer(handler.to_json())
@@ -91,6 +97,7 @@ def _reading(router: APIRouter, store: Store) -> None:
 
     @router.get("/{event:path}")
     def of_event(event: str, active_only: Annotated[bool, Query(alias="activeOnly")] = True) -> Response:
+        """List the handlers of one event."""
         found = [each for each in handlers() if each.event == event and (each.active or not active_only)]
         return answer([handler.to_json() for handler in found])
 

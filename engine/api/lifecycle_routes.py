@@ -49,11 +49,13 @@ def _request(workflow_id: str, verb: str, **arguments: Json) -> Request:
 def _again(router: APIRouter, requester: Requester) -> None:
     @router.post("/{workflow_id}/restart")
     def restart(workflow_id: str, latest: Annotated[bool, Query(alias="useLatestDefinitions")] = False) -> Response:
+        """Begin a run anew under its id."""
         _ask(requester, workflow_id, "restart", useLatestDefinitions=latest)
         return done(204)
 
     @router.post("/{workflow_id}/rerun")
     def rerun(workflow_id: str, body: RawBody) -> Response:
+        """Do a task and all that came behind it over, or the whole run."""
         given = mapping(body)
         _ask(requester, workflow_id, "rerun", **{name: given[name] for name in _RERUN if given.get(name) is not None})
         return PlainTextResponse(workflow_id)
@@ -62,6 +64,7 @@ def _again(router: APIRouter, requester: Requester) -> None:
 def _ahead(router: APIRouter, requester: Requester) -> None:
     @router.put("/{workflow_id}/skiptask/{ref}")
     def skip(workflow_id: str, ref: str, body: RawBody) -> Response:
+        """Pass over a step when the flow comes to it."""
         given = mapping(body)
         wish = {name: given[name] for name in _SKIP if given.get(name) is not None}
         _ask(requester, workflow_id, "skip_task", ref=ref, **wish)
@@ -71,11 +74,13 @@ def _ahead(router: APIRouter, requester: Requester) -> None:
 def _other_way(router: APIRouter, requester: Requester) -> None:
     @router.post("/{workflow_id}/jump/{ref}")
     def jump(workflow_id: str, ref: str, body: RawBody) -> Response:
+        """Go on at another step; the body is its input (Orkes)."""
         _ask(requester, workflow_id, "jump", ref=ref, taskInput=mapping(body))
         return done()
 
     @router.post("/{workflow_id}/upgrade")
     def upgrade(workflow_id: str, body: RawBody) -> Response:
+        """Go on by another version of the definition (Orkes)."""
         given = mapping(body)
         wanted = {name: given[name] for name in _UPGRADE if given.get(name) is not None}
         _ask(requester, workflow_id, "upgrade", **wanted)
@@ -85,6 +90,7 @@ def _other_way(router: APIRouter, requester: Requester) -> None:
 def _decide(router: APIRouter, requester: Requester) -> None:
     @router.put("/decide/{workflow_id}")
     def decide(workflow_id: str) -> Response:
+        """Look at a run afresh from its rows."""
         _ask(requester, workflow_id, "decide")
         return done()
 
@@ -92,6 +98,7 @@ def _decide(router: APIRouter, requester: Requester) -> None:
 def _gone(router: APIRouter, requester: Requester) -> None:
     @router.delete("/{workflow_id}/remove")
     def remove(workflow_id: str, archive: Annotated[bool, Query(alias="archiveWorkflow")] = True) -> Response:
+        """Delete a run; what can be read of it is kept in the archive."""
         if not archive:
             # One that has ended may refuse: it is not open, which is all that matters.
             requester.ask(_request(workflow_id, "terminate", reason="The workflow is removed"))
@@ -104,6 +111,7 @@ def _gone(router: APIRouter, requester: Requester) -> None:
         reason: str | None = None,
         archive: Annotated[bool, Query(alias="archiveWorkflow")] = True,
     ) -> Response:
+        """Terminate a run and delete it."""
         _ask(requester, workflow_id, "terminate", reason=reason)
         _ask(requester, workflow_id, "remove", archiveWorkflow=archive)
         return done()
@@ -112,8 +120,10 @@ def _gone(router: APIRouter, requester: Requester) -> None:
 def _history(router: APIRouter, store: Store) -> None:
     @router.get("/{workflow_id}/history")
     def rounds(workflow_id: str) -> Response:
+        """Show what a run was before each restart and rerun."""
         return answer(history.rounds_json(store, workflow_id))
 
     @router.get("/{workflow_id}/requests")
     def requests(workflow_id: str) -> Response:
+        """Show who asked a run for what, when, and whether it was granted."""
         return answer(history.requests_json(store, workflow_id))

@@ -52,10 +52,12 @@ def payload_routes(storage: PayloadStorage | None) -> APIRouter:
 
     @router.get(_PLACE + "/{path:path}")
     def read(path: str) -> Response:
+        """Read a payload that is kept outside of its row."""
         return Response(_present(storage).get(path), media_type="application/json")
 
     @router.put(_PLACE + "/{path:path}")
     def write(path: str, body: RawBody) -> Response:
+        """Write a payload to a place that was given out for it."""
         kept = _present(storage)
         if not isinstance(document(body), dict):
             raise BadMessage("A payload must be a JSON object.")

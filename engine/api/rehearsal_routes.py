@@ -47,6 +47,7 @@ def rehearsal_routes(store: Store, clock: Clock) -> APIRouter:
 
     @router.post("/test")
     def test(body: RawBody) -> Response:
+        """Run a definition with mocked tasks; nothing is left behind."""
         request = document(body)
         start = read_start(request, new_id, subject="test request")
         read_mocks(request)

@@ -51,10 +51,12 @@ def _looking(router: APIRouter, store: Store, clock: Clock) -> None:
         end: Annotated[int | None, Query(alias="scheduleEndTime")] = None,
         limit: _Limit = 5,
     ) -> Response:
+        """Say when a cron expression comes next, as epoch milliseconds."""
         return answer(schedules.preview(cron, zone, start, end, limit, clock.now()))
 
     @router.get("/search/executions")
     def executions(asked: Search) -> Response:
+        """Find what became of dates, newest first."""
         wanted = asked.read(SCHEDULE_EXECUTIONS)
         with store.transaction() as tx:
             total, found = tx.executions(
@@ -73,6 +75,7 @@ def _looking(router: APIRouter, store: Store, clock: Clock) -> None:
         size: int = 100,
         sort: str | None = None,
     ) -> Response:
+        """Find schedules by workflow, name, state or words."""
         check_page(start, size)
         found = [
             each
@@ -89,11 +92,13 @@ def _looking(router: APIRouter, store: Store, clock: Clock) -> None:
 def _pausing(router: APIRouter, store: Store, clock: Clock) -> None:
     @router.put("/schedules/{name}/pause")
     def pause(name: str, reason: str | None = None) -> Response:
+        """Pause a schedule: dates that pass meanwhile start nothing."""
         schedules.pause(store, name, clock.now(), paused=True, reason=reason)
         return done()
 
     @router.put("/schedules/{name}/resume")
     def resume(name: str) -> Response:
+        """Let a schedule go on from now."""
         schedules.pause(store, name, clock.now(), paused=False)
         return done()
 
@@ -112,19 +117,23 @@ def _pausing_several(router: APIRouter, store: Store, clock: Clock) -> None:
 
     @router.put("/bulk/pause")
     def pause_several(body: RawBody) -> Response:
+        """Pause several schedules."""
         return change(_names(body), paused=True)
 
     @router.put("/bulk/resume")
     def resume_several(body: RawBody) -> Response:
+        """Let several schedules go on."""
         return change(_names(body), paused=False)
 
     @router.put("/admin/pause")
     def pause_all() -> Response:
+        """Pause every schedule."""
         running = [each["name"] for each in _every(store) if not each["paused"]]
         return change(running, paused=True, reason=_ALL_PAUSED)
 
     @router.put("/admin/resume")
     def resume_all() -> Response:
+        """Let those go on that were paused with all others."""
         paused = [each["name"] for each in _every(store) if each.get("pausedReason") == _ALL_PAUSED]
         return change(paused, paused=False)
 
@@ -132,19 +141,23 @@ def _pausing_several(router: APIRouter, store: Store, clock: Clock) -> None:
 def _keeping(router: APIRouter, store: Store, clock: Clock) -> None:
     @router.post("/schedules")
     def save(body: RawBody) -> Response:
+        """Keep a schedule; one of the same name is replaced."""
         return answer(schedules.save(store, document(body), clock.now()))
 
     @router.get("/schedules")
     def every(workflow: Annotated[str | None, Query(alias="workflowName")] = None) -> Response:
+        """List schedules, with the next date of each."""
         return answer([each for each in _every(store) if workflow in (None, _workflow(each))])
 
     @router.get("/schedules/{name}")
     def show(name: str) -> Response:
+        """Show a schedule."""
         with store.transaction() as tx:
             return answer(schedules.shown(schedules.found(tx, name)))
 
     @router.delete("/schedules/{name}")
     def forget(name: str) -> Response:
+        """Forget a schedule; runs that it started go on."""
         with store.transaction() as tx:
             tx.drop_schedule(name)
         return done()

@@ -27,6 +27,7 @@ def schema_routes(store: Store, clock: Clock) -> APIRouter:
 def _writing(router: APIRouter, store: Store, clock: Clock) -> None:
     @router.post("")
     def save(body: RawBody, newVersion: bool = False) -> Response:  # noqa: N803  the name that clients send
+        """Register one schema or a list; with `newVersion` under the next free number."""
         given = document(body)
         documents = given if isinstance(given, list) else [given]
         if not documents:
@@ -38,6 +39,7 @@ def _writing(router: APIRouter, store: Store, clock: Clock) -> None:
 
     @router.delete("/{name}")
     def forget_all(name: str) -> Response:
+        """Forget every version of a schema."""
         with store.transaction() as tx:
             known = tx.drop_schemas(name)
         if not known:
@@ -46,6 +48,7 @@ def _writing(router: APIRouter, store: Store, clock: Clock) -> None:
 
     @router.delete("/{name}/{version}")
     def forget(name: str, version: Version) -> Response:
+        """Forget one version of a schema."""
         with store.transaction() as tx:
             known = tx.drop_schemas(name, version)
         if not known:
@@ -56,6 +59,7 @@ def _writing(router: APIRouter, store: Store, clock: Clock) -> None:
 def _reading(router: APIRouter, store: Store) -> None:
     @router.get("")
     def every(short: bool = False) -> Response:
+        """List every version of every schema."""
         with store.transaction() as tx:
             found = list(tx.schemas().values())
         if short:
@@ -64,11 +68,13 @@ def _reading(router: APIRouter, store: Store) -> None:
 
     @router.get("/{name}")
     def latest(name: str) -> Response:
+        """Show the latest version of a schema."""
         with store.transaction() as tx:
             return answer(_known(tx.latest_schema(name), name, None).to_json())
 
     @router.get("/{name}/{version}")
     def one(name: str, version: Version) -> Response:
+        """Show one version of a schema."""
         with store.transaction() as tx:
             return answer(_known(tx.schemas([(name, version)]).get((name, version)), name, version).to_json())
 

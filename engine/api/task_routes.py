@@ -31,6 +31,7 @@ def task_routes(store: Store, requester: Requester, payloads: PayloadStorage | N
 
     @router.post("")
     def update(body: RawBody) -> Response:
+        """Report the result of a task, or that it goes on; the answer is the task's id."""
         reported = with_payload(document(body), OUTPUT_PATH, "outputData", payloads)
         workflow_id, arguments = read_task_result(reported)
         ask(workflow_id, "update_task", arguments)
@@ -38,11 +39,13 @@ def task_routes(store: Store, requester: Requester, payloads: PayloadStorage | N
 
     @router.get("/{task_id}")
     def show(task_id: str) -> Response:
+        """Show a task."""
         return answer(runs.one_task_json(store, task_id))
 
     # Stands before the next route, whose pattern it also fits.
     @router.post("/{workflow_id}/{status}/signal")
     def signal(workflow_id: str, status: str, body: RawBody) -> Response:
+        """End the first task of a run that waits for a signal; the body is its output."""
         ask(workflow_id, "signal", {"status": reportable(status), "output": mapping(body)})
         return done()
 
@@ -54,6 +57,7 @@ def task_routes(store: Store, requester: Requester, payloads: PayloadStorage | N
         body: RawBody,
         worker_id: Annotated[str | None, Query(alias="workerid")] = None,
     ) -> Response:
+        """Report on the open task of a reference name; the body is put over its output."""
         arguments = {"ref": ref, "status": reportable(status), "output": mapping(body), "workerId": worker_id}
         outcome = ask(workflow_id, "update_task", arguments)
         return PlainTextResponse(str(outcome.result.get("taskId") or ""))

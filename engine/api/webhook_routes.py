@@ -61,6 +61,7 @@ def webhook_routes(store: Store, requester: Requester, clock: Clock, secrets: Se
 def _definitions(router: APIRouter, store: Store) -> None:
     @router.post("/api/metadata/webhook")
     def create(body: RawBody) -> Response:
+        """Keep a new webhook; its id is the last part of the address at which it receives."""
         webhook = check_webhook(document(body))
         webhook = webhook if webhook.id else webhook.model_copy(update={"id": new_id()})
         with store.transaction() as tx:
@@ -71,6 +72,7 @@ def _definitions(router: APIRouter, store: Store) -> None:
 
     @router.put("/api/metadata/webhook/{webhook_id}")
     def replace(webhook_id: str, body: RawBody) -> Response:
+        """Replace a webhook."""
         webhook = check_webhook(document(body)).model_copy(update={"id": webhook_id})
         with store.transaction() as tx:
             stored = tx.put_webhook(webhook, known=True)
@@ -80,15 +82,18 @@ def _definitions(router: APIRouter, store: Store) -> None:
 
     @router.get("/api/metadata/webhook")
     def every() -> Response:
+        """List every webhook."""
         with store.transaction() as tx:
             return answer([webhook.to_json() for webhook in tx.webhooks()])
 
     @router.get("/api/metadata/webhook/{webhook_id}")
     def one(webhook_id: str) -> Response:
+        """Show a webhook."""
         return answer(_known(store, webhook_id).to_json())
 
     @router.delete("/api/metadata/webhook/{webhook_id}")
     def forget(webhook_id: str) -> Response:
+        """Forget a webhook: its address answers 404 from then on."""
         with store.transaction() as tx:
             known = tx.drop_webhook(webhook_id)
         if not known:

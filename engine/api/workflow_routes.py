@@ -39,6 +39,7 @@ def _starting(router: APIRouter, requester: Requester, payloads: PayloadStorage 
 
     @router.post("")
     def start_workflow(body: RawBody) -> Response:
+        """Start a workflow; the answer is the id of the run, which can be read at once."""
         wanted = with_payload(document(body), INPUT_PATH, "input", payloads)
         return start(read_start(wanted, new_id, subject="start request"))
 
@@ -50,6 +51,7 @@ def _starting(router: APIRouter, requester: Requester, payloads: PayloadStorage 
         correlation_id: Annotated[str | None, Query(alias="correlationId")] = None,
         priority: int = 0,
     ) -> Response:
+        """Start a workflow by name; the body is its input."""
         wanted = {
             "name": name,
             "version": version,
@@ -63,6 +65,7 @@ def _starting(router: APIRouter, requester: Requester, payloads: PayloadStorage 
 def _looking(router: APIRouter, store: Store) -> None:
     @router.get("/{workflow_id}")
     def show(workflow_id: str, include_tasks: Annotated[bool, Query(alias="includeTasks")] = True) -> Response:
+        """Show a run with its tasks, also one that was archived."""
         return answer(runs.run_json(store, workflow_id, include_tasks=include_tasks))
 
     @router.get("/{workflow_id}/status")
@@ -71,6 +74,7 @@ def _looking(router: APIRouter, store: Store) -> None:
         include_output: Annotated[bool, Query(alias="includeOutput")] = False,
         include_variables: Annotated[bool, Query(alias="includeVariables")] = False,
     ) -> Response:
+        """Say how a run stands, without its tasks."""
         shown = runs.run_status_json(
             store, workflow_id, include_output=include_output, include_variables=include_variables
         )
@@ -84,29 +88,35 @@ def _changing(router: APIRouter, requester: Requester) -> None:
 
     @router.put("/{workflow_id}/pause")
     def pause(workflow_id: str) -> Response:
+        """Pause a run: nothing new is scheduled, what is under way may end."""
         ask(workflow_id, "pause")
         return done()
 
     @router.put("/{workflow_id}/resume")
     def resume(workflow_id: str) -> Response:
+        """Let a paused run go on."""
         ask(workflow_id, "resume")
         return done()
 
     @router.post("/{workflow_id}/resetcallbacks")
     def reset_callbacks(workflow_id: str) -> Response:
+        """Hand out at once what waits for a delay."""
         ask(workflow_id, "reset_callbacks")
         return done(204)
 
     @router.post("/{workflow_id}/variables")
     def update_variables(workflow_id: str, body: RawBody) -> Response:
+        """Put the body over the variables of a run; the answer is all of them."""
         return answer(ask(workflow_id, "update_variables", variables=mapping(body)).result["variables"])
 
     @router.post("/{workflow_id}/messages")
     def send_message(workflow_id: str, body: RawBody) -> Response:
+        """Send a run a message for its PULL_WORKFLOW_MESSAGES; the answer is the message's id."""
         return PlainTextResponse(str(ask(workflow_id, "send_message", payload=mapping(body)).result["messageId"]))
 
     @router.delete("/{workflow_id}")
     def terminate(workflow_id: str, reason: str | None = None) -> Response:
+        """Terminate a run, and the runs that it waits for."""
         ask(workflow_id, "terminate", reason=reason)
         return done()
 
@@ -114,5 +124,6 @@ def _changing(router: APIRouter, requester: Requester) -> None:
     def retry(
         workflow_id: str, resume_children: Annotated[bool, Query(alias="resumeSubworkflowTasks")] = False
     ) -> Response:
+        """Give every task that failed a further attempt."""
         ask(workflow_id, "retry", resumeSubworkflowTasks=resume_children)
         return done(204)

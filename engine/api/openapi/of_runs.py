@@ -1,0 +1,102 @@
+"""Operations on runs and their tasks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.api.openapi import examples
+from engine.api.openapi.examples import RUN_ID
+from engine.api.openapi.shape import (
+    NO_CONTENT,
+    NOTHING,
+    OBJECT,
+    Body,
+    Shape,
+    gives,
+    gives_text,
+    list_of,
+    map_of,
+    ref,
+)
+
+_ID: Final = gives_text(RUN_ID)
+_RUNS: Final = list_of(ref("Workflow"))
+_INPUT: Final = Body(OBJECT, {"url": "https://example.com/cat.png"}, required=False)
+_OUTPUT: Final = Body(OBJECT, {"approved": True}, required=False)
+_IDS: Final = Body({**list_of({"type": "string"}), "minItems": 1, "maxItems": 1000}, [RUN_ID, "unknown"])
+_BULK: Final = gives(ref("BulkResponse"), examples.BULK)
+_TEXTS: Final = list_of({"type": "string"})
+
+_STARTING: Final = {
+    "POST /api/workflow": Shape(takes=Body(ref("StartWorkflowRequest"), examples.START), gives=_ID),
+    "POST /api/workflow/{name}": Shape(takes=_INPUT, gives=_ID),
+    "POST /api/workflow/test": Shape(takes=Body(OBJECT, examples.REHEARSAL), gives=gives(ref("Workflow"))),
+}
+
+_LOOKING: Final = {
+    "GET /api/workflow/{workflow_id}": Shape(gives=gives(ref("Workflow"))),
+    "GET /api/workflow/{workflow_id}/status": Shape(
+        gives=gives(ref("WorkflowStatus"), {"workflowId": RUN_ID, "status": "RUNNING"})
+    ),
+    "GET /api/workflow/{workflow_id}/size": Shape(
+        gives=gives(OBJECT, {"sizeBytes": 3881, "limitBytes": 0, "ratio": 0})
+    ),
+    "GET /api/workflow/{workflow_id}/history": Shape(gives=gives(list_of(OBJECT))),
+    "GET /api/workflow/{workflow_id}/requests": Shape(gives=gives(list_of(OBJECT))),
+    "GET /api/workflow/running/{name}": Shape(gives=gives(_TEXTS, [RUN_ID])),
+    "GET /api/workflow/search": Shape(gives=gives(ref("SearchResult"), {"totalHits": 0, "results": []})),
+    "GET /api/workflow/{name}/correlated/{correlation_id}": Shape(gives=gives(_RUNS)),
+    "POST /api/workflow/{name}/correlated": Shape(takes=Body(_TEXTS, ["order-17"]), gives=gives(map_of(_RUNS))),
+    "POST /api/workflow/correlated/batch": Shape(
+        takes=Body(OBJECT, {"workflowNames": ["thumbnails"], "correlationIds": ["order-17"]}),
+        gives=gives(map_of(_RUNS)),
+    ),
+}
+
+_CHANGING: Final = {
+    "PUT /api/workflow/decide/{workflow_id}": Shape(gives=NOTHING),
+    "PUT /api/workflow/{workflow_id}/pause": Shape(gives=NOTHING),
+    "PUT /api/workflow/{workflow_id}/resume": Shape(gives=NOTHING),
+    "DELETE /api/workflow/{workflow_id}": Shape(gives=NOTHING),
+    "DELETE /api/workflow/{workflow_id}/remove": Shape(gives=NOTHING),
+    "DELETE /api/workflow/{workflow_id}/terminate-remove": Shape(gives=NOTHING),
+    "POST /api/workflow/{workflow_id}/retry": Shape(gives=NO_CONTENT),
+    "POST /api/workflow/{workflow_id}/restart": Shape(gives=NO_CONTENT),
+    "POST /api/workflow/{workflow_id}/resetcallbacks": Shape(gives=NO_CONTENT),
+    "POST /api/workflow/{workflow_id}/rerun": Shape(
+        takes=Body(ref("RerunWorkflowRequest"), {"reRunFromTaskId": f"{RUN_ID}.1"}, required=False), gives=_ID
+    ),
+    "PUT /api/workflow/{workflow_id}/skiptask/{ref}": Shape(
+        takes=Body(ref("SkipTaskRequest"), {"taskOutput": {"approved": True}}, required=False), gives=NOTHING
+    ),
+    "POST /api/workflow/{workflow_id}/jump/{ref}": Shape(takes=_INPUT, gives=NOTHING),
+    "POST /api/workflow/{workflow_id}/upgrade": Shape(
+        takes=Body(ref("UpgradeRequest"), {"version": 2}, required=False), gives=NOTHING
+    ),
+    "POST /api/workflow/{workflow_id}/variables": Shape(
+        takes=Body(OBJECT, {"width": 300}), gives=gives(OBJECT, {"width": 300})
+    ),
+    "POST /api/workflow/{workflow_id}/messages": Shape(takes=Body(OBJECT, {"text": "hello"}), gives=_ID),
+}
+
+_BULKS: Final = {
+    f"{method} /api/workflow/bulk/{verb}": Shape(takes=_IDS, gives=_BULK)
+    for method, verbs in (
+        ("PUT", ("pause", "resume")),
+        ("POST", ("restart", "retry", "terminate", "search")),
+        ("DELETE", ("remove", "terminate-remove")),
+    )
+    for verb in verbs
+}
+
+_TASKS: Final = {
+    "POST /api/tasks": Shape(takes=Body(ref("TaskResult"), examples.TASK_RESULT), gives=gives_text(f"{RUN_ID}.1")),
+    "GET /api/tasks/{task_id}": Shape(gives=gives(ref("Task"))),
+    "POST /api/tasks/{workflow_id}/{status}/signal": Shape(takes=_OUTPUT, gives=NOTHING),
+    "POST /api/tasks/{workflow_id}/{ref}/{status}": Shape(takes=_OUTPUT, gives=gives_text(f"{RUN_ID}.1")),
+    "POST /api/queue/update/{workflow_id}/{ref}/{status}": Shape(takes=_OUTPUT, gives=NOTHING),
+    "POST /api/queue/update/{workflow_id}/task/{task_id}/{status}": Shape(takes=_OUTPUT, gives=NOTHING),
+    "GET /api/admin/task/{task_type}": Shape(gives=gives(list_of(ref("Task")))),
+}
+
+SHAPES: Final = {**_STARTING, **_LOOKING, **_CHANGING, **_BULKS, **_TASKS}
