@@ -37,6 +37,7 @@ def poll_routes(distributor: Distributor, requester: Requester, payloads: Payloa
     async def poll(
         request: Request, task_type: str, worker_id: _WorkerId = None, domain: str | None = None
     ) -> Response:
+        """Hand out a task of this type, or answer 204 when there is none."""
         queue = queue_polled(task_type, domain)
         tasks = await wait_for_tasks(distributor, request, queue, count=1, wait_ms=_WAIT_MS, worker=worker_id)
         return answer(task_json(tasks[0])) if tasks else done(204)
@@ -50,6 +51,7 @@ def poll_routes(distributor: Distributor, requester: Requester, payloads: Payloa
         count: int = 1,
         timeout: int = _WAIT_MS,
     ) -> Response:
+        """Hand out tasks of this type; wait up to `timeout` ms for them."""
         if timeout > LONGEST_WAIT_MS:
             raise BadMessage(f"'timeout' may be {LONGEST_WAIT_MS} ms at most, not {timeout}: poll again after that.")
         queue = queue_polled(task_type, domain)
@@ -58,6 +60,7 @@ def poll_routes(distributor: Distributor, requester: Requester, payloads: Payloa
 
     @router.post("/update-v2")
     async def update_and_poll(request: Request, body: RawBody) -> Response:
+        """Report the result of a task, and hand out the next one of its type, or answer 204."""
         reported = await run_in_threadpool(with_payload, document(body), OUTPUT_PATH, "outputData", payloads)
         workflow_id, arguments = read_task_result(reported)
         arguments = {**arguments, "thenPolls": True}

@@ -28,12 +28,14 @@ def search_routes(store: Store) -> APIRouter:
 def _runs(router: APIRouter, store: Store) -> None:
     @router.get("/workflow/search")
     def search(asked: Search, top_level: _TopLevel = False) -> Response:
+        """Find runs; the newest come first unless `sort` says otherwise."""
         with store.transaction() as tx:
             found = tx.search_runs(asked.read(RUNS, *_further(top_level)))
             return found_answer(found, shown.summaries(tx, found))
 
     @router.get("/workflow/search-v2")
     def search_v2(asked: Search, top_level: _TopLevel = False) -> Response:
+        """Find runs, each shown whole."""
         with store.transaction() as tx:
             found = tx.search_runs(asked.read(RUNS, *_further(top_level)))
             return found_answer(found, shown.runs(tx, found))
@@ -42,12 +44,14 @@ def _runs(router: APIRouter, store: Store) -> None:
 def _runs_by_tasks(router: APIRouter, store: Store) -> None:
     @router.get("/workflow/search-by-tasks")
     def search_by_tasks(asked: Search) -> Response:
+        """Find runs by their tasks."""
         with store.transaction() as tx:
             found = tx.search_runs(asked.read_by_tasks())
             return found_answer(found, shown.summaries(tx, found))
 
     @router.get("/workflow/search-by-tasks-v2")
     def search_by_tasks_v2(asked: Search) -> Response:
+        """Find runs by their tasks, each shown whole."""
         with store.transaction() as tx:
             found = tx.search_runs(asked.read_by_tasks())
             return found_answer(found, shown.runs(tx, found))
@@ -56,12 +60,14 @@ def _runs_by_tasks(router: APIRouter, store: Store) -> None:
 def _tasks(router: APIRouter, store: Store) -> None:
     @router.get("/tasks/search")
     def search_tasks(asked: Search) -> Response:
+        """Find tasks."""
         with store.transaction() as tx:
             found = tx.search_tasks(asked.read(TASKS))
             return found_answer(found, shown.task_summaries(tx, found))
 
     @router.get("/tasks/search-v2")
     def search_tasks_v2(asked: Search) -> Response:
+        """Find tasks, each shown whole."""
         with store.transaction() as tx:
             found = tx.search_tasks(asked.read(TASKS))
             return found_answer(found, shown.tasks(tx, found))

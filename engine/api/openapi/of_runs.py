@@ -44,12 +44,28 @@ _LOOKING: Final = {
     "GET /api/workflow/{workflow_id}/history": Shape(gives=gives(list_of(OBJECT))),
     "GET /api/workflow/{workflow_id}/requests": Shape(gives=gives(list_of(OBJECT))),
     "GET /api/workflow/running/{name}": Shape(gives=gives(_TEXTS, [RUN_ID])),
-    "GET /api/workflow/search": Shape(gives=gives(ref("SearchResult"), {"totalHits": 0, "results": []})),
     "GET /api/workflow/{name}/correlated/{correlation_id}": Shape(gives=gives(_RUNS)),
     "POST /api/workflow/{name}/correlated": Shape(takes=Body(_TEXTS, ["order-17"]), gives=gives(map_of(_RUNS))),
     "POST /api/workflow/correlated/batch": Shape(
         takes=Body(OBJECT, {"workflowNames": ["thumbnails"], "correlationIds": ["order-17"]}),
         gives=gives(map_of(_RUNS)),
+    ),
+}
+
+_SEARCHING: Final = {
+    f"GET /api/{kind}/{search}": Shape(gives=gives(ref("SearchResult"), {"totalHits": 0, "results": []}))
+    for kind, searches in (
+        ("workflow", ("search", "search-v2", "search-by-tasks", "search-by-tasks-v2")),
+        ("tasks", ("search", "search-v2")),
+    )
+    for search in searches
+}
+
+_POLLING: Final = {
+    "GET /api/tasks/poll/{task_type}": Shape(gives=(*gives(ref("Task")), *NO_CONTENT)),
+    "GET /api/tasks/poll/batch/{task_type}": Shape(gives=gives(list_of(ref("Task")))),
+    "POST /api/tasks/update-v2": Shape(
+        takes=Body(ref("TaskResult"), examples.TASK_RESULT), gives=(*gives(ref("Task")), *NO_CONTENT)
     ),
 }
 
@@ -99,4 +115,4 @@ _TASKS: Final = {
     "GET /api/admin/task/{task_type}": Shape(gives=gives(list_of(ref("Task")))),
 }
 
-SHAPES: Final = {**_STARTING, **_LOOKING, **_CHANGING, **_BULKS, **_TASKS}
+SHAPES: Final = {**_STARTING, **_LOOKING, **_SEARCHING, **_POLLING, **_CHANGING, **_BULKS, **_TASKS}
