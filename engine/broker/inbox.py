@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from functools import partial
@@ -18,6 +19,11 @@ from engine.model.payload import Json
 from engine.wire.message import Delivery
 
 log = get_logger(__name__)
+
+#: Seconds for which a queue that was deleted is not declared again. RabbitMQ tries for some hundredths of a second to
+#: give the consumers of a queue that is gone to the queue of that name, and one declared meanwhile gets consumers to
+#: whose channels nothing is ever delivered: deaf, and told of nothing.
+DELETED_SECONDS = 1.0
 
 
 class Receipt(Struct, frozen=True):
@@ -80,8 +86,9 @@ class Inbox:
         #: Queues that hold too large messages, each with the prefetch that suits them.
         self.paused: dict[str, int] = {}
         self._connection = connection
-        #: Queues whose consumer was cancelled by the broker: they were deleted, or have lost their leader.
-        self.cancelled: set[str] = set()
+        #: Queues whose consumer was cancelled by the broker, because they were deleted or have lost their leader, and
+        #: when they may be consumed again (monotonic seconds).
+        self.cancelled: dict[str, float] = {}
         self.channel = AmqpChannel(connection, on_closed=self._on_closed)
         self.channel.ask(self._watch_cancellations)
 
@@ -114,6 +121,15 @@ class Inbox:
         with self._wake:
             taken = [self._arrived.popleft() for _ in range(min(limit, len(self._arrived)))]
         return [delivery(self.channel, *arrival) for arrival in taken]
+
+    def take_cancelled(self) -> list[str]:
+        """Return, once, the queues whose consumers may be restored by now."""
+        with self._wake:
+            now = time.monotonic()
+            due = [queue for queue, when in self.cancelled.items() if when <= now]
+            for queue in due:
+                del self.cancelled[queue]
+        return due
 
     def settle(self, tags: Collection[int], *, requeue: bool) -> None:
         """Ack these deliveries, or put them back."""
@@ -163,7 +179,7 @@ class Inbox:
         with self._wake:
             queue = cancel.method.consumer_tag
             if self._prefetch.pop(queue, None) is not None:
-                self.cancelled.add(queue)
+                self.cancelled[queue] = time.monotonic() + DELETED_SECONDS
             self._wake.notify()
 
     def _on_closed(self, reason: ChannelClosed) -> None:

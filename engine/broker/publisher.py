@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -12,6 +13,7 @@ from pika.channel import Channel
 
 from engine.broker.amqp_connection import AmqpChannel, AmqpConnection, ChannelClosed
 from engine.broker.amqp_encoding import joined, publish_frames
+from engine.broker.inbox import DELETED_SECONDS
 from engine.broker.port import Unsendable
 from engine.broker.topology import EXCHANGES, Exchange, may_declare
 from engine.errors import BrokerUnavailable
@@ -78,6 +80,8 @@ class Publisher:
         self._connection = connection
         self._declare = declare
         self._declare_exchange = declare_exchange
+        #: Queues that were there when something was published to them.
+        self._met: set[str] = set()
         self._channel = self._open()
 
     def publish(self, messages: Sequence[Message]) -> None:
@@ -122,7 +126,10 @@ class Publisher:
         if publication.refused:
             queues = dict(Counter(message.queue for message in publication.refused))
             raise BrokerUnavailable(f"The broker refused messages for these queues, full or failing: {queues}")
-        return publication.undone
+        undone = publication.undone
+        missing = {message.queue for message in undone}
+        self._met.update(message.queue for message in sendable if message.queue not in missing and may_declare(message))
+        return undone
 
     def _encode(
         self, messages: Sequence[Message], faults: list[tuple[Message, str]]
@@ -155,8 +162,13 @@ class Publisher:
     def _declare_missing(self, messages: list[Message], faults: list[tuple[Message, str]]) -> list[Message]:
         """Declare the queues of messages to publish again; leave out those whose reader has gone."""
         wanted = [message for message in messages if message.exchange or may_declare(message)]
+        queues = dict.fromkeys(message.queue for message in wanted if not message.exchange)
+        if not self._met.isdisjoint(queues):
+            # Some were deleted just now; there is no sign of when the broker is through with their consumers.
+            time.sleep(DELETED_SECONDS)
+            self._met.difference_update(queues)
         refusals: dict[str, str] = {}
-        for queue in dict.fromkeys(message.queue for message in wanted if not message.exchange):
+        for queue in queues:
             try:
                 self._declare(queue)
             except ChannelClosed as closed:

@@ -239,20 +239,20 @@ class RabbitBroker:
 
     def _wait(self, session: _Session, deadline: float) -> bool:
         """Wait until there is something to do; return whether that is an interruption."""
-
-        def stirred() -> bool:
-            inbox = session.inbox
-            return bool(self._interrupted or inbox or inbox.cancelled or session.connection.lost)
-
+        inbox = session.inbox
         with self._wake:
-            self._wake.wait_for(stirred, deadline - time.monotonic())
+            while not (self._interrupted or inbox or session.connection.lost):
+                # A consumer to restore is due in its own time.
+                seconds = min((deadline, *inbox.cancelled.values())) - time.monotonic()
+                if seconds <= 0:
+                    break
+                self._wake.wait(seconds)
             interrupted, self._interrupted = self._interrupted, False
         return interrupted
 
     def _consume_again(self, session: _Session) -> None:
         """Restore the consumers that the broker cancelled, because their queue was deleted or has moved."""
-        while session.inbox.cancelled:
-            name = session.inbox.cancelled.pop()
+        for name in session.inbox.take_cancelled():
             if name in self._consumers:
                 self._start(session, name)
 

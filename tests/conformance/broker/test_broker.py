@@ -173,14 +173,20 @@ def test_a_reply_queue_vanishes_with_its_connection(open_broker: OpenBroker) -> 
     eventually(lambda: other.ready(name) is None)
 
 
-def test_a_queue_deleted_under_its_consumer_is_consumed_on(open_broker: OpenBroker, site: Site, queue: str) -> None:
-    consuming, publishing = open_broker(), open_broker()
-    consuming.consume(queue, 10)
+def test_a_queue_deleted_under_its_consumers_is_consumed_on_by_each(
+    open_broker: OpenBroker, site: Site, queue: str
+) -> None:
+    publishing, *consuming = open_broker(), open_broker(), open_broker()
+    publishing.publish(numbered(queue, 2))
+    for broker in consuming:
+        broker.consume(queue, 1)
+    for broker, deliveries in [(broker, receive(broker, 1)) for broker in consuming]:
+        broker.ack(deliveries)
     site.delete_queue(queue)
 
-    publishing.publish(numbered(queue, 1))
+    publishing.publish(numbered(queue, 2))
 
-    assert texts(receive(consuming, 1)) == ["0"]
+    assert sorted(text for broker in consuming for text in texts(receive(broker, 1))) == ["0", "1"]
 
 
 def test_one_consumer_owns_an_events_queue_until_it_goes(open_broker: OpenBroker) -> None:
