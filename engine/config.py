@@ -106,6 +106,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: The address on which the server listens; it has no log-in of its own, so others are let in deliberately.
     http_host: str = "127.0.0.1"
     http_port: Port = 8080
+    #: Requests and live streams that may wait in one server for what becomes of runs; others are refused with 429.
+    waiting_limit: Count = 1_000
     #: Number of events queues. Stored in the database at the first start and changed only by a drain.
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 16
     #: Most messages that one transaction takes.

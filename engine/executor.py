@@ -42,10 +42,11 @@ from engine.named_values import environment_values, runtime_values, secret_value
 from engine.outlook import Outlook
 from engine.results import keep_results
 from engine.round import Round
-from engine.saving import save_of
+from engine.saving import changed, save_of
 from engine.slots import Overtaken, see_to_slots
 from engine.store.port import LoggedRequest, Save, Store, Transaction
 from engine.wire.message import Delivery, Message
+from engine.wire.news import encode_news
 from engine.wire.request_message import encode_slot_news
 
 log = get_logger(__name__)
@@ -66,6 +67,11 @@ class Decided(Struct, frozen=True):
     save: Save | None
     #: Commands of events that had been applied before, to be published again.
     recalled: tuple[Command, ...]
+
+    @property
+    def commands(self) -> list[Command]:
+        """Everything that is to be published for the run."""
+        return [*self.recalled, *(command for some in self.decision.commands.values() for command in some)]
 
 
 class Executor:
@@ -115,6 +121,9 @@ class Executor:
             finished += self._together(batch)
         follow_up = Batch()
         outgoing = [*batch.outgoing, *(message for each in finished for message in self._messages(each, follow_up))]
+        if finished:
+            news = [changed(each.resident.run.workflow, each.commands, each.save) for each in finished]
+            outgoing.append(encode_news(news))
         self._publish(outgoing, follow_up)
         if follow_up.groups:
             # Until this is done too, the events must stay known: nobody delivers the news that follows from them again.
@@ -349,8 +358,7 @@ class Executor:
     def _messages(self, each: Decided, follow_up: Batch) -> Iterator[Message]:
         """Yield what is to be published for a decision; a run whose commands cannot be written is ended next."""
         run = each.resident.run
-        commands = [*each.recalled, *(command for some in each.decision.commands.values() for command in some)]
-        for command in commands:
+        for command in each.commands:
             try:
                 sinks = self._outlook.sinks
                 yield from list(messages(run, command, self._partitions, self._secrets, sinks, self._runtime))

@@ -1,6 +1,8 @@
-"""What a decision writes: the rows of its run, and the note of the events that it has applied."""
+"""What a decision writes: the rows of its run, the note of the events that it has applied, and what is told of it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import msgspec
 
@@ -8,8 +10,11 @@ from engine.clock import Instant
 from engine.decider.decide import Decision
 from engine.decider.residents import Resident
 from engine.decider.unconfirmed import entry, still_open
+from engine.model.command import Announce, Command
+from engine.model.execution import Workflow
 from engine.past import removed
 from engine.store.port import Save, Transaction
+from engine.wire.news import Changed
 
 
 def save_of(
@@ -41,3 +46,10 @@ def save_of(
         earlier=decision.earlier,
         removed=removed(transaction, decision, now),
     )
+
+
+def changed(workflow: Workflow, commands: Iterable[Command], save: Save | None) -> Changed:
+    """Return the news of a run as it is stored now; the same when its commands have to go out once more."""
+    moved = any(isinstance(command, Announce) for command in commands)
+    gone = save is not None and save.removed is not None
+    return Changed(workflow.id, workflow.name, workflow.version_no, workflow.status, moved or gone)

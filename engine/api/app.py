@@ -18,8 +18,10 @@ from engine.api.client_routes import client_routes
 from engine.api.dead_routes import dead_routes
 from engine.api.definition_routes import definition_routes
 from engine.api.event_routes import event_routes
+from engine.api.execute_routes import execute_routes
 from engine.api.lifecycle_routes import lifecycle_routes
 from engine.api.listing_routes import listing_routes
+from engine.api.news import News
 from engine.api.openapi.document import describe
 from engine.api.outside_routes import outside_routes
 from engine.api.payload_routes import payload_routes
@@ -49,6 +51,7 @@ def create_app(
     store: Store,
     requester: Requester,
     *,
+    news: News | None = None,
     clock: Clock | None = None,
     payloads: PayloadStorage | None = None,
     secrets: Secrets | None = None,
@@ -56,22 +59,26 @@ def create_app(
     distributor: Distributor | None = None,
     embedded: bool = False,
 ) -> FastAPI:
-    """Return the application; it starts the requester with itself and closes it at the end, but not the store.
+    """Return the application; it starts requester and news with itself and closes them at the end, but not the store.
 
-    ``payloads`` is where large payloads are kept, if they are; ``secrets`` finds what webhooks name, and
-    ``settings`` say what else there is outside; without them there is nothing. ``distributor`` hands tasks to workers
-    that poll; without one nobody can. It is started and closed likewise.
+    ``news`` is what requests that wait hear by, else another connection to the requester's broker. ``payloads`` is
+    where large payloads are kept, if they are; ``secrets`` finds what webhooks name, and ``settings`` say what else
+    there is outside; without them there is nothing. ``distributor`` hands tasks to workers that poll; without one
+    nobody can. It is started and closed likewise.
     ``embedded`` says that everything else runs in this process too, which ``/health`` tells those who ask.
     """
+    heard = news or News(requester.open_broker)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         requester.start()
+        heard.start()
         if distributor is not None:
             distributor.start()
         yield
         if distributor is not None:
             distributor.close()
+        heard.close()
         requester.close()
 
     app = FastAPI(
@@ -89,6 +96,7 @@ def create_app(
     app.include_router(search_routes(store))
     app.include_router(rehearsal_routes(store, clock or SystemClock()))
     app.include_router(listing_routes(store))
+    app.include_router(execute_routes(store, requester, heard, payloads))
     app.include_router(workflow_routes(store, requester, payloads))
     app.include_router(lifecycle_routes(store, requester))
     if distributor is not None:

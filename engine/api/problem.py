@@ -9,7 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from engine.api.requester import TooLarge
+from engine.api.news import Full
+from engine.api.requester import TooLarge, Unanswered
 from engine.api.warned import described
 from engine.errors import BadDefinition, BadExpression, BadMessage, BatonError, NotFound, Refused, Transient
 from engine.log import get_logger
@@ -64,6 +65,8 @@ def status_of(error: BatonError) -> int:
             return 413
         case BadMessage() | BadDefinition() | BadExpression():
             return 400
+        case Full():
+            return 429
         case Transient():
             return 503
         case _:
@@ -77,7 +80,11 @@ def _known(request: Request, error: Exception) -> JSONResponse:
     status = status_of(error)
     if status >= 500:
         _log.warning("request.failed", path=request.url.path, reason=str(error))
-    return problem(status, str(error), retryable=isinstance(error, Transient))
+    more = {"workflowId": error.workflow_id} if isinstance(error, Unanswered) else {}
+    response = problem(status, str(error), retryable=isinstance(error, Transient), **more)
+    if isinstance(error, Full):
+        response.headers["Retry-After"] = "1"
+    return response
 
 
 def _parameter(request: Request, error: Exception) -> JSONResponse:

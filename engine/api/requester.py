@@ -37,6 +37,17 @@ class NoAnswer(Transient):
     """No decider answered in time; the request may still be carried out."""
 
 
+class Unanswered(Transient):
+    """Nobody knows yet whether a run has begun; the same start with its id begins it once."""
+
+    def __init__(self, workflow_id: str, error: Transient) -> None:
+        self.workflow_id = workflow_id
+        super().__init__(
+            f"{error} Whether workflow {workflow_id} has begun is not known: look for it in a moment, or start it "
+            f'again with "workflowId": "{workflow_id}", or with the same idempotencyKey; it begins once.'
+        )
+
+
 class TooLarge(Permanent):
     """The broker refuses the message."""
 
@@ -76,6 +87,8 @@ class Requester:
         timeout_seconds: float = 10.0,
         back_off_seconds: float = 1.0,
     ) -> None:
+        #: How others reach the same broker.
+        self.open_broker = open_broker
         self._broker = open_broker()
         self._partitions = partitions
         self._timeout_seconds = timeout_seconds

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from msgspec.structs import replace
 from starlette.responses import PlainTextResponse, Response
 
 from engine.api import runs
@@ -13,6 +12,7 @@ from engine.api.body import RawBody, answer, document, done, mapping
 from engine.api.payload_routes import INPUT_PATH, with_payload
 from engine.api.problem import granted
 from engine.api.requester import Requester
+from engine.api.starting import started
 from engine.identifier import new_id
 from engine.model.event import StartWorkflow
 from engine.model.payload import Json
@@ -33,9 +33,7 @@ def workflow_routes(store: Store, requester: Requester, payloads: PayloadStorage
 
 def _starting(router: APIRouter, requester: Requester, payloads: PayloadStorage | None) -> None:
     def start(wanted: StartWorkflow) -> Response:
-        # Each call is an event of its own, also where several name one run: each gets an answer of its own.
-        outcome = granted(requester.ask(replace(wanted, event_id=new_id())))
-        return PlainTextResponse(str(outcome.result.get("workflowId") or wanted.workflow_id))
+        return PlainTextResponse(started(requester, wanted))
 
     @router.post("")
     def start_workflow(body: RawBody) -> Response:

@@ -18,6 +18,7 @@ from celery import Celery
 from celery.app.utils import find_app
 
 from engine.api.app import create_app
+from engine.api.news import News
 from engine.api.requester import Requester
 from engine.broker.memory import MemoryBroker
 from engine.clock import SystemClock
@@ -106,16 +107,18 @@ def run(
     started = _started(settings, store, data, workers)
     partitions = partitions_of(store, settings)
     requester = Requester(hub.connect, partitions)
+    news = News(hub.connect, limit=settings.waiting_limit)
     app = create_app(
         store,
         requester,
+        news=news,
         payloads=payload_storage(settings),
         secrets=secret_values(settings.secrets_directory),
         settings=settings,
         distributor=Distributor(hub.connect, partitions),
         embedded=True,
     )
-    serve(app, listener, settings, stop, lambda: greet(started))
+    serve(app, listener, settings, stop, lambda: greet(started), leaving=news.end)
     stop.now()
     workers.stop(settings.drain_seconds)
     for thread in threads:

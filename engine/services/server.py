@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from engine.api.app import create_app
+from engine.api.news import News
 from engine.api.requester import Requester
 from engine.config import Settings, variable_of
 from engine.errors import BadConfiguration
@@ -39,15 +40,17 @@ def run(settings: Settings) -> int:
         with Presence(settings, "server", stop) as presence:
             partitions = partitions_of(store, settings)
             requester = Requester(lambda: new_broker(settings), partitions)
+            news = News(lambda: new_broker(settings), limit=settings.waiting_limit)
             app = create_app(
                 store,
                 requester,
+                news=news,
                 payloads=payload_storage(settings),
                 secrets=secret_values(settings.secrets_directory),
                 settings=settings,
                 distributor=Distributor(lambda: new_broker(settings), partitions),
             )
-            serve(app, listener, settings, stop)
+            serve(app, listener, settings, stop, leaving=news.end)
         store.close()
         code = presence.exit_code
     listener.close()
@@ -56,11 +59,12 @@ def run(settings: Settings) -> int:
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers."""
+    """Says when it answers, and when it is about to take no more requests."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], leaving: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+        self._leaving = leaving
 
     def end(self) -> None:
         """Take no more requests, finish those that have begun, and return from ``run``."""
@@ -71,13 +75,24 @@ class _Server(uvicorn.Server):
         if self.started:
             self._ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._leaving()
+        await super().shutdown(sockets)
+
 
 def serve(
-    app: FastAPI, listener: socket.socket, settings: Settings, stop: Stop, ready: Callable[[], None] = lambda: None
+    app: FastAPI,
+    listener: socket.socket,
+    settings: Settings,
+    stop: Stop,
+    ready: Callable[[], None] = lambda: None,
+    *,
+    leaving: Callable[[], None] = lambda: None,
 ) -> None:
     """Answer requests on a bound socket until a signal comes or ``stop`` is wanted; call it from the main thread.
 
     ``ready`` is called once, when the first request would be answered; never, if stopping is wanted already.
+    ``leaving`` is called in the event loop when no more are taken: what waits for something else has to come to an end.
     """
 
     def listening() -> None:
@@ -91,7 +106,7 @@ def serve(
         lifespan="on",
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
-    server = _Server(config, listening)
+    server = _Server(config, listening, leaving)
     stop.also(server.end)
     # A signal that came before is over.
     if not stop.wanted():

@@ -6,6 +6,7 @@ import msgspec
 
 from engine.wire.celery_control import decode_revoke
 from engine.wire.message import DEAD_QUEUE, STATUS_EXCHANGE, Message
+from engine.wire.news import NEWS_KEY
 
 #: The kinds of message, as they are counted when a crash has kept them from being sent.
 KINDS = (
@@ -15,6 +16,8 @@ KINDS = (
 
 def name_of(message: Message) -> str:
     """Return ``kind:identity``."""
+    if message.exchange == STATUS_EXCHANGE and message.queue == NEWS_KEY:
+        return "news:runs"
     if message.exchange == STATUS_EXCHANGE:
         body = msgspec.json.decode(message.body)
         return f"status:{body['workflowId']}:{body['status']}"

@@ -7,6 +7,7 @@ from engine.api.app import create_app
 from engine.api.requester import Requester
 from engine.model.event import StartWorkflow
 from engine.model.request import Outcome, Request
+from engine.wire.partition import queue_of
 
 
 def test_a_start_is_asked_of_its_partition_and_answered_with_the_id(client, decider):
@@ -114,6 +115,19 @@ def test_silent_deciders_are_a_503_that_says_what_to_start(hub, store):
     assert response.status_code == 503
     assert "baton decider" in response.json()["message"]
     assert response.json()["retryable"] is True
+
+
+@pytest.mark.parametrize("path", ["/api/workflow", "/api/workflow/hello", "/api/workflow/execute/hello/1"])
+def test_a_start_that_nobody_answers_says_how_to_ask_for_the_same_run_again(hub, store, path):
+    requester = Requester(hub.connect, 2, timeout_seconds=0.05)
+    with TestClient(create_app(store, requester)) as client:
+        response = client.post(path, json={"name": "hello"})
+
+    told = response.json()
+    assert (response.status_code, told["retryable"]) == (503, True)
+    assert f'"workflowId": "{told["workflowId"]}"' in told["message"]
+    partition = hub.queues[queue_of(told["workflowId"], 2)]
+    assert [entry.message.message_id is not None for entry in partition.entries()] == [True]
 
 
 def test_a_lost_broker_is_a_503_until_it_is_back(hub, client, decider):

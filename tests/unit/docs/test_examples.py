@@ -24,6 +24,7 @@ from engine.tasks import task_types
 from engine.wire.celery_message import decode_result, encode_task
 from engine.wire.inbound import decode
 from engine.wire.message import Delivery, Message, events_queue
+from engine.wire.news import decode_news
 from engine.wire.request_message import (
     CHILD_ENDED_KIND,
     CHILD_STARTED_KIND,
@@ -41,7 +42,7 @@ MESSAGES = ROOT / "docs" / "architecture" / "messages.md"
 
 #: What else may stand behind ``json``: looked at by a test of its own, or by none because it is plain JSON.
 OTHERS = {"", "context", "start", "result", "request", "outcome", "wake", "child_started", "child_ended", "slot"}
-OTHERS |= {"task-headers", "task-body", "notice", "document", "webhook"}
+OTHERS |= {"task-headers", "task-body", "news", "notice", "document", "webhook"}
 
 #: Our own messages to the decider.
 OURS = (REQUEST_KIND, WAKE_KIND, CHILD_STARTED_KIND, CHILD_ENDED_KIND, SLOT_KIND)
@@ -120,6 +121,10 @@ def _delivered(kind: str, queue: str = "baton.events.0") -> Delivery:
 def test_examples_of_messages_to_the_decider_can_be_read(kind: str) -> None:
     event: Any = decode(_delivered(kind), lambda: "unused")
     assert event.workflow_id.startswith("0197f3c2")
+
+
+def test_the_example_of_news_can_be_read() -> None:
+    assert [each.version for each in decode_news(_delivered("news"))] == [7]
 
 
 def test_the_example_of_a_result_completes_its_task() -> None:

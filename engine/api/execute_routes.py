@@ -1,0 +1,162 @@
+"""Routes that answer when a run has come to rest: execute, signal and wait, report and read (reference 5.2, 5.4)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from engine.api import runs
+from engine.api.body import RawBody, Version, answer, mapping
+from engine.api.family import Family
+from engine.api.news import News
+from engine.api.payload_routes import INPUT_PATH, with_payload
+from engine.api.problem import granted
+from engine.api.requester import Requester
+from engine.api.starting import started
+from engine.api.task_routes import reportable
+from engine.api.waiting import settle, unless_gone
+from engine.errors import BadMessage
+from engine.identifier import new_id
+from engine.model.event import StartWorkflow
+from engine.model.execution import task_id
+from engine.model.payload import Json
+from engine.model.request import Request as Asked
+from engine.store.payload_storage import PayloadStorage
+from engine.store.port import Store
+from engine.wire.signal_response import ReturnStrategy, Waited, run_response, task_response
+from engine.wire.start_message import read_start
+
+#: Seconds that ``execute`` waits unless it is told otherwise; 0 means the same (Conductor 5.2).
+_USUAL_SECONDS = 10
+
+#: Seconds that one request may wait at most; whoever wants to wait longer asks again.
+_LONGEST_SECONDS = 3_600
+
+_Seconds = Annotated[float, Query(alias="waitForSeconds", ge=0)]
+_Milliseconds = Annotated[float, Query(alias="timeoutMillis", ge=0)]
+_Strategy = Annotated[str, Query(alias="returnStrategy")]
+
+
+def execute_routes(store: Store, requester: Requester, news: News, payloads: PayloadStorage | None = None) -> APIRouter:
+    """Return the routes; they stand before those of runs and tasks, whose patterns they also fit."""
+    router = APIRouter()
+    _executing(router, store, requester, news, payloads)
+    _signalling(router, store, requester, news)
+    _reporting(router, store, requester)
+    return router
+
+
+def _executing(
+    router: APIRouter, store: Store, requester: Requester, news: News, payloads: PayloadStorage | None
+) -> None:
+    @router.post("/api/workflow/execute/{name}/{version}", tags=["workflow"])
+    async def execute(
+        request: Request,
+        name: str,
+        version: Version,
+        body: RawBody,
+        request_id: Annotated[str | None, Query(alias="requestId")] = None,
+        until: Annotated[str, Query(alias="waitUntilTaskRef")] = "",
+        seconds: _Seconds = _USUAL_SECONDS,
+        return_strategy: _Strategy = ReturnStrategy.TARGET_WORKFLOW.value,
+    ) -> Response:
+        """Start a run, and answer when it has ended, somebody has to do something in it, or the time is up."""
+        strategy, refs = _strategy(return_strategy), [ref.strip() for ref in until.split(",") if ref.strip()]
+
+        def wish() -> StartWorkflow:
+            given = with_payload(mapping(body), INPUT_PATH, "input", payloads)
+            named = {**given, "name": name, "version": version or None}
+            return read_start(named, new_id, subject="start request")
+
+        async def work() -> Response:
+            wanted = await run_in_threadpool(wish)
+            latest = _deadline(seconds or _USUAL_SECONDS)
+            with news.watch(wanted.workflow_id) as watch:
+                workflow_id = await run_in_threadpool(started, requester, wanted)
+                family = Family(store, workflow_id, refs)
+                timed_out = not await settle(family, news, watch, latest)
+            waited = Waited(strategy=strategy, request_id=request_id or new_id(), timed_out=timed_out)
+            return await run_in_threadpool(_told, store, family, waited)
+
+        return await unless_gone(request, work())
+
+
+def _signalling(router: APIRouter, store: Store, requester: Requester, news: News) -> None:
+    @router.post("/api/tasks/{workflow_id}/{status}/signal/sync", tags=["tasks"])
+    async def signal(
+        request: Request,
+        workflow_id: str,
+        status: str,
+        body: RawBody,
+        milliseconds: _Milliseconds = 5_000,
+        return_strategy: _Strategy = ReturnStrategy.TARGET_WORKFLOW.value,
+    ) -> Response:
+        """End the first task that waits for somebody, and answer when the run has come to rest again."""
+        strategy = _strategy(return_strategy)
+        arguments = {"status": reportable(status), "output": mapping(body)}
+
+        async def work() -> Response:
+            latest = _deadline(milliseconds / 1_000)
+            with news.watch(workflow_id) as watch:
+                await run_in_threadpool(_ask, requester, workflow_id, "signal", arguments)
+                family = Family(store, workflow_id)
+                timed_out = not await settle(family, news, watch, latest)
+            waited = Waited(strategy=strategy, request_id=new_id(), timed_out=timed_out)
+            return await run_in_threadpool(_told, store, family, waited)
+
+        return await unless_gone(request, work())
+
+
+def _reporting(router: APIRouter, store: Store, requester: Requester) -> None:
+    @router.post("/api/tasks/{workflow_id}/{ref}/{status}/sync", tags=["tasks"])
+    def report(
+        workflow_id: str,
+        ref: str,
+        status: str,
+        body: RawBody,
+        worker_id: Annotated[str | None, Query(alias="workerid")] = None,
+    ) -> Response:
+        """Report on the open task of a name, and answer with the run as it is once that has been decided upon."""
+        arguments = {"ref": ref, "status": reportable(status), "output": mapping(body), "workerId": worker_id}
+        _ask(requester, workflow_id, "update_task", arguments)
+        return answer(runs.run_json(store, workflow_id, include_tasks=True))
+
+
+def _ask(requester: Requester, workflow_id: str, verb: str, arguments: Json) -> None:
+    granted(requester.ask(Asked(event_id=new_id(), workflow_id=workflow_id, verb=verb, arguments=arguments)))
+
+
+def _deadline(seconds: float) -> float:
+    return asyncio.get_running_loop().time() + min(seconds, _LONGEST_SECONDS)
+
+
+def _strategy(text: str) -> ReturnStrategy:
+    try:
+        return ReturnStrategy(text)
+    except ValueError:
+        known = ", ".join(ReturnStrategy)
+        raise BadMessage(f"'returnStrategy' is {text[:100]!r}: it must be one of {known}.") from None
+
+
+def _told(store: Store, family: Family, waited: Waited) -> Response:
+    """Answer with what was waited for, as it is stored now."""
+    whole = waited.strategy is ReturnStrategy.TARGET_WORKFLOW
+    target = runs.run_json(store, family.workflow_id, include_tasks=whole)
+    if waited.strategy.of_task:
+        return answer(_told_of_task(store, family, waited, target))
+    if waited.strategy is ReturnStrategy.BLOCKING_WORKFLOW:
+        held = family.workflow_id if family.blocking is None else family.blocking.workflow_id
+        return answer(run_response(waited, target, runs.run_json(store, held, include_tasks=True)))
+    return answer(run_response(waited, target, target))
+
+
+def _told_of_task(store: Store, family: Family, waited: Waited, target: Json) -> Json:
+    place = family.standing
+    if place is None:
+        return task_response(waited, target, target, None)
+    holder = runs.run_json(store, place.workflow_id, include_tasks=False)
+    return task_response(waited, target, holder, runs.one_task_json(store, task_id(*place)))

@@ -1,0 +1,224 @@
+"""What the deciders have just stored, told to every request of this process that waits for a run: one consumer for all.
+
+A thread of its own reads the status exchange. Everything else happens in the event loop, so nothing needs a lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+
+from engine.broker.port import OpenBroker
+from engine.broker.topology import REPLY_PREFIX
+from engine.errors import BadMessage, BrokerUnavailable, Transient
+from engine.identifier import new_id
+from engine.log import get_logger
+from engine.wire.message import Delivery
+from engine.wire.news import NEWS_KEY, Changed, decode_news
+
+_log = get_logger(__name__)
+
+#: Seconds that the thread waits for news before it looks around; an interruption ends the wait.
+_IDLE_SECONDS = 5.0
+
+#: Messages in hand; each tells of a whole batch of runs.
+_PREFETCH = 1_000
+
+
+class Full(Transient):
+    """As many requests wait in this server as it lets wait."""
+
+
+class Watch:
+    """What one request wants to hear of; belongs to the event loop."""
+
+    def __init__(self, wanted: Callable[[Changed], bool] | None = None) -> None:
+        self._wanted = wanted
+        self._stirred = asyncio.Event()
+        #: Runs that have changed since they were last taken, each as it was told last.
+        self._changed: dict[str, Changed] = {}
+        #: The runs that it hears of, where it does not hear of all.
+        self.runs: set[str] = set()
+        #: News may have been missed: everything is to be looked at.
+        self.missed = False
+        #: The server is about to end.
+        self.closing = False
+
+    async def stirs(self, seconds: float) -> bool:
+        """Wait until there is news, at most so long; False when there was none."""
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._stirred.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def take(self) -> tuple[bool, Collection[Changed]]:
+        """Return whether news was missed, and what has changed; from then on only later news stirs."""
+        taken, self._changed = self._changed, {}
+        missed, self.missed = self.missed, False
+        if not self.closing:
+            self._stirred.clear()
+        return missed, taken.values()
+
+    def hear(self, changed: Changed) -> None:
+        """Take note of a run that has changed."""
+        if self._wanted is None or self._wanted(changed):
+            self._changed[changed.workflow_id] = changed
+            self._stirred.set()
+
+    def miss(self) -> None:
+        """Take note that news may have been missed."""
+        self.missed = True
+        self._stirred.set()
+
+    def close(self) -> None:
+        """Take note that the server is about to end."""
+        self.closing = True
+        self._stirred.set()
+
+
+class News:
+    """Hears of every run that changes, and tells those that watch it.
+
+    ``limit`` is how many may watch at a time, ``back_off_seconds`` the pause between attempts to reach a broker.
+    """
+
+    def __init__(self, open_broker: OpenBroker, *, limit: int = 1_000, back_off_seconds: float = 1.0) -> None:
+        self._broker = open_broker()
+        self._limit = limit
+        self._back_off_seconds = back_off_seconds
+        self._queue = f"{REPLY_PREFIX}news.{new_id()}"
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._watches: set[Watch] = set()
+        self._by_run: dict[str, set[Watch]] = {}
+        self._of_all: set[Watch] = set()
+        self._closing = False
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="news", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen; call it in the event loop. A broker that is away is waited for."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    def end(self) -> None:
+        """Have everybody who watches come to an end; call it in the event loop."""
+        self._closing = True
+        for watch in self._watches:
+            watch.close()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._stopped.set()
+        self._broker.interrupt()
+        if self._thread.is_alive():
+            self._thread.join(timeout=_IDLE_SECONDS)
+
+    @contextmanager
+    def watch(self, workflow_id: str) -> Iterator[Watch]:
+        """Give a watch that hears of this run; raise ``Full`` when there are too many."""
+        with self._entered(Watch()) as watch:
+            self.also(watch, [workflow_id])
+            yield watch
+
+    @contextmanager
+    def watch_all(self, wanted: Callable[[Changed], bool]) -> Iterator[Watch]:
+        """Give a watch that hears of every run that is wanted; raise ``Full`` when there are too many."""
+        with self._entered(Watch(wanted)) as watch:
+            self._of_all.add(watch)
+            yield watch
+
+    def also(self, watch: Watch, workflow_ids: Collection[str]) -> None:
+        """Have a watch hear of these runs too."""
+        for workflow_id in workflow_ids:
+            watch.runs.add(workflow_id)
+            self._by_run.setdefault(workflow_id, set()).add(watch)
+
+    @contextmanager
+    def _entered(self, watch: Watch) -> Iterator[Watch]:
+        self._expect_room()
+        self._watches.add(watch)
+        if self._closing:
+            watch.close()
+        try:
+            yield watch
+        finally:
+            self._watches.discard(watch)
+            self._of_all.discard(watch)
+            for workflow_id in watch.runs:
+                self._by_run[workflow_id].discard(watch)
+                if not self._by_run[workflow_id]:
+                    del self._by_run[workflow_id]
+
+    def _expect_room(self) -> None:
+        if len(self._watches) >= self._limit:
+            raise Full(
+                f"{self._limit:,} requests wait in this server for runs, and no more may (BATON_WAITING_LIMIT): "
+                "ask again in a moment, or look at the run with GET /api/workflow/{id}."
+            )
+
+    # in the event loop
+
+    def _tell(self, news: Collection[Changed]) -> None:
+        for changed in news:
+            for watch in tuple(self._by_run.get(changed.workflow_id, ())):
+                watch.hear(changed)
+            for watch in self._of_all:
+                watch.hear(changed)
+
+    def _tell_of_gap(self) -> None:
+        for watch in self._watches:
+            watch.miss()
+
+    # in the thread
+
+    def _run(self) -> None:
+        connected = False
+        while not self._stopped.is_set():
+            try:
+                if not connected:
+                    self._connect()
+                    connected = True
+                self._turn()
+            except Exception as error:  # a thread that dies silently would leave everybody waiting
+                connected = False
+                if not isinstance(error, BrokerUnavailable):
+                    _log.exception("news.failed")
+                self._stopped.wait(self._back_off_seconds)
+        self._broker.close()
+
+    def _connect(self) -> None:
+        self._broker.reconnect()
+        self._broker.subscribe(NEWS_KEY, self._queue)
+        self._broker.consume(self._queue, _PREFETCH)
+        self._in_loop(self._tell_of_gap)
+
+    def _turn(self) -> None:
+        deliveries = self._broker.receive(_PREFETCH, _IDLE_SECONDS)
+        wanted = [each for delivery in deliveries for each in _read(delivery) if self._is_watched(each)]
+        if wanted:
+            self._in_loop(lambda: self._tell(wanted))
+        self._broker.ack(deliveries)
+
+    def _is_watched(self, changed: Changed) -> bool:
+        """True when somebody may want to hear of it: who begins to watch after this reads the run after it too."""
+        return bool(self._of_all) or changed.workflow_id in self._by_run
+
+    def _in_loop(self, tell: Callable[[], None]) -> None:
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(tell)
+        except RuntimeError:
+            # The loop has ended, and with it everybody who could be told.
+            self._stopped.set()
+
+
+def _read(delivery: Delivery) -> Collection[Changed]:
+    try:
+        return decode_news(delivery)
+    except BadMessage as error:
+        _log.warning("news.unreadable", reason=str(error))
+        return ()
