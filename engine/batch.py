@@ -87,6 +87,15 @@ class Group(Struct):
         """Return the ids of everything in the group."""
         return self.seen if self.start is None else {self.start.event_id}
 
+    def may_be_known(self, event: Event, *, read: bool) -> bool:
+        """Return whether an event may be one that the run's row remembers; ``read``: that row was read just now.
+
+        A worker that was killed and is back under its old name and number says STARTED to the letter as before. So news
+        of a beginning is known only if the broker had delivered it before, or another decider may have been given it.
+        """
+        begins = isinstance(event, TaskResult) and event.beginning is not None
+        return not self.deadly and (not begins or read or event.event_id in self.redelivered)
+
 
 class Batch:
     """What one pass over the road is about; ``groups`` empties as runs are stored, ``outgoing`` fills."""

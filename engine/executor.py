@@ -210,7 +210,8 @@ class Executor:
         events = list(work.batch.asked(group, resident.run.workflow, self._partitions))
         asked = len(events)
         for event in group.events:
-            known = None if group.deadly else recall(resident.run.workflow.unconfirmed, event.event_id)
+            asks_memory = group.may_be_known(event, read=work.is_read(group))
+            known = recall(resident.run.workflow.unconfirmed, event.event_id) if asks_memory else None
             if known is None or (isinstance(event, Request) and event.may_repeat):
                 answer = self._answered_before(work, group, event)
                 known = known if answer is None else (*(known or ()), *answer)

@@ -22,11 +22,7 @@ def save_of(
 ) -> Save | None:
     """Return what is to be written, or None when the decision changes nothing."""
     loaded = resident.run.workflow
-    noted = [
-        entry(event_id, now, commands)
-        for event_id, commands in decision.commands.items()
-        if commands or event_id in decision.outcomes
-    ]
+    noted = [entry(event_id, now, decision.commands[event_id]) for event_id in decision.to_be_known()]
     if not new and not noted and decision.is_empty:
         return None
     carried = still_open(loaded.unconfirmed, frozenset(resident.confirmed), loaded.updated_at, now)

@@ -30,6 +30,8 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
         return False
     if result.status is TaskStatus.IN_PROGRESS:
         begun = _times_begun(task, result.beginning)
+        if begun != task.times_begun:
+            draft.counted.add(result.event_id)
         if begun - 1 > draft.surroundings.redelivery_limit:
             _lost_too_often(walk, task, begun - 1)
         else:

@@ -8,7 +8,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from msgspec import Struct
@@ -64,6 +64,12 @@ class Decision(Struct, frozen=True):
         """True when nothing about the run has changed."""
         changed = self.inserted or self.updated or self.earlier or self.draft.removal
         return not changed and self.workflow == self.draft.loaded
+
+    def to_be_known(self) -> Iterator[str]:
+        """Yield the events that have to be recognised when they come again: what they led to cannot tell."""
+        for event_id, commands in self.commands.items():
+            if commands or event_id in self.outcomes or event_id in self.draft.counted:
+                yield event_id
 
 
 def new_run(start: StartWorkflow, definition: WorkflowDef, definition_hash: str, now: Instant) -> Execution:

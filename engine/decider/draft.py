@@ -76,6 +76,8 @@ class Draft:
         #: The run's record as it was.
         self.loaded = base.workflow
         self.commands: list[Command] = []
+        #: Ids of events that would count once more if they were applied once more, though they may command nothing.
+        self.counted: set[str] = set()
         #: Facts that no longer fitted (late, duplicate, of a closed task).
         self.dropped = 0
         #: What has become of tasks that somebody listens to, until the listeners are told.

@@ -119,6 +119,7 @@ class BrokerFaults:
             entry = level[number % len(level)]
             entry.queue.put(entry.message)
             self._world.doubled.add(str(entry.message.message_id))
+            self._world.workers.heard_twice(entry.message)
 
     def reorder(self, number: int) -> None:
         """Let later messages come first."""

@@ -28,6 +28,13 @@ def _paused(_: LoggedRequest, rows: Rows) -> bool:
     return rows.workflow.status is WorkflowStatus.PAUSED or rows.workflow.status.is_terminal
 
 
+def _terminated(line: LoggedRequest, rows: Rows) -> bool:
+    request = line.request
+    # A task that has launched a run, or found it by its key, does not want it any more: others do, and nothing is done.
+    is_of_others = request.arguments.get("onlyIfOpen") and request.by != rows.workflow.parent_task_id
+    return bool(is_of_others) or rows.workflow.status.is_terminal
+
+
 def _retried(line: LoggedRequest, rows: Rows) -> bool:
     return rows.workflow.last_retried_at == line.at and _all_goes_on(line, rows)
 
@@ -78,7 +85,7 @@ def _messages(rows: Rows) -> set[str]:
 _SHOWN: dict[str, Callable[[LoggedRequest, Rows], bool]] = {
     "pause": _paused,
     "resume": lambda _, rows: rows.workflow.status is not WorkflowStatus.PAUSED,
-    "terminate": lambda _, rows: rows.workflow.status.is_terminal,
+    "terminate": _terminated,
     "retry": _retried,
     "restart": _restarted,
     "rerun": _rerun,

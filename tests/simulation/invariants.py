@@ -123,6 +123,8 @@ class Invariants:
         known = {} if before is None else {task.seq: task for task in before.tasks}
         for task in rows.tasks:
             was = known.get(task.seq)
+            begun, told = task.times_begun, world.workers.begun[task.id]
+            expect(begun <= told, Rule.I2, f"{task.id} counts as begun {begun} times, and {told} were told of")
             if task is was or not task.queue or (was is not None and was.status.is_terminal):
                 continue
             said = world.workers.said.get(task.id, set())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -73,6 +74,8 @@ class Workers:
         self.hung: set[str] = set()
         #: Tasks that came again, of which a worker has asked whether it may begin them.
         self._asked: set[str] = set()
+        #: How often the engine was told that a task was begun, by task id.
+        self.begun: Counter[str] = Counter()
         for queue in QUEUES:
             self.connection.consume(queue, 100_000)
 
@@ -107,9 +110,12 @@ class Workers:
         behaviour = world.worker_behaviours.get(self.taken, "")
         self.taken += 1
         world.note(f"worker takes {task_id}{' and ' + behaviour if behaviour else ''}")
-        if delivery.redelivered and task_id not in self._asked:
-            # Whoever had it may have died of it; this one asks, and begins without waiting for the answer.
+        asks = delivery.redelivered and task_id not in self._asked
+        if asks:
+            # Whoever had it may have died of it, so it counts as begun before; this one asks, and begins without
+            # waiting for the answer.
             self._asked.add(task_id)
+            self.begun[task_id] += 2
             world.client.ask(task_id.rpartition(".")[0], "take_again", taskId=task_id, workerId="w")
         if behaviour == "dies":
             self.connection.reject([delivery])
@@ -118,7 +124,7 @@ class Workers:
             world.changed_by_chance(task_id.rpartition(".")[0])
         sign = _SIGNS.get(behaviour)
         if sign is not None:
-            self._say(delivery, task_id, sign)
+            self._say(delivery, task_id, {**sign, "asks": True} if asks else sign)
         if behaviour.startswith("hangs"):
             self.hung.add(task_id)
             self.connection.ack([delivery])
@@ -165,8 +171,15 @@ class Workers:
             return {**said, "result": {**said["result"], "condition": enough, "call": call}}
         return said
 
+    def heard_twice(self, message: Message) -> None:
+        """Take note that the broker has made two of a message: nobody can tell that from a task begun twice."""
+        if b'"status":"STARTED"' in message.body:
+            body = msgspec.json.decode(message.body)
+            self.begun[body["task_id"]] += _says_begun(body)
+
     def _say(self, delivery: Delivery, task_id: str, body: dict[str, Any]) -> None:
         self.said.setdefault(task_id, set()).add(body["status"])
+        self.begun[task_id] += _says_begun(body)
         whole = {"task_id": task_id, "traceback": None, "children": [], **body}
         try:
             self.connection.publish([result_message(delivery, whole)])
@@ -174,6 +187,11 @@ class Workers:
             # A worker tries again until the broker is back.
             self.connection.reconnect()
             self.connection.publish([result_message(delivery, whole)])
+
+
+def _says_begun(body: dict[str, Any]) -> bool:
+    """True for the word of a worker that has begun a task, and is not one of those that ask first."""
+    return body["status"] == "STARTED" and "asks" not in body
 
 
 def _contrary(body: dict[str, Any]) -> dict[str, Any]:
