@@ -8,7 +8,7 @@ schedulers share the work by locks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -159,7 +159,8 @@ class Scheduler:
         with self._store.transaction() as transaction:
             unseen = transaction.unseen_executions(_MOST_UNSEEN)
             statuses = transaction.run_statuses({key for each in unseen for key in (each.id, each.cancels) if key})
-            followed = [_followed(transaction, each, statuses, now) for each in unseen]
+            awaited = {each.id for each in unseen}
+            followed = [_followed(transaction, each, statuses, awaited, now) for each in unseen]
             changed = [new for new, old in zip(followed, unseen, strict=True) if new is not old]
             transaction.put_executions(changed)
         self._unsent = [message for each in changed for message in self._messages(each)]
@@ -265,12 +266,20 @@ def refusal(transaction: Transaction, execution: ScheduleExecution) -> str | Non
 
 
 def _followed(
-    transaction: Transaction, execution: ScheduleExecution, statuses: Mapping[str, WorkflowStatus], now: Instant
+    transaction: Transaction,
+    execution: ScheduleExecution,
+    statuses: Mapping[str, WorkflowStatus],
+    awaited: Collection[str],
+    now: Instant,
 ) -> ScheduleExecution:
-    """Return an unseen execution as it stands now; asked for again when it is another one that is still unseen."""
+    """Return an unseen execution as it stands now; asked for again when it is another one that is still unseen.
+
+    ``awaited`` are the ids of runs that were asked for: one that is to make room may have yet to begin.
+    """
     cancelled = statuses.get(execution.cancels)
+    has_room = cancelled.is_terminal if cancelled is not None else execution.cancels not in awaited
     late = now >= after(execution.executed_at, _GIVEN_UP_SECONDS)
-    if execution.id in statuses and (cancelled is None or cancelled.is_terminal or late):
+    if execution.id in statuses and (has_room or late):
         return replace(execution, state=ExecutionState.EXECUTED)
     asked, waited = now - execution.sent_at, execution.sent_at - execution.executed_at
     if asked < max(waited, after(0, _PATIENCE_SECONDS)):

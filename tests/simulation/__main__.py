@@ -19,7 +19,8 @@ from pathlib import Path
 import msgspec
 
 from tests.simulation.account import Account, Kind
-from tests.simulation.scenario import POINTS, Scenario, scenario
+from tests.simulation.directed import DIRECTED, story_of
+from tests.simulation.scenario import POINTS, Scenario
 from tests.simulation.shrink import shrink
 from tests.simulation.story import Verdict, tell
 
@@ -27,7 +28,7 @@ _COMMAND = "python -m tests.simulation"
 
 
 def tell_seed(seed: int) -> Verdict:
-    return tell(scenario(seed))
+    return tell(story_of(seed))
 
 
 def tell_many(seeds: Iterable[int], processes: int) -> list[Verdict]:
@@ -40,7 +41,7 @@ def tell_many(seeds: Iterable[int], processes: int) -> list[Verdict]:
 
 def explain(seed: int) -> str:
     """Return what fails in a seed's story: the smallest story found, and how to tell it again."""
-    small, verdict = shrink(scenario(seed))
+    small, verdict = shrink(story_of(seed))
     file = Path(tempfile.gettempdir()) / f"simulation-seed-{seed}.json"
     file.write_bytes(msgspec.json.format(msgspec.json.encode(small)))
     return "\n".join(
@@ -61,8 +62,10 @@ def _summary(verdicts: list[Verdict], seconds: float) -> str:
         account.add(verdict.account)
     types = sorted(set().union(*(verdict.types for verdict in verdicts)))
     verbs = sorted(set().union(*(verdict.verbs for verdict in verdicts)))
+    drawn = sum(verdict.seed >= 0 for verdict in verdicts)
     lines = [
-        f"{len(verdicts):,} seeds in {seconds:.0f} s: {sum(each.runs for each in verdicts):,} runs, "
+        f"{drawn:,} seeds and {len(verdicts) - drawn} directed stories in {seconds:.0f} s: "
+        f"{sum(each.runs for each in verdicts):,} runs, "
         f"{sum(each.steps for each in verdicts):,} steps, {sum(account.points.values()):,} crashes, "
         f"{sum(each.recalled for each in verdicts):,} events recalled, "
         f"{sum(each.conflicts for each in verdicts):,} saves refused, "
@@ -84,7 +87,8 @@ def _summary(verdicts: list[Verdict], seconds: float) -> str:
 
 def _many(first: int, count: int, processes: int, markdown: Path | None) -> int:
     begun = time.monotonic()
-    verdicts = tell_many(range(first, first + count), processes)
+    # The directed stories come before all others.
+    verdicts = tell_many(range(first or -DIRECTED, first + count), processes)
     summary = _summary(verdicts, time.monotonic() - begun)
     print(summary)
     if markdown is not None:
@@ -116,7 +120,7 @@ def main() -> int:
     if given.replay is not None:
         return _one(msgspec.json.decode(given.replay.read_bytes(), type=Scenario))
     if given.seed is not None:
-        return _one(scenario(given.seed))
+        return _one(story_of(given.seed))
     return _many(given.first, given.seeds, given.processes, given.markdown)
 
 

@@ -139,11 +139,23 @@ class _Run:
             return False
         output = {full: self._outputs[full] for full in fulls if self._outputs[full]}
         statuses = [self._passed[full] for full in fulls]
+        if "expression" in step:
+            return self._scripted_join(step, suffix, output, statuses)
         if any(status in _FAILED for status in statuses):
             cancelled = not any(status.startswith("FAILED") for status in statuses)
             self._ends.append("TERMINATED" if cancelled else "FAILED")
             return False
         return self._done(step, suffix, output, "COMPLETED_WITH_ERRORS" if "COMPLETED_WITH_ERRORS" in statuses else "")
+
+    def _scripted_join(self, step: Step, suffix: str, output: Step, statuses: list[str]) -> bool:
+        """A script that waits for every branch must find that all have ended well."""
+        if ".some(" in step["expression"]:
+            # What else has ended by then is a matter of time.
+            raise Undetermined
+        if any(status in _FAILED for status in statuses):
+            self._ends.append("FAILED")
+            return False
+        return self._done(step, suffix, output)
 
     # steps
 

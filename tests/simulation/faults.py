@@ -259,6 +259,8 @@ class Faults:
     def _upgrade(self, number: int) -> None:
         """Somebody has an open run go by the latest version of its definition."""
         running = [rows for rows in self._world.every_run() if rows.workflow.status.is_open]
+        for rows in running:
+            self._world.register_again(rows.workflow.name)
         self._ask(number, "upgrade", changes=True, among=running)
 
     def _ask_about_a_step(self, number: int, verb: str, **arguments: Any) -> None:

@@ -39,6 +39,32 @@ def _retried(line: LoggedRequest, rows: Rows) -> bool:
     return rows.workflow.last_retried_at == line.at and _all_goes_on(line, rows)
 
 
+def _upgraded(line: LoggedRequest, rows: Rows) -> bool:
+    return rows.workflow.version == line.outcome.result["version"]
+
+
+def _jumped(line: LoggedRequest, rows: Rows) -> bool:
+    ref = str(line.request.arguments["ref"])
+    there = any(task.ref.partition("__")[0] == ref and task.scheduled_at >= line.at for task in rows.tasks)
+    return there or rows.workflow.status.is_terminal
+
+
+def _signalled(line: LoggedRequest, rows: Rows) -> bool:
+    task_id = line.outcome.result.get("taskId")
+    return task_id is None or _has_ended(task_id, rows)
+
+
+def _reported(line: LoggedRequest, rows: Rows) -> bool:
+    ends = line.request.arguments["status"] in ("COMPLETED", "FAILED")
+    return not (ends and line.outcome.result["applied"]) or _has_ended(line.outcome.result["taskId"], rows)
+
+
+def _has_ended(task_id: str, rows: Rows) -> bool:
+    """Return whether a task has ended, or is no part of the flow any more."""
+    task = next((task for task in rows.tasks if task.id == task_id), None)
+    return task is None or task.status.is_terminal
+
+
 def _restarted(line: LoggedRequest, rows: Rows) -> bool:
     anew = rows.workflow.created_at == line.at and all(task.scheduled_at >= line.at for task in rows.tasks)
     return anew and _all_goes_on(line, rows)
@@ -89,6 +115,11 @@ _SHOWN: dict[str, Callable[[LoggedRequest, Rows], bool]] = {
     "retry": _retried,
     "restart": _restarted,
     "rerun": _rerun,
+    "jump": _jumped,
+    "upgrade": _upgraded,
+    "signal": _signalled,
+    "update_task": _reported,
+    "take_again": lambda line, _: line.outcome.result["timesBegun"] > 1,
     "skip_task": _skipped,
     "remove": lambda _line, _rows: False,
     "update_variables": lambda line, rows: (

@@ -72,6 +72,8 @@ class Workers:
         self.said: dict[str, set[str]] = {}
         #: Tasks that somebody took and will never answer.
         self.hung: set[str] = set()
+        #: Tasks that kill every worker.
+        self.deadly: set[str] = set()
         #: Tasks that came again, of which a worker has asked whether it may begin them.
         self._asked: set[str] = set()
         #: How often the engine was told that a task was begun, by task id.
@@ -110,13 +112,16 @@ class Workers:
         behaviour = world.worker_behaviours.get(self.taken, "")
         self.taken += 1
         world.note(f"worker takes {task_id}{' and ' + behaviour if behaviour else ''}")
-        asks = delivery.redelivered and task_id not in self._asked
+        asks = delivery.redelivered and task_id not in self._asked | self.deadly
         if asks:
             # Whoever had it may have died of it, so it counts as begun before; this one asks, and begins without
             # waiting for the answer.
             self._asked.add(task_id)
             self.begun[task_id] += 2
             world.client.ask(task_id.rpartition(".")[0], "take_again", taskId=task_id, workerId="w")
+        if behaviour == "deadly" or task_id in self.deadly:
+            self._die_of(delivery, task_id)
+            return
         if behaviour == "dies":
             self.connection.reject([delivery])
             return
@@ -131,6 +136,21 @@ class Workers:
             return
         seconds = self._seconds(behaviour, str(delivery.message.queue))
         self.jobs.append(Job(delivery, task_id, after(world.clock.now(), seconds), behaviour))
+
+    def _die_of(self, delivery: Delivery, task_id: str) -> None:
+        """Begin a task that kills whoever begins it; from the second time on, the engine is asked first."""
+        parts = split_task_id(task_id)
+        task = None if parts is None else self._world.task(*parts)
+        if task is None or task.status.is_terminal:
+            self.connection.ack([delivery])
+            return
+        if task_id in self.deadly:
+            self.begun[task_id] += 2
+            self._world.client.ask(task.workflow_id, "take_again", taskId=task_id, workerId="w")
+        self.deadly.add(task_id)
+        self.said.setdefault(task_id, set()).add("FAILURE")
+        self._world.changed_by_chance(task.workflow_id)
+        self.connection.reject([delivery])
 
     def _seconds(self, behaviour: str, queue: str) -> float:
         """Return how long an attempt takes."""

@@ -113,6 +113,8 @@ class Rest:
         for rows in world.every_run():
             self._check_ended(rows)
             self._check_history(rows)
+        if world.calendar is not None:
+            world.calendar.at_the_end()
         if not world.wiped:
             lost = [name for name in world.faults.garbage if name not in world.invariants.dead_letters]
             expect(not lost, Rule.I5, f"unreadable messages are not among the dead letters: {lost}")

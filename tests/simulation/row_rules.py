@@ -15,6 +15,7 @@ from tests.simulation.rules import Rule, expect
 from tests.simulation.workflows import TASK_DEF
 
 _S = TypeVar("_S", TaskStatus, WorkflowStatus)
+_JOINED = (TaskStatus.COMPLETED, TaskStatus.COMPLETED_WITH_ERRORS)
 _FAILED = (TaskStatus.FAILED, TaskStatus.TIMED_OUT)
 
 
@@ -47,6 +48,7 @@ def check_rows(
     budget += was_taken_up(rows)
     expect(fresh <= budget, Rule.I6, f"{rows.workflow.id} took {fresh} steps at once, of {budget} that are allowed")
     _check_joins(run, before)
+    _check_scripts(run, now)
 
 
 def _check_versions(save: Save, before: Rows | None) -> None:
@@ -149,15 +151,32 @@ def _check_pause(save: Save, before: Rows | None) -> None:
     expect(not (stays and new), Rule.OPERATOR, f"{save.workflow.id} is paused and schedules {new}")
 
 
+def joined_by(run: Execution, join: Task) -> list[Task]:
+    """Return the tasks that a JOIN waits for, so far as the flow has come to them."""
+    suffix = join.ref.removeprefix(run.configs[join.seq].task_reference_name)
+    seqs = (run.latest.get(ref + suffix) for ref in join.input["joinOn"])
+    return [run.tasks[seq] for seq in seqs if seq is not None]
+
+
+def _check_scripts(run: Execution, now: Instant) -> None:
+    """A JOIN whose script wants one of its branches ends as soon as one has ended well."""
+    if run.workflow.status is not WorkflowStatus.RUNNING or NEVER < run.workflow.wake_at <= now:
+        return
+    for seq in run.open:
+        if run.tasks[seq].type == "JOIN" and ".some(" in (run.configs[seq].expression or ""):
+            enough = [each.ref for each in joined_by(run, run.tasks[seq]) if each.executed and each.status in _JOINED]
+            expect(not enough, Rule.STATES, f"{run.tasks[seq].ref} waits though {enough} would be enough")
+
+
 def _check_joins(run: Execution, before: Rows | None) -> None:
     known = {} if before is None else {task.seq: task for task in before.tasks}
     for task in run.tasks.values():
         was = known.get(task.seq)
-        joined = task.status in (TaskStatus.COMPLETED, TaskStatus.COMPLETED_WITH_ERRORS)
-        if task.type != "JOIN" or not joined or (was is not None and was.status.is_terminal):
+        if task.type != "JOIN" or task.status not in _JOINED or (was is not None and was.status.is_terminal):
             continue
-        suffix = task.ref.removeprefix(run.configs[task.seq].task_reference_name)
-        for ref in task.input["joinOn"]:
-            seq = run.latest.get(ref + suffix)
-            if seq is not None:
-                expect(run.tasks[seq].executed, Rule.STATES, f"{task.ref} did not wait for {ref + suffix}")
+        waited = {each.ref: each.executed for each in joined_by(run, task)}
+        if ".some(" in (run.configs[task.seq].expression or ""):
+            expect(any(waited.values()), Rule.STATES, f"{task.ref} waited for none of {sorted(waited)}")
+            continue
+        for ref, executed in waited.items():
+            expect(executed, Rule.STATES, f"{task.ref} did not wait for {ref}")

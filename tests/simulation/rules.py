@@ -22,6 +22,7 @@ class Rule(StrEnum):
     MEMORY = "what is in memory is what is stored"
     OPERATOR = "what was granted is done"
     ANSWER = "an answer says how things stand"
+    SCHEDULE = "each date of a schedule has its run"
     SHARES = "a partition is taken from by whoever holds it"
     OUTCOME = "the outcome is what the definition says"
     END = "every story comes to its end"

@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from engine.model.schedule import OverlapPolicy
 from tests.simulation.account import Kind
 from tests.simulation.shapes import TIMED, Shape, Shapes, kinds
 
@@ -75,6 +76,8 @@ class Scenario(Struct):
     happenings: list[Happening]
     settings: dict[str, int]
     starter: bool = True
+    #: What becomes of a date of a schedule while the run before is open; nothing where there is no schedule.
+    schedule: str = ""
 
     def plain(self) -> Scenario:
         """Return the same workflows without anything going wrong."""
@@ -98,12 +101,14 @@ def scenario(seed: int) -> Scenario:
     if random.random() < 0.5:
         happenings += _pointed(random, random.choice(list(Kind)), roots)
     happenings += _redirected(Random(f"redirected {seed}"), roots) if hard and seed % 4 == 0 else []
+    _scripted(Random(f"scripted {seed}"), roots)
     settings = {
         "batch_size": random.choice((1, 2, 5, 50)),
         "cache_workflows": random.choice((1, 2, 100, 100)),
         "step_budget": random.choice((2, 5, 20_000, 20_000)),
     }
-    return Scenario(seed, roots, happenings, settings, random.random() < 0.5)
+    starter = random.random() < 0.5
+    return Scenario(seed, roots, happenings, settings, starter, "" if hard else _schedule(seed, happenings))
 
 
 def _root(random: Random, number: int, hard: bool) -> Root:
@@ -164,6 +169,21 @@ def _redirected(random: Random, roots: list[Root]) -> list[Happening]:
     """Return people who send a running run elsewhere: to another step, or to the latest version of its definition."""
     verb = random.choice(("go_to", "go_to", "upgrade"))
     return [[verb, roots[0].start + random.randint(2, 120), random.randint(0, 1_000)] for _ in range(2)]
+
+
+def _scripted(random: Random, roots: list[Root]) -> None:
+    """Give some stories a join that asks a script."""
+    if random.random() < 0.08:
+        shapes = Shapes(random, 4)
+        branches = [shapes.sequence(2, 2) for _ in range(2)]
+        roots[0].shapes.append(["scripted", branches, random.choice(("every", "some"))])
+
+
+def _schedule(seed: int, happenings: list[Happening]) -> str:
+    """Give some stories a schedule; where a clock goes back, whose runs were open together cannot be told."""
+    if seed % 20 or any(each[0] == "back" for each in happenings):
+        return ""
+    return list(OverlapPolicy)[seed // 20 % len(OverlapPolicy)].value
 
 
 def _rescued(random: Random, roots: list[Root]) -> list[Happening]:

@@ -6,49 +6,12 @@ from random import Random
 
 import pytest
 
-from engine.api import schedules
-from engine.clock import SECOND, Instant, after, milliseconds
-from engine.decider.validate import check_workflow
-from engine.model.execution import NEVER
-from engine.model.schedule import ExecutionState, OverlapPolicy
-from engine.store.schedule_port import ExecutionQuery
-from engine.wire.schedule_json import run_of
+from engine.model.schedule import OverlapPolicy
 from tests.simulation.scenario import BROKER_POINTS, STORE_POINTS, Happening, Scenario, scenario
-from tests.simulation.world import World
-
-#: Dates of the schedule, one each second of the story.
-_DATES = 20
+from tests.simulation.story import tell
 
 #: Steps during which somebody dies.
 _TROUBLED = 600
-
-
-class Calendar(World):
-    """A story in which runs are started by a schedule alone; it ends when every date has one."""
-
-    def __init__(self, scenario: Scenario, policy: OverlapPolicy) -> None:
-        super().__init__(scenario)
-        self.begin = Instant(self.clock.now() - self.clock.now() % SECOND)
-        step = {"name": "noop", "taskReferenceName": "noop", "type": "NOOP"}
-        with self.store.transaction() as transaction:
-            transaction.register_workflow(check_workflow({"name": "tick", "tasks": [step]}), overwrite=True)
-        document = {
-            "name": "ticks",
-            "cronExpression": "* * * * * *",
-            "scheduleEndTime": milliseconds(after(self.begin, _DATES)),
-            "runCatchupScheduleInstances": True,
-            "overlapPolicy": policy.value,
-            "startWorkflowRequest": {"name": "tick"},
-        }
-        schedules.save(self.store, document, self.clock.now())
-
-    def _open_runs(self) -> list[str]:
-        with self.store.transaction() as transaction:
-            row = transaction.schedule("ticks")
-            waiting = [each.id for each in transaction.unseen_executions(_DATES)]
-        assert row is not None
-        to_come = row.progress.next_at != NEVER or row.progress.buffered_at != NEVER
-        return super()._open_runs() + waiting + ["a date to come"] * to_come
 
 
 def troubles(seed: int) -> list[Happening]:
@@ -68,16 +31,6 @@ def troubles(seed: int) -> list[Happening]:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_each_date_has_one_run_whoever_dies(seed: int) -> None:
-    policy = list(OverlapPolicy)[seed % len(OverlapPolicy)]
-    story = scenario(seed)
-    world = Calendar(Scenario(seed, [], troubles(seed), story.settings, starter=story.starter), policy)
-    world.run()
-    with world.store.transaction() as transaction:
-        _, found = transaction.executions(ExecutionQuery())
-    dates = {after(world.begin, number) for number in range(1, _DATES + 1)}
-    started = {each.id for each in found if each.state is ExecutionState.EXECUTED}
-    runs = {rows.workflow.id for rows in world.every_run()}
-    assert {each.at for each in found} == dates
-    assert runs == started
-    if policy is OverlapPolicy.ALLOW:
-        assert runs == {run_of("ticks", date) for date in dates}
+    policy, drawn = list(OverlapPolicy)[seed % len(OverlapPolicy)], scenario(seed)
+    verdict = tell(Scenario(seed, [], troubles(seed), drawn.settings, drawn.starter, policy.value))
+    assert verdict.fault is None, f"{verdict.rule}: {verdict.fault}"

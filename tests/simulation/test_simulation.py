@@ -12,6 +12,7 @@ from engine.operations import operations
 from engine.tasks import task_types
 from tests.simulation.__main__ import explain, tell_many
 from tests.simulation.account import Account, Kind
+from tests.simulation.directed import DIRECTED
 from tests.simulation.scenario import POINTS, scenario
 from tests.simulation.shrink import shrink
 from tests.simulation.story import Verdict, tell
@@ -21,7 +22,7 @@ SEEDS = int(os.environ.get("BATON_TEST_SEEDS", "500"))
 
 @pytest.fixture(scope="module")
 def verdicts() -> list[Verdict]:
-    return tell_many(range(SEEDS), os.cpu_count() or 1)
+    return tell_many(range(-DIRECTED, SEEDS), os.cpu_count() or 1)
 
 
 @pytest.mark.timeout(600)

@@ -246,6 +246,12 @@ class Writer:
         fork = self._step(ref, "FORK_JOIN", forkTasks=written)
         return [fork, self._step(f"{ref}_join", "JOIN", joinOn=joined)]
 
+    def _scripted(self, ref: str, before: str | None, branches: list[list[Shape]], way: str) -> list[Step]:
+        """Return a fork whose join asks a script whether all branches, or some of them, have ended well."""
+        fork, join = self._fork(ref, before, branches, -1)
+        script = f"$.joinOn.{way}(ref => $[ref] !== undefined && $[ref].status.startsWith('COMPLETED'))"
+        return [fork, {**join, "evaluatorType": "js", "expression": script}]
+
     def _forked(self, ref: str, **fields: Any) -> list[Step]:
         return [self._step(ref, "FORK_JOIN_DYNAMIC", **fields), self._step(f"{ref}_join", "JOIN")]
 

@@ -17,6 +17,7 @@ from engine.decider.decide import Decision
 from engine.decider.execution import Execution
 from engine.decider.validate import check_task, check_workflow
 from engine.model.execution import NEVER, Task
+from engine.model.schedule import OverlapPolicy
 from engine.model.status import WorkflowStatus
 from engine.services.decider import RoadService
 from engine.services.timekeeper import Timekeeper
@@ -26,6 +27,7 @@ from engine.testing.memory_store import MemoryStore
 from engine.wire.message import Delivery, Message
 from tests.simulation.account import Accountant
 from tests.simulation.broker_faults import BrokerFaults
+from tests.simulation.calendar import Calendar
 from tests.simulation.faults import Faults
 from tests.simulation.invariants import Invariants
 from tests.simulation.message_names import about
@@ -95,6 +97,7 @@ class World:
             self._begin(name)
         self.workers = Workers(self)
         self.client = Client(self)
+        self.calendar = Calendar(self, OverlapPolicy(scenario.schedule)) if scenario.schedule else None
 
     def _register(self) -> None:
         with self.store.transaction() as transaction:
@@ -105,6 +108,14 @@ class World:
                 for document in (whole, *writer.definitions):
                     self.definitions[document["name"]] = document
                     transaction.register_workflow(check_workflow(document), overwrite=True)
+
+    def register_again(self, name: str) -> None:
+        """Register a version after the latest of a workflow, which does the same."""
+        with self.store.transaction() as transaction:
+            latest = transaction.workflow_def(name, None)
+            if latest is not None and name in self.definitions:
+                again = {**self.definitions[name], "version": latest.version + 1}
+                transaction.register_workflow(check_workflow(again), overwrite=True)
 
     # processes
 
@@ -269,6 +280,8 @@ class World:
         return any(process.stalled_until > self.clock.now() for process in self.processes.values())
 
     def _next_date(self) -> Instant | None:
+        if self.calendar is not None and self.calendar.pending():
+            return None
         dates = [
             rows.workflow.wake_at
             for rows in self.every_run()
@@ -297,7 +310,8 @@ class World:
             return list(transaction.load([*self.store._tables.workflows]).values())
 
     def _open_runs(self) -> list[str]:
-        return [rows.workflow.id for rows in self.every_run() if rows.workflow.status.is_open]
+        pending = [] if self.calendar is None else self.calendar.pending()
+        return [rows.workflow.id for rows in self.every_run() if rows.workflow.status.is_open] + pending
 
     def missing_roots(self) -> list[Root]:
         return [root for root in self.begun if self.rows(root.name) is None and not self.is_removed(root.name)]

@@ -66,7 +66,9 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawTextHelpFormatter,
     )
-    parser.add_argument("--seeds", type=int, default=3_000, help="stories told at most for each mutation")
+    parser.add_argument(
+        "--seeds", type=int, default=3_000, help="stories told at most for each mutation, beside the directed ones"
+    )
     parser.add_argument("--only", default="", help="only mutations with this text in their name")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--markdown", type=Path, help="write the table into this file too")

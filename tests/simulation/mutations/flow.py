@@ -7,7 +7,7 @@ from tests.simulation.mutations.mutation import Mutation, mutation
 _WALK, _WAKE, _APPLY = "engine/decider/walk.py", "engine/decider/wake.py", "engine/decider/apply.py"
 _ENDING, _DRAFT, _DEADLINE = "engine/decider/ending.py", "engine/decider/draft.py", "engine/decider/deadline.py"
 _SCHEDULE, _CARRY, _RETRY = "engine/decider/schedule.py", "engine/decider/carry.py", "engine/decider/retry.py"
-_LOOP, _MESSAGES = "engine/tasks/do_while.py", "engine/decider/messages.py"
+_LOOP, _JOIN, _MESSAGES = "engine/tasks/do_while.py", "engine/tasks/join.py", "engine/decider/messages.py"
 
 FLOW: tuple[Mutation, ...] = (
     # what counts
@@ -16,6 +16,24 @@ FLOW: tuple[Mutation, ...] = (
         _WALK,
         "        if not draft.unsettled.get(task.seq):\n            return True\n",
         "        if (draft.unsettled.get(task.seq) or 0) <= 1:\n            return True\n",
+    ),
+    mutation(
+        "a join asks its script only when there is nothing left to wait for",
+        _JOIN,
+        "return by_script(at, done=False) if at.config.expression else None",
+        "return None",
+    ),
+    mutation(
+        "what the script of a join says is not heeded",
+        _JOIN,
+        "            return by_script(at, done=True) or Complete()\n",
+        "            return Complete()\n",
+    ),
+    mutation(
+        "the script of a join sees what has not ended as if it had",
+        "engine/tasks/join_script.py",
+        '"status": task.status.value,\n',
+        '"status": "COMPLETED",\n',
     ),
     mutation("a retry counts twice", _SCHEDULE, "attempt=failed.attempt + 1,", "attempt=failed.attempt + 2,"),
     mutation(

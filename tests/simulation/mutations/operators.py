@@ -79,4 +79,52 @@ OPERATORS: tuple[Mutation, ...] = (
         "    if taker is not None:\n        desk.hand_over_messages(taker)\n",
         "",
     ),
+    mutation(
+        "a jump is granted and the flow stays where it is",
+        _DESK,
+        "        clear_way(self._draft, there)\n        self._wanted.append((there, given))\n",
+        "",
+    ),
+    mutation(
+        "a jump leaves open what it passes over",
+        _DESK,
+        "        clear_way(self._draft, there)\n",
+        "",
+    ),
+    mutation(
+        "an upgrade is granted and the run goes by its old version",
+        _DESK,
+        "            self._draft.change_workflow(definition_hash=found.hash, version=found.definition.version)\n",
+        "",
+    ),
+    mutation(
+        "a signal is granted and ends nothing",
+        "engine/operations/signal.py",
+        "    desk.apply(\n        TaskResult(",
+        "    id(\n        TaskResult(",
+    ),
+    mutation(
+        "a report is granted and lost",
+        "engine/operations/update_task.py",
+        "    applied = desk.apply(\n",
+        "    applied = bool(\n",
+    ),
+    mutation(
+        "a worker that is handed a task once more is not counted",
+        "engine/operations/take_again.py",
+        "            beginning=Beginning.AGAIN,\n",
+        "",
+    ),
+    mutation(
+        "a task that kills every worker is begun for ever",
+        "engine/decider/apply.py",
+        "        if begun - 1 > draft.surroundings.redelivery_limit:\n",
+        "        if begun < 0:\n",
+    ),
+    mutation(
+        "a task that waits for its child once more is not told how that has ended",
+        "engine/operations/tell_parent.py",
+        "        desk.tell_parent_again(request)\n",
+        "        pass\n",
+    ),
 )

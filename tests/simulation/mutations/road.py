@@ -104,6 +104,12 @@ ROAD: tuple[Mutation, ...] = (
         "        self._note_confirmed(finished)\n        outgoing = [*batch.outgoing, *(message",
     ),
     mutation(
+        "news of a beginning that comes again is another beginning",
+        "engine/decider/decide.py",
+        "            if commands or event_id in self.outcomes or event_id in self.draft.counted:\n",
+        "            if commands or event_id in self.outcomes:\n",
+    ),
+    mutation(
         "what the road has told itself is not recalled with the event",
         _UNCONFIRMED,
         "known == event_id or known.endswith(MADE_ON_THE_ROAD)",

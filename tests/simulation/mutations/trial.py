@@ -10,8 +10,8 @@ from typing import NoReturn
 import msgspec
 from msgspec import Struct
 
+from tests.simulation.directed import DIRECTED, story_of
 from tests.simulation.rules import Rule
-from tests.simulation.scenario import scenario
 from tests.simulation.story import tell
 
 #: Seconds after which a story that should take some hundredths of one never ends.
@@ -36,19 +36,19 @@ def _too_long(_number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def catch(most: int) -> Catch:
-    """Tell stories in the order of their seeds until one fails."""
+    """Tell stories until one fails: the directed ones, then others in the order of their seeds."""
     signal.signal(signal.SIGALRM, _too_long)
-    for seed in range(most):
+    for told, seed in enumerate((*range(-1, -DIRECTED - 1, -1), *range(most)), 1):
         signal.alarm(_MOST_SECONDS)
         try:
-            verdict = tell(scenario(seed))
+            verdict = tell(story_of(seed))
         except _TooLong:
-            return Catch(seed + 1, seed, Rule.END.value, f"the story still went on after {_MOST_SECONDS} s")
+            return Catch(told, seed, Rule.END.value, f"the story still went on after {_MOST_SECONDS} s")
         finally:
             signal.alarm(0)
         if verdict.fault is not None:
-            return Catch(seed + 1, seed, verdict.rule or "", verdict.fault)
-    return Catch(most)
+            return Catch(told, seed, verdict.rule or "", verdict.fault)
+    return Catch(DIRECTED + most)
 
 
 if __name__ == "__main__":

@@ -352,6 +352,20 @@ def test_a_run_that_had_not_begun_when_it_was_cancelled_ends_all_the_same(site: 
     assert [run.status.value for run in site.runs()] == ["TERMINATED", "RUNNING"]
 
 
+def test_a_run_that_begins_only_after_the_one_that_takes_its_place_ends_all_the_same(site: Site) -> None:
+    until = milliseconds(after(site.begin, 4))
+    site.save(overlapPolicy="CANCEL_PREVIOUS", cronExpression="*/2 * * * * *", scheduleEndTime=until)
+    site.line.before = killed
+    with pytest.raises(Killed):
+        site.at(2)
+    site.restart()
+    for seconds in (4, 6, 13):
+        site.at(seconds)
+    assert [run.status.value for run in site.runs()] == ["RUNNING", "RUNNING"]
+    site.at(26)
+    assert [run.status.value for run in site.runs()] == ["TERMINATED", "RUNNING"]
+
+
 def test_a_run_that_has_ended_is_left_alone(site: Site) -> None:
     site.save(overlapPolicy="CANCEL_PREVIOUS")
     site.at(60)
