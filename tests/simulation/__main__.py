@@ -1,7 +1,7 @@
 """`make simulate`: tells many stories on all cores, or one again with everything that happens in it.
 
 python -m tests.simulation --seeds 10000 --first 0     tell many; the first failure is made smaller and shown
-python -m tests.simulation --seed 4711                 tell one again, with its trace
+python -m tests.simulation --seed=4711                 tell one again, with its trace
 python -m tests.simulation --replay FILE               tell one again that was made smaller
 """
 
@@ -50,7 +50,7 @@ def explain(seed: int) -> str:
             *(f"  started at step {root.start}: {root.name} {root.shapes} {root.end}" for root in small.roots),
             *(f"  {happening}" for happening in sorted(small.happenings, key=lambda each: each[1])),
             f"  settings {small.settings}, {'with' if small.starter else 'without'} a starter",
-            f"tell it again as it was:  {_COMMAND} --seed {seed}",
+            f"tell it again as it was:  {_COMMAND} --seed={seed}",
             f"tell the smaller one:     {_COMMAND} --replay {file}",
         ]
     )

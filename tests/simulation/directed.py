@@ -85,9 +85,13 @@ TALES: Final[dict[str, Callable[[int], Scenario]]] = {
     "somebody retries a child, whose parent had given up": lambda order: _story(
         [["child", [["heavy", "task", {}]], False, "", {}]], _every(60 + order, "retry_child", 4, order)
     ),
-    "the end of a child that was retried overtakes the word that it goes on": lambda order: _story(
+    "a parent hears of the end of a child that was retried, and only then of the retry": lambda order: _story(
         [["child", [["heavy", "task", {}]], False, "", {}]],
-        [*_every(60 + order, "retry_child", 4, order), *(["reorder", step, 0] for step in range(70, 400, 3 + order))],
+        [
+            happening
+            for step, process in ((160, DECIDERS[order % 2]), (360, DECIDERS[(order + 1) % 2]))
+            for happening in (["retry_child", step, 0], ["stall", step, process, 5], ["reorder", step + 28, 0])
+        ],
     ),
     "somebody has a run done over from a task of a run below it": lambda order: _story(
         [["child", [["work", "once", {}], ["wait", 4]], False, "", {}]], _every(60 + order, "rerun_child", 4, order)
