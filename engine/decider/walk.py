@@ -74,17 +74,15 @@ class Walk:
         self.agenda: deque[Entry] = deque()
         self._steps_left = draft.surroundings.step_budget
         self._effort_limit = draft.surroundings.step_budget * _EFFORT_PER_STEP
-        self._moved = False
 
     def to_rest(self) -> None:
         """Work through the agenda until the run rests, has ended, is paused, or the step budget is spent."""
         draft = self.draft
         while self.agenda and draft.flows:
-            # Something is done in every decision, however much it costs, or the run would never come any further.
-            if self._steps_left <= 0 or (self._moved and draft.effort > self._effort_limit):
+            # Something is written in every decision, however much it costs, or the run would never come any further.
+            if self._steps_left <= 0 or (draft.touched and draft.effort > self._effort_limit):
                 self._stop_here()
                 return
-            self._moved = True
             entry = self.agenda.popleft()
             match entry:
                 case Enter():

@@ -76,3 +76,17 @@ def test_a_join_that_was_about_to_be_asked_is_asked_although_more_came_when_the_
         harness.executor.handle(harness.arrived())
     harness.carry()
     assert harness.run(run).status == "COMPLETED"
+
+
+def test_a_script_that_costs_the_whole_budget_is_heeded_though_something_else_waits():
+    # Given a join whose script is asked in every decision, and costs more than one may
+    harness = Harness(settings=Settings(step_budget=2))
+    joined = fork("f", [switch("s", {"x": [step("slow")]})], [step("quick")])
+    joined[1] |= {"evaluatorType": "js", "expression": "$.joinOn.some(ref => $[ref] && $[ref].status == 'COMPLETED')"}
+    run = run_of(harness, *joined, given={"way": "x"})
+    # When one branch is enough, and the other waits in the case of a SWITCH
+    harness.work({"quick": echo})
+    # Then it is done, and the run does not go round and round
+    assert harness.statuses(run)["f_join"] == "COMPLETED"
+    harness.work({"slow": echo})
+    assert harness.run(run).status == "COMPLETED"
