@@ -30,6 +30,9 @@ _CATALOG_KEPT = 1 * SECOND
 #: For how long a queue counts as served, or not, once its consumers were counted.
 _SERVED_KEPT = 1 * SECOND
 
+#: For how long whoever has polled for tasks counts as there (Conductor's ``activeWorkerLastPollTimeout``).
+_POLL_COUNTS = 10 * SECOND
+
 #: Queues of which that is remembered: their names come from starts, and anybody may invent one.
 _MOST_SERVED = 10_000
 
@@ -103,7 +106,7 @@ class Outlook:
     ) -> Json:
         match question:
             case IsServed():
-                return self._is_served(question.queue, now)
+                return self._is_served(transaction, question.queue, now)
             case DefinitionOf():
                 self.catalog.refresh(transaction)
                 try:
@@ -132,11 +135,19 @@ class Outlook:
             with_tasks=question.with_tasks,
         )
 
-    def _is_served(self, queue: str, now: Instant) -> bool:
-        """Return whether somebody consumes from a queue; False where the broker cannot tell."""
+    def _is_served(self, transaction: Transaction, queue: str, now: Instant) -> bool:
+        """Return whether somebody consumes from a queue, as far as the broker can tell, or has polled for it lately."""
         known = self._served.get(queue)
         if known is None or now >= known[1]:
             if len(self._served) >= _MOST_SERVED:
                 self._served.clear()
-            self._served[queue] = known = bool(self._broker.consumers(queue)), Instant(now + _SERVED_KEPT)
+            served = bool(self._broker.consumers(queue)) or _is_polled(transaction, queue, now)
+            self._served[queue] = known = served, Instant(now + _SERVED_KEPT)
         return known[0]
+
+
+def _is_polled(transaction: Transaction, queue: str, now: Instant) -> bool:
+    """Return whether somebody has polled for this queue lately."""
+    domain, _, task_type = queue.rpartition(":")
+    polls = transaction.last_polls(task_type)
+    return any(each.domain == domain and each.at + _POLL_COUNTS > now for each in polls)

@@ -25,7 +25,7 @@ from engine.api.news import News
 from engine.api.openapi.document import describe
 from engine.api.outside_routes import outside_routes
 from engine.api.payload_routes import payload_routes
-from engine.api.poll_routes import poll_routes
+from engine.api.poll_routes import poll_routes, update_routes
 from engine.api.queue_routes import queue_routes
 from engine.api.rehearsal_routes import rehearsal_routes
 from engine.api.requester import Requester
@@ -33,6 +33,8 @@ from engine.api.schedule_routes import schedule_routes
 from engine.api.schema_routes import schema_routes
 from engine.api.search_routes import search_routes
 from engine.api.task_definition_routes import task_definition_routes
+from engine.api.task_log_routes import task_log_routes
+from engine.api.task_queue_routes import task_queue_routes
 from engine.api.task_routes import task_routes
 from engine.api.verifiers import Secrets
 from engine.api.webhook_routes import webhook_routes
@@ -43,6 +45,7 @@ from engine.errors import StoreUnavailable
 from engine.model.payload import Json
 from engine.named_values import environment_values, secret_names, secret_values
 from engine.polling.distributor import Distributor
+from engine.polling.poll_book import PollBook
 from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
 
@@ -68,6 +71,7 @@ def create_app(
     ``embedded`` says that everything else runs in this process too, which ``/health`` tells those who ask.
     """
     heard = news or News(requester.open_broker)
+    book = PollBook(store, clock=clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -75,9 +79,11 @@ def create_app(
         heard.start()
         if distributor is not None:
             distributor.start()
+            book.start()
         yield
         if distributor is not None:
             distributor.close()
+            book.close()
         heard.close()
         requester.close()
 
@@ -100,8 +106,11 @@ def create_app(
     app.include_router(workflow_routes(store, requester, payloads))
     app.include_router(lifecycle_routes(store, requester))
     if distributor is not None:
-        app.include_router(poll_routes(distributor, requester, payloads))
-    app.include_router(task_routes(store, requester, payloads))
+        app.include_router(poll_routes(distributor, book))
+        app.include_router(update_routes(distributor, requester, store, clock or SystemClock(), payloads))
+    app.include_router(task_queue_routes(store, requester, clock or SystemClock()))
+    app.include_router(task_log_routes(store, clock or SystemClock()))
+    app.include_router(task_routes(store, requester, clock or SystemClock(), payloads))
     app.include_router(definition_routes(store, clock or SystemClock()))
     app.include_router(schema_routes(store, clock or SystemClock()))
     app.include_router(task_definition_routes(store, clock or SystemClock()))

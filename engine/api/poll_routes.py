@@ -9,19 +9,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from engine.api.body import RawBody, answer, document, done
-from engine.api.payload_routes import OUTPUT_PATH, with_payload
 from engine.api.polling import LONGEST_WAIT_MS, queue_polled, wait_for_tasks
-from engine.api.problem import granted
+from engine.api.reports import Report, read_report
 from engine.api.requester import Requester
+from engine.clock import Clock
 from engine.errors import BadMessage, Transient
-from engine.identifier import new_id
 from engine.model.request import Outcome
-from engine.model.request import Request as Asked
 from engine.model.status import TaskStatus
 from engine.polling.claim import task_json
 from engine.polling.distributor import Distributor
+from engine.polling.poll_book import PollBook
 from engine.store.payload_storage import PayloadStorage
-from engine.wire.conductor import read_task_result
+from engine.store.port import Store
 
 #: Milliseconds that a poll waits which does not say how long.
 _WAIT_MS = 100
@@ -29,16 +28,17 @@ _WAIT_MS = 100
 _WorkerId = Annotated[str | None, Query(alias="workerid")]
 
 
-def poll_routes(distributor: Distributor, requester: Requester, payloads: PayloadStorage | None = None) -> APIRouter:
+def poll_routes(distributor: Distributor, book: PollBook) -> APIRouter:
     """Return the routes; a poll that waits holds no thread."""
-    router = APIRouter(prefix="/api/tasks")
+    router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 
     @router.get("/poll/{task_type}")
     async def poll(
         request: Request, task_type: str, worker_id: _WorkerId = None, domain: str | None = None
     ) -> Response:
-        """Hand out a task of this type, or answer 204 when there is none."""
+        """Take one task; 204 when none has come within a tenth of a second."""
         queue = queue_polled(task_type, domain)
+        book.note(task_type, domain, worker_id)
         tasks = await wait_for_tasks(distributor, request, queue, count=1, wait_ms=_WAIT_MS, worker=worker_id)
         return answer(task_json(tasks[0])) if tasks else done(204)
 
@@ -51,24 +51,32 @@ def poll_routes(distributor: Distributor, requester: Requester, payloads: Payloa
         count: int = 1,
         timeout: int = _WAIT_MS,
     ) -> Response:
-        """Hand out tasks of this type; wait up to `timeout` ms for them."""
+        """Take up to ``count`` tasks as soon as there are any; none when none has come within ``timeout`` ms."""
         if timeout > LONGEST_WAIT_MS:
             raise BadMessage(f"'timeout' may be {LONGEST_WAIT_MS} ms at most, not {timeout}: poll again after that.")
         queue = queue_polled(task_type, domain)
+        book.note(task_type, domain, worker_id)
         tasks = await wait_for_tasks(distributor, request, queue, count=count, wait_ms=timeout, worker=worker_id)
         return answer([task_json(each) for each in tasks])
 
+    return router
+
+
+def update_routes(
+    distributor: Distributor, requester: Requester, store: Store, clock: Clock, payloads: PayloadStorage | None
+) -> APIRouter:
+    """Return the route by which a worker reports a result and gets the next task with the answer."""
+    router = APIRouter(prefix="/api/tasks", tags=["tasks"])
+
     @router.post("/update-v2")
     async def update_and_poll(request: Request, body: RawBody) -> Response:
-        """Report the result of a task, and hand out the next one of its type, or answer 204."""
-        reported = await run_in_threadpool(with_payload, document(body), OUTPUT_PATH, "outputData", payloads)
-        workflow_id, arguments = read_task_result(reported)
-        arguments = {**arguments, "thenPolls": True}
-        wish = Asked(event_id=new_id(), workflow_id=workflow_id, verb="update_task", arguments=arguments)
-        queue = _goes_on_with(arguments, granted(await run_in_threadpool(requester.ask, wish)))
+        """Report on a task; the answer is the next one of its queue, 204 when there is none or this has ended none."""
+        report = await run_in_threadpool(read_report, document(body), payloads)
+        outcome = await run_in_threadpool(report.send, requester, store, clock, then_polls=True)
+        queue = _goes_on_with(report, outcome)
         if queue is None:
             return done(204)
-        worker = arguments["workerId"]
+        worker = report.arguments["workerId"]
         try:
             tasks = await wait_for_tasks(distributor, request, queue, count=1, wait_ms=0, worker=worker)
         except Transient:
@@ -79,8 +87,8 @@ def poll_routes(distributor: Distributor, requester: Requester, payloads: Payloa
     return router
 
 
-def _goes_on_with(arguments: dict[str, object], outcome: Outcome) -> str | None:
+def _goes_on_with(report: Report, outcome: Outcome) -> str | None:
     """Return the queue from which whoever has ended a task gets the next one; None where it has ended nothing."""
-    ended = arguments["status"] != TaskStatus.IN_PROGRESS and not arguments["extendLease"]
+    ended = report.arguments["status"] != TaskStatus.IN_PROGRESS and not report.arguments["extendLease"]
     queue = outcome.result.get("queue")
     return str(queue) if ended and outcome.result.get("applied") and queue else None

@@ -18,11 +18,11 @@ from engine.broker.topology import REPLY_PREFIX
 from engine.errors import BadMessage, BatonError, BrokerUnavailable, Permanent, Transient
 from engine.identifier import new_id
 from engine.log import get_logger
-from engine.model.event import StartWorkflow
+from engine.model.event import StartWorkflow, Wake
 from engine.model.request import Outcome, Request
 from engine.wire.message import Message
 from engine.wire.partition import queue_of
-from engine.wire.request_message import decode_outcome, encode_request
+from engine.wire.request_message import decode_outcome, encode_request, encode_wake
 from engine.wire.start_message import encode_start
 
 _T = TypeVar("_T")
@@ -177,7 +177,7 @@ class Requester:
         except NotInTime:
             raise NoAnswer(f"The broker did not answer within {self._timeout_seconds:g} s: try again.") from None
 
-    def send(self, events: Sequence[StartWorkflow | Request]) -> None:
+    def send(self, events: Sequence[StartWorkflow | Request | Wake]) -> None:
         """Send several and return once the broker has confirmed them; nobody waits for what the deciders answer.
 
         Raises ``BrokerUnavailable``, ``NoAnswer`` or ``TooLarge`` when some of them may not have arrived.
@@ -199,10 +199,14 @@ class Requester:
         if self._lost is not None:
             raise self._lost
 
-    def _encode(self, event: StartWorkflow | Request) -> Message:
-        if isinstance(event, StartWorkflow):
-            return encode_start(event, queue_of(event.workflow_id, self._partitions))
-        return encode_request(event, self._partitions)
+    def _encode(self, event: StartWorkflow | Request | Wake) -> Message:
+        match event:
+            case StartWorkflow():
+                return encode_start(event, queue_of(event.workflow_id, self._partitions))
+            case Wake():
+                return encode_wake(event, self._partitions)
+            case Request():
+                return encode_request(event, self._partitions)
 
     def _run(self) -> None:
         connected = False

@@ -9,21 +9,22 @@ from starlette.responses import PlainTextResponse, Response
 
 from engine.api import runs
 from engine.api.body import RawBody, answer, document, done, mapping
-from engine.api.payload_routes import OUTPUT_PATH, with_payload
 from engine.api.problem import granted
+from engine.api.reports import read_report
 from engine.api.requester import Requester
+from engine.clock import Clock
 from engine.errors import BadMessage
 from engine.identifier import new_id
 from engine.model.payload import Json
 from engine.model.request import Outcome, Request
 from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
-from engine.wire.conductor import REPORTABLE, read_task_result
+from engine.wire.conductor import REPORTABLE
 
 
-def task_routes(store: Store, requester: Requester, payloads: PayloadStorage | None = None) -> APIRouter:
+def task_routes(store: Store, requester: Requester, clock: Clock, payloads: PayloadStorage | None = None) -> APIRouter:
     """Return the routes; all of them block, so they run in the server's thread pool."""
-    router = APIRouter(prefix="/api/tasks")
+    router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 
     def ask(workflow_id: str, verb: str, arguments: dict[str, Json]) -> Outcome:
         request = Request(event_id=new_id(), workflow_id=workflow_id, verb=verb, arguments=arguments)
@@ -31,11 +32,10 @@ def task_routes(store: Store, requester: Requester, payloads: PayloadStorage | N
 
     @router.post("")
     def update(body: RawBody) -> Response:
-        """Report the result of a task, or that it goes on; the answer is the task's id."""
-        reported = with_payload(document(body), OUTPUT_PATH, "outputData", payloads)
-        workflow_id, arguments = read_task_result(reported)
-        ask(workflow_id, "update_task", arguments)
-        return PlainTextResponse(str(arguments["taskId"]))
+        """Report on a task; the answer is its id."""
+        report = read_report(document(body), payloads)
+        report.send(requester, store, clock)
+        return PlainTextResponse(str(report.arguments["taskId"]))
 
     @router.get("/{task_id}")
     def show(task_id: str) -> Response:

@@ -18,6 +18,7 @@ from engine.store.history_tables import earlier_round, earlier_task, removed_run
 from engine.store.outside import Outside
 from engine.store.schema import request_log, task, workflow
 from engine.store.webhook_tables import awaited
+from engine.store.worker_tables import task_log
 
 _R = TypeVar("_R", Task, Workflow)
 
@@ -28,6 +29,7 @@ _OF_A_RUN: Final[tuple[tuple[Table, str], ...]] = (
     (earlier_round, "workflow_id"),
     (request_log, "workflow_id"),
     (awaited, "workflow_id"),
+    (task_log, "workflow_id"),
     (workflow, "id"),
 )
 

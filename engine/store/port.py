@@ -24,6 +24,7 @@ from engine.store.schedule_port import ScheduleTransaction
 from engine.store.schema_def_port import SchemaDefs
 from engine.store.search_port import Searching
 from engine.store.webhook_port import Webhooks
+from engine.store.worker_port import WorkerNotes
 
 
 class Rows(Struct, frozen=True):
@@ -129,6 +130,7 @@ class Transaction(
     SchemaDefs,
     Searching,
     Webhooks,
+    WorkerNotes,
     Protocol,
 ):
     """Everything that can be read or written inside one transaction; leaving the block commits it."""

@@ -30,6 +30,7 @@ from engine.store.searching_tasks import TaskSearches
 from engine.store.slots import Slots
 from engine.store.sqlite import SqliteBatch
 from engine.store.webhooks import StoredWebhooks
+from engine.store.worker_notes import StoredWorkerNotes
 
 
 class SqlTransaction(
@@ -45,6 +46,7 @@ class SqlTransaction(
     PendingTasks,
     Schedules,
     StoredWebhooks,
+    StoredWorkerNotes,
     Search,
     TaskSearches,
 ):

@@ -43,6 +43,7 @@ class MemoryHistory:
             journal.drop(tables.earlier, run)
             journal.drop(tables.workflows, run)
             journal.drop(tables.rung_at, run)
+            journal.drop(tables.log_lines, run)
             for key, line in list(tables.request_log.items()):
                 if line.request.workflow_id == each.workflow_id:
                     journal.drop(tables.request_log, key)

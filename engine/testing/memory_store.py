@@ -30,6 +30,7 @@ from engine.testing.memory_search import MemorySearch
 from engine.testing.memory_slots import MemorySlots
 from engine.testing.memory_tables import Journal, Tables
 from engine.testing.memory_webhooks import MemoryWebhooks
+from engine.testing.memory_workers import MemoryWorkerNotes
 
 _S = TypeVar("_S", Task, Workflow)
 
@@ -173,7 +174,7 @@ def _matches(workflow: Workflow, query: WorkflowQuery) -> bool:
     )
 
 
-class _Definitions(MemorySlots, MemoryResults):
+class _Definitions(MemorySlots, MemoryResults, MemoryWorkerNotes):
     """The part of a transaction that concerns definitions."""
 
     def __init__(self, tables: Tables, journal: Journal) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.store.results_port import StoredResult
     from engine.store.schedule_port import ScheduleRow
     from engine.store.webhook_port import Shape
+    from engine.store.worker_port import LastPoll, LogLine
     from engine.testing.memory_slots import SlotRow
 
 _K = TypeVar("_K")
@@ -57,6 +58,8 @@ class Tables:
         self.webhooks: dict[str, Webhook] = {}
         self.awaited: dict[TaskKey, str] = {}
         self.shapes: dict[Shape, None] = {}
+        self.log_lines: dict[str, tuple[LogLine, ...]] = {}
+        self.last_polls: dict[tuple[str, str], LastPoll] = {}
         self.notices: dict[tuple[str, str], HeldNotice] = {}
         self.schedules: dict[str, ScheduleRow] = {}
         self.schedule_executions: dict[str, ScheduleExecution] = {}

@@ -69,6 +69,24 @@ _POLLING: Final = {
     ),
 }
 
+_ENTRY: Final = {"log": "resized in 80 ms", "taskId": f"{RUN_ID}.1", "createdTime": 1893456000000}
+_POLL: Final = {"queueName": "resize", "domain": "blue", "workerId": "w1", "lastPollTime": 1893456000000}
+_NUMBER: Final = {"type": "integer"}
+
+_WORKERS: Final = {
+    "POST /api/tasks/{task_id}/log": Shape(takes=Body({"type": "string"}, "resized in 80 ms"), gives=NOTHING),
+    "GET /api/tasks/{task_id}/log": Shape(gives=(*gives(list_of(OBJECT), [_ENTRY]), *NO_CONTENT)),
+    "GET /api/tasks/queue/size": Shape(gives=gives(_NUMBER, 3)),
+    "GET /api/tasks/queue/sizes": Shape(gives=gives(map_of(_NUMBER), {"resize": 3})),
+    "GET /api/tasks/queue/all": Shape(gives=gives(map_of(_NUMBER), {"resize": 3, "blue:resize": 0})),
+    "GET /api/tasks/queue/all/verbose": Shape(
+        gives=gives(map_of(map_of(OBJECT)), {"resize": {"a": {"size": 3, "uacked": 1}}})
+    ),
+    "GET /api/tasks/queue/polldata": Shape(gives=gives(list_of(OBJECT), [_POLL])),
+    "GET /api/tasks/queue/polldata/all": Shape(gives=gives(list_of(OBJECT), [_POLL])),
+    "POST /api/tasks/queue/requeue/{task_type}": Shape(gives=gives_text("2")),
+}
+
 _CHANGING: Final = {
     "PUT /api/workflow/decide/{workflow_id}": Shape(gives=NOTHING),
     "PUT /api/workflow/{workflow_id}/pause": Shape(gives=NOTHING),
@@ -115,4 +133,4 @@ _TASKS: Final = {
     "GET /api/admin/task/{task_type}": Shape(gives=gives(list_of(ref("Task")))),
 }
 
-SHAPES: Final = {**_STARTING, **_LOOKING, **_SEARCHING, **_POLLING, **_CHANGING, **_BULKS, **_TASKS}
+SHAPES: Final = {**_STARTING, **_LOOKING, **_SEARCHING, **_POLLING, **_WORKERS, **_CHANGING, **_BULKS, **_TASKS}

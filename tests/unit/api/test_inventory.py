@@ -67,6 +67,15 @@ POST   /api/tasks
 POST   /api/tasks/{}/{}/{}
 POST   /api/tasks/{}/{}/signal
 GET    /api/tasks/{}
+POST   /api/tasks/{}/log
+GET    /api/tasks/{}/log
+GET    /api/tasks/queue/size
+GET    /api/tasks/queue/sizes
+GET    /api/tasks/queue/all
+GET    /api/tasks/queue/all/verbose
+GET    /api/tasks/queue/polldata
+GET    /api/tasks/queue/polldata/all
+POST   /api/tasks/queue/requeue/{}
 GET    /api/tasks/externalstoragelocation
 
 POST   /api/event

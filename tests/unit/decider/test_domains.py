@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from engine.clock import after
+from engine.store.worker_port import LastPoll
 from engine.testing.harness import Harness
 from tests.unit.decider.steps import fails, fork, step
 
@@ -42,6 +44,14 @@ def start(harness: Harness, domains: str, ref: str = "resize") -> str:
 def test_the_first_domain_with_workers_gets_the_task_else_the_last_one(harness, domains, served, queue):
     serve(harness, *served)
     assert queues(harness, start(harness, domains)) == [queue]
+
+
+@pytest.mark.parametrize(("seconds_ago", "queue"), [(9, "green:resize"), (11, "blue:resize")])
+def test_a_domain_has_workers_for_ten_seconds_after_one_has_polled(harness, seconds_ago, queue):
+    at = after(harness.clock.now(), -seconds_ago)
+    with harness.store.transaction() as transaction:
+        transaction.note_polls([LastPoll(task_type="resize", domain="green", worker="w1", at=at)])
+    assert queues(harness, start(harness, "green,blue")) == [queue]
 
 
 def test_the_entry_for_all_is_a_list_too_and_a_tasks_own_comes_before_it(harness):

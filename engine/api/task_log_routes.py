@@ -1,0 +1,57 @@
+"""Routes under /api/tasks for the logs of tasks (reference 5.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from engine.api.body import RawBody, answer, done
+from engine.clock import Clock
+from engine.errors import BadMessage, NotFound
+from engine.model.execution import split_task_id
+from engine.store.port import Store
+from engine.store.worker_port import LogLine
+from engine.wire.task_log import log_json, read_entry
+
+
+def task_log_routes(store: Store, clock: Clock) -> APIRouter:
+    """Return the routes; all of them block, so they run in the server's thread pool."""
+    router = APIRouter(prefix="/api/tasks", tags=["tasks"])
+
+    @router.post("/{task_id}/log")
+    def write(task_id: str, body: RawBody) -> Response:
+        """Append to the log of a task; the body is the entry, as a JSON string or as it stands."""
+        text = read_entry(body)
+        if not text:
+            raise BadMessage("The body must be the entry of the log: it is empty.")
+        add_log(store, clock, task_id, [text])
+        return done()
+
+    @router.get("/{task_id}/log")
+    def read(task_id: str) -> Response:
+        """Show the log of a task, oldest entry first; 204 when there is none."""
+        workflow_id, seq = _known(task_id)
+        with store.transaction() as tx:
+            lines = tx.log_lines(workflow_id, seq)
+        return answer([log_json(task_id, line.text, line.at) for line in lines]) if lines else done(204)
+
+    return router
+
+
+def add_log(store: Store, clock: Clock, task_id: str, texts: Sequence[str]) -> None:
+    """Append entries to the log of a task; raise ``NotFound`` when there is no such task."""
+    workflow_id, seq = _known(task_id)
+    now = clock.now()
+    with store.transaction() as tx:
+        if not tx.has_task(workflow_id, seq):
+            raise NotFound(f"No task has the id {task_id!r}.")
+        tx.add_log_lines([LogLine(workflow_id=workflow_id, seq=seq, text=text, at=now) for text in texts])
+
+
+def _known(task_id: str) -> tuple[str, int]:
+    split = split_task_id(task_id)
+    if split is None:
+        raise NotFound(f"No task has the id {task_id!r}: ids are <workflow id>.<number>.")
+    return split

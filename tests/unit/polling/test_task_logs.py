@@ -1,0 +1,58 @@
+"""Logs of tasks: written with a result or by themselves, read by anybody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from engine.errors import BadMessage
+from engine.wire.task_log import LONGEST_ENTRY, MOST_ENTRIES, read_entry, read_logs
+
+from .conftest import Site
+
+
+def log_of(site: Site, task_id: str) -> list[str]:
+    answer = site.client.get(f"/api/tasks/{task_id}/log")
+    return [entry["log"] for entry in answer.json()] if answer.status_code == 200 else []
+
+
+def test_entries_come_with_results_and_by_themselves(site: Site) -> None:
+    task_id = site.start()
+    (task,) = site.poll(wait_ms=5000)
+    assert site.client.get(f"/api/tasks/{task_id}/log").status_code == 204
+    written = site.client.post(f"/api/tasks/{task_id}/log", json="by itself")
+    assert (written.status_code, written.content) == (200, b"")
+    logs = [{"log": "first", "taskId": task_id, "createdTime": 1}, {"log": "second"}]
+    site.report(task, "IN_PROGRESS", callbackAfterSeconds=60, logs=logs)
+    site.report(task, way="/update-v2", logs=["third"])
+    assert log_of(site, task_id) == ["by itself", "first", "second", "third"]
+    (entry, *_) = site.client.get(f"/api/tasks/{task_id}/log").json()
+    assert entry["taskId"] == task_id
+    assert entry["createdTime"] > 1_700_000_000_000
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "nobody.1"), ("POST", "no-task"), ("GET", "no-task")])
+def test_there_is_no_log_of_a_task_that_is_not_there(site: Site, method: str, path: str) -> None:
+    body: Any = {"json": "text"} if method == "POST" else {}
+    answer = site.client.request(method, f"/api/tasks/{path}/log", **body)
+    assert (answer.status_code, answer.json()["retryable"]) == (404, False)
+
+
+def test_an_entry_may_be_a_json_string_or_anything_else() -> None:
+    assert read_entry(b'"done: \\u00fc"') == "done: ü"
+    assert read_entry("done: ü".encode()) == "done: ü"
+    assert read_entry(b'{"a": 1}') == '{"a": 1}'
+    assert read_entry(b"\xff") == "\ufffd"
+    assert len(read_entry(b"x" * (LONGEST_ENTRY + 5))) == LONGEST_ENTRY
+
+
+@pytest.mark.parametrize("logs", [5, {"log": "x"}, [5], [{"log": 5}], [{}], ["x"] * (MOST_ENTRIES + 1)])
+def test_logs_of_a_wrong_shape_are_told_apart(logs: Any) -> None:
+    with pytest.raises(BadMessage, match="logs"):
+        read_logs({"logs": logs})
+
+
+def test_a_result_without_logs_has_none() -> None:
+    assert read_logs({"logs": None}) == []
+    assert read_logs({}) == []
