@@ -70,7 +70,7 @@ class Calendar:
     def at_the_end(self) -> None:
         """Every date was taken up once, and has the run that it must have."""
         with self._world.store.transaction() as transaction:
-            _, found = transaction.executions(ExecutionQuery(schedules=(_NAME,)))
+            _, found = transaction.executions(ExecutionQuery())
         expect({each.at for each in found} == self._dates, Rule.SCHEDULE, f"dates of {_NAME} are lost or made up")
         started = {each.id: each for each in found if each.state is ExecutionState.EXECUTED}
         runs = sorted(self._runs(), key=lambda run: run.created_at)

@@ -48,6 +48,9 @@ _HARD_KINDS = (
     "rerun", "rerun", "variables", "skip", "skip", "remove", "resume", "update", "update", "purge", "bug",
 )  # fmt: skip
 
+#: Where these happen there is no schedule: whose runs were open together cannot be told, or somebody has changed it.
+_NO_SCHEDULE = frozenset({"back", "terminate", "retry", "retry_child", "rerun_child"})
+
 #: Steps of a story during which things happen; it ends when everything has come to rest.
 _BUSY_STEPS = 500
 
@@ -180,8 +183,8 @@ def _scripted(random: Random, roots: list[Root]) -> None:
 
 
 def _schedule(seed: int, happenings: list[Happening]) -> str:
-    """Give some stories a schedule; where a clock goes back, whose runs were open together cannot be told."""
-    if seed % 20 or any(each[0] == "back" for each in happenings):
+    """Give some stories a schedule."""
+    if seed % 20 or any(each[0] in _NO_SCHEDULE for each in happenings):
         return ""
     return list(OverlapPolicy)[seed // 20 % len(OverlapPolicy)].value
 
