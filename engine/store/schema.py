@@ -156,7 +156,7 @@ _OPEN: Final[dict[str, Any]] = {"postgresql_where": text(OPEN_RUNS), "sqlite_whe
 Index("workflow_due", workflow.c.wake_at, **_OPEN)
 Index("workflow_open", workflow.c.id, **_OPEN)
 Index("workflow_newest", workflow.c.created_at, workflow.c.id)
-Index("workflow_newest_by_name", workflow.c.name, workflow.c.created_at, workflow.c.id)
+Index("workflow_newest_by_name", workflow.c.name, workflow.c.status, workflow.c.created_at, workflow.c.id)
 Index("workflow_newest_by_status", workflow.c.status, workflow.c.created_at, workflow.c.id)
 for _column, _index in (
     (workflow.c.correlation_id, "workflow_by_correlation"),

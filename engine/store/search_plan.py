@@ -1,4 +1,4 @@
-"""How a search goes about it: what indexes answer, and what has to be looked for in the rows.
+"""How a search goes about it: what indexes answer, and what has to be looked for in the rows; no SQL yet.
 
 Runs are found by name, status and beginning, and by ids and marks, without reading a row that is not wanted. Anything
 else is looked for in the runs that those leave, the newest first, as long as there is time.
@@ -7,25 +7,15 @@ else is looked for in the runs that those leave, the newest first, as long as th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import product
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Select, select, union_all
 
-from engine.clock import Instant
 from engine.model.status import WorkflowStatus
 from engine.search.condition import Condition, Field, HasTask, Matches, Within, conjuncts, fields_of, leaves
 from engine.search.predicate import holds
 from engine.search.subject import RUN_BEGAN, RUN_CORRELATION, RUN_ID, RUN_NAME, RUN_PARENT, RUN_STATUS
 from engine.store.codec import storable
-from engine.store.schema import workflow
-from engine.store.search_sql import condition_sql
-
-#: Names times statuses of one search that are each looked up in the index; with more the newest runs are gone through,
-#: of which then enough are wanted.
-_MOST_BRANCHES: Final = 120
 
 #: So much of the beginning of an id leaves few enough runs: fresh ids begin with the time.
 _LEADING: Final = 8
@@ -52,6 +42,14 @@ class Plan(Struct, frozen=True, kw_only=True):
     def empty(self) -> bool:
         """Nothing can be found."""
         return self.names == () or self.statuses == ()
+
+    @property
+    def places(self) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+        """The names and statuses to look up; None for all.
+
+        The index of names goes on with the status: with all of them written out it leads to dates as well.
+        """
+        return self.names, _STATUSES if self.names is not None and self.statuses is None else self.statuses
 
     @property
     def indexed(self) -> bool:
@@ -104,74 +102,3 @@ def _pins(part: Condition) -> bool:
     return not begins or (
         part.field == RUN_ID and all(isinstance(each, str) and len(each) >= _LEADING for each in begins)
     )
-
-
-def candidates(plan: Plan, limit: int, dialect: str, *, oldest_first: bool = False) -> Select[tuple[str, Instant]]:
-    """Return id and beginning of at most so many runs that indexes lead to, the newest first unless told otherwise."""
-    branches = _branches(plan)
-    if len(branches) == 1:
-        return _some(_bounds(plan, branches[0], dialect), limit, oldest_first)
-    each = [_some(_bounds(plan, branch, dialect), limit, oldest_first).subquery() for branch in branches]
-    together = union_all(*(select(one.c.id, one.c.created_at) for one in each)).subquery()
-    return _ordered(select(together.c.id, together.c.created_at), together.c, oldest_first).limit(limit)
-
-
-def uncounted(plan: Plan, limit: int, dialect: str) -> Select[tuple[int]]:
-    """Return a row for each run that indexes lead to, at most so many of them, in any order."""
-    each = [select(workflow.c.created_at).where(*_bounds(plan, branch, dialect)) for branch in _branches(plan)]
-    if len(each) == 1:
-        return each[0].limit(limit)
-    together = union_all(*each).subquery()
-    return select(together.c.created_at).limit(limit)
-
-
-def window(plan: Plan, low: int | None, high: int | None, dialect: str) -> list[ColumnElement[bool]]:
-    """Return the conditions, all of them, on runs that began at or after ``low`` and before ``high``."""
-    spanned = replace(plan, pinned=True, low=plan.low if low is None else low, high=high)
-    return _bounds(spanned, _everywhere(plan), dialect)
-
-
-#: The names and statuses that are looked up together.
-_Branch: TypeAlias = tuple[tuple[str, ...] | None, tuple[str, ...] | None]
-
-
-def _everywhere(plan: Plan) -> _Branch:
-    # The index of names goes on with the status: with all of them written out it leads to dates as well.
-    return plan.names, _STATUSES if plan.names is not None and plan.statuses is None else plan.statuses
-
-
-def _branches(plan: Plan) -> list[_Branch]:
-    """Return the places in the indexes where to look; together when there are too many, or few runs anyway."""
-    names, statuses = _everywhere(plan)
-    if plan.pinned or statuses is None or len(names or ("",)) * len(statuses) > _MOST_BRANCHES:
-        return [(names, statuses)]
-    if names is None:
-        return [(None, (status,)) for status in statuses]
-    return [((name,), (status,)) for name, status in product(names, statuses)]
-
-
-def _bounds(plan: Plan, branch: _Branch, dialect: str) -> list[ColumnElement[bool]]:
-    names, statuses = branch
-    columns = workflow.c
-    conditions = [
-        column == values[0] if len(values) == 1 else column.in_(values)
-        for column, values in ((columns.name, names), (columns.status, statuses))
-        if values is not None
-    ]
-    if plan.low is not None:
-        conditions.append(columns.created_at >= plan.low)
-    if plan.high is not None:
-        conditions.append(columns.created_at < plan.high)
-    return conditions + ([condition_sql(part, dialect) for part in plan.rest] if plan.pinned else [])
-
-
-def _some(conditions: Sequence[ColumnElement[bool]], limit: int, oldest_first: bool) -> Select[tuple[str, Instant]]:
-    query = select(workflow.c.id, workflow.c.created_at).where(*conditions)
-    return _ordered(query, workflow.c, oldest_first).limit(limit)
-
-
-def _ordered(query: Select[tuple[str, Instant]], columns: Any, oldest_first: bool) -> Select[tuple[str, Instant]]:
-    created, identity = columns.created_at, columns.id
-    if oldest_first:
-        return query.order_by(created, identity)
-    return query.order_by(created.desc(), identity.desc())

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, text
-from sqlalchemy.sql.selectable import Subquery
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from engine.clock import Instant
 from engine.model.execution import Workflow
@@ -22,8 +22,9 @@ from engine.store.codec import storable
 from engine.store.outside import Outside, listed
 from engine.store.records import WORKFLOW
 from engine.store.schema import workflow
-from engine.store.search_plan import Plan, candidates, make_plan, uncounted, window
+from engine.store.search_plan import Plan, make_plan
 from engine.store.search_port import MOST_COUNTED, FoundRuns, Query
+from engine.store.search_source import Direction, source, window
 from engine.store.search_sql import order_sql
 
 #: Runs that are looked through at once: few at first, so that what is found among the newest is there at once, and
@@ -72,25 +73,38 @@ class Searches:
 
     def search_runs(self, query: Query) -> FoundRuns:
         """See ``Searching.search_runs``."""
-        plan = self._plan(query.condition)
-        if plan.empty:
-            return FoundRuns(total=0)
-        return self._by_indexes(plan, query) if plan.indexed else self._by_looking(plan, query)
+        with self._planned_for_this():
+            plan = self._plan(query.condition)
+            if plan.empty:
+                return FoundRuns(total=0)
+            return self._by_indexes(plan, query) if plan.indexed else self._by_looking(plan, query)
 
     def run_ids(self, condition: Condition, limit: int) -> tuple[str, ...]:
         """See ``Searching.run_ids``."""
-        plan = self._plan(condition)
-        assert plan.indexed, "ids are listed only by what has an index"
-        return () if plan.empty else tuple(self._connection.scalars(candidates(plan, limit, self._dialect)))
+        with self._planned_for_this():
+            plan = self._plan(condition)
+            assert plan.indexed, "ids are listed only by what has an index"
+            return () if plan.empty else tuple(key.id for key in self._rows(source(plan, limit, self._dialect)))
 
     def run(self, workflow_id: str) -> Workflow | None:
         """See ``Searching.run``."""
-        return self._runs(select(*_RUN).where(workflow.c.id == storable(workflow_id))).get(workflow_id)
+        rows = self._rows(select(*_RUN).where(workflow.c.id == storable(workflow_id)))
+        return next((listed(each) for each in WORKFLOW.read(rows, WORKFLOW.names)), None)
+
+    @contextmanager
+    def _planned_for_this(self) -> Iterator[None]:
+        """Have Postgres plan each statement for its own values: what people ask for differs too much for one plan."""
+        driver: Any = self._connection.connection.dbapi_connection
+        if self._dialect != "postgresql":
+            yield
+            return
+        before, driver.prepare_threshold = driver.prepare_threshold, None
+        try:
+            yield
+        finally:
+            driver.prepare_threshold = before
 
     def _plan(self, condition: Condition) -> Plan:
-        if self._dialect == "postgresql":
-            # What people ask for differs: a plan that is made for this question is worth its time.
-            self._connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
         return make_plan(condition, self._every_name)
 
     def _every_name(self) -> Sequence[str]:
@@ -103,37 +117,38 @@ class Searches:
 
     def _by_indexes(self, plan: Plan, query: Query) -> FoundRuns:
         by_time = not query.order or query.order[0].field == RUN_BEGAN
+        back_to = None
         if by_time:
-            oldest_first = bool(query.order) and not query.order[0].descending
-            last = query.start + query.size
-            chosen = candidates(plan, last, self._dialect, oldest_first=oldest_first).subquery()
-            order = (chosen.c.created_at, chosen.c.id)
-            page = _joined(chosen).order_by(*(order if oldest_first else (each.desc() for each in order)))
+            direction: Direction = "oldest" if query.order and not query.order[0].descending else "newest"
+            chosen = source(plan, query.start + query.size, self._dialect, direction).subquery()
+            page = select(chosen.c.id).order_by(
+                *(_turned(each, direction) for each in (chosen.c.created_at, chosen.c.id))
+            )
         else:
-            chosen = candidates(plan, MOST_COUNTED, self._dialect).subquery()
-            page = _joined(chosen).order_by(*self._order(query.order))
-        runs = self._runs(page.limit(query.size).offset(query.start))
-        total = self._counted(plan, query, len(runs))
-        if total <= MOST_COUNTED:
-            return FoundRuns(total=total, runs=runs)
-        if not by_time:
-            back_to = self._connection.scalar(select(func.min(chosen.c.created_at)))
-            return FoundRuns(total=MOST_COUNTED, at_least=True, back_to=back_to, runs=runs)
-        further = query.start + len(runs) + (len(runs) == query.size)
-        return FoundRuns(total=max(MOST_COUNTED, further), at_least=True, runs=runs)
+            keys = [column.label(f"key_{number}") for number, column in enumerate(self._sorted_by(query.order))]
+            chosen = source(plan, MOST_COUNTED, self._dialect, further=keys).subquery()
+            sorted_by = zip(keys, query.order, strict=True)
+            order = [_turned(chosen.c[key.name], "newest" if each.descending else "oldest") for key, each in sorted_by]
+            page = select(chosen.c.id).order_by(*order, chosen.c.created_at.desc(), chosen.c.id.desc())
+        ids = self._connection.scalars(page.limit(query.size).offset(query.start)).all()
+        total = self._counted(plan, query, len(ids))
+        at_least = total > MOST_COUNTED
+        if at_least and by_time:
+            total = max(MOST_COUNTED, query.start + len(ids) + (len(ids) == query.size))
+        elif at_least:
+            total, back_to = MOST_COUNTED, self._connection.scalar(select(func.min(chosen.c.created_at)))
+        return FoundRuns(total=total, at_least=at_least, back_to=back_to, runs=self._runs(ids))
 
     def _counted(self, plan: Plan, query: Query, shown: int) -> int:
         """Return how many there are, or more than ``MOST_COUNTED``."""
         if 0 < shown < query.size or (not shown and not query.start):
             return query.start + shown
-        some = uncounted(plan, MOST_COUNTED + 1, self._dialect).subquery()
+        some = source(plan, MOST_COUNTED + 1, self._dialect, "any").subquery()
         return self._connection.scalar(select(func.count()).select_from(some)) or 0
 
     def _by_looking(self, plan: Plan, query: Query) -> FoundRuns:
         look = self._look(plan, query, lambda low, high: self._keys(plan, query.order, low, high))
-        ids = [key[0] for key in look.page(query)]
-        found = self._runs(select(*_RUN).where(self._batch.among(workflow.c.id, ids))) if ids else {}
-        runs = {each: found[each] for each in ids if each in found}
+        runs = self._runs([key[0] for key in look.page(query)])
         return FoundRuns(total=len(look.keys), at_least=look.at_least, back_to=look.back_to, runs=runs)
 
     def _keys(self, plan: Plan, order: Sequence[Order], low: Instant | None, high: int | None) -> Sequence[Row[Any]]:
@@ -163,22 +178,24 @@ class Searches:
 
     def _beginning(self, plan: Plan, high: int | None, size: int) -> Instant | None:
         """Return when the ``size``-th run before a moment began, None when there are not so many."""
-        some = candidates(replace(plan, high=high), size, self._dialect).subquery()
+        some = source(replace(plan, high=high), size, self._dialect).subquery()
         found: Any = self._connection.execute(select(func.count(), func.min(some.c.created_at))).one()
         return Instant(found[1]) if found[0] == size else None
 
     def _sorted_by(self, order: Sequence[Order]) -> list[ColumnElement[Any]]:
         return [order_sql(each.field, self._dialect) for each in order]
 
-    def _order(self, order: Sequence[Order]) -> list[ColumnElement[Any]]:
-        columns = zip(self._sorted_by(order), order, strict=True)
-        ordered = [column.desc() if each.descending else column for column, each in columns]
-        return [*ordered, workflow.c.created_at.desc(), workflow.c.id.desc()]
+    def _runs(self, ids: Sequence[str]) -> dict[str, Workflow]:
+        """Return the runs with these ids, in this order."""
+        if not ids:
+            return {}
+        rows = self._rows(select(*_RUN).where(self._batch.among(workflow.c.id, ids)))
+        found = {each.id: listed(each) for each in WORKFLOW.read(rows, WORKFLOW.names)}
+        return {each: found[each] for each in ids if each in found}
 
-    def _runs(self, query: Select[Any]) -> dict[str, Workflow]:
-        found = WORKFLOW.read(self._connection.execute(query).all(), WORKFLOW.names)
-        return {each.id: listed(each) for each in found}
+    def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        return self._connection.execute(query).all()
 
 
-def _joined(chosen: Subquery) -> Select[Any]:
-    return select(*_RUN).join(chosen, workflow.c.id == chosen.c.id)
+def _turned(column: ColumnElement[Any], direction: Direction) -> ColumnElement[Any]:
+    return column if direction == "oldest" else column.desc()

@@ -17,8 +17,9 @@ from engine.store.codec import storable
 from engine.store.outside import listed
 from engine.store.records import TASK, WORKFLOW
 from engine.store.schema import task, workflow
-from engine.store.search_plan import Plan, window
+from engine.store.search_plan import Plan
 from engine.store.search_port import MOST_COUNTED, FoundTasks, Query
+from engine.store.search_source import window
 from engine.store.search_sql import condition_sql
 from engine.store.searching import Searches
 
@@ -35,11 +36,13 @@ class TaskSearches(Searches):
     def search_tasks(self, query: Query) -> FoundTasks:
         """See ``Searching.search_tasks``."""
         of_runs, of_tasks = apart(query.condition)
-        plan = self._plan(of_runs)
-        if plan.empty:
-            return FoundTasks(total=0)
-        if plan.pinned:
-            return self._of_known_runs(plan, of_tasks, query)
+        with self._planned_for_this():
+            plan = self._plan(of_runs)
+            if plan.empty:
+                return FoundTasks(total=0)
+            return self._of_known_runs(plan, of_tasks, query) if plan.pinned else self._of_runs(plan, of_tasks, query)
+
+    def _of_runs(self, plan: Plan, of_tasks: Condition, query: Query) -> FoundTasks:
         look = self._look(plan, query, lambda low, high: self._task_keys(plan, of_tasks, query.order, low, high))
         tasks = self._tasks_at(list(map(itemgetter(0, 1), look.page(query))))
         return FoundTasks(
@@ -93,7 +96,9 @@ class TaskSearches(Searches):
         return tuple(found[key] for key in keys if key in found)
 
     def _task_order(self, order: Sequence[Order]) -> list[ColumnElement[Any]]:
-        return [*self._order(order), task.c.seq.desc()]
+        columns = zip(self._sorted_by(order), order, strict=True)
+        ordered = [column.desc() if each.descending else column for column, each in columns]
+        return [*ordered, workflow.c.created_at.desc(), workflow.c.id.desc(), task.c.seq.desc()]
 
     def _tasks(self, query: Select[Any]) -> tuple[Task, ...]:
         return tuple(listed(each) for each in TASK.read(self._connection.execute(query).all(), TASK.names))
