@@ -6,22 +6,25 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from msgspec.structs import replace
 from starlette.responses import Response
 
-from engine.api import runs
+from engine.api import runs, shown
 from engine.api.body import RawBody, answer, document
-from engine.api.search import PAGE_LIMIT
-from engine.clock import milliseconds
+from engine.clock import MILLISECOND
 from engine.errors import BadMessage
-from engine.model.execution import Workflow
 from engine.model.payload import Json
 from engine.model.status import OPEN_WORKFLOW
-from engine.store.port import Store, WorkflowQuery
+from engine.search.condition import Condition, Matches, Within, every, wanted
+from engine.search.subject import RUN_BEGAN, RUN_CORRELATION, RUN_NAME, RUN_STATUS
+from engine.store import search_port
+from engine.store.port import Store
 from engine.wire.fields import Fields
 
 #: Runs of one correlation id that are shown: the newest.
 _MOST_RUNS = 1_000
+
+#: Ids that are listed: the newest.
+_MOST_IDS = 100_000
 
 #: Correlation ids, and workflow names, of one call.
 _MOST_NAMES = 1_000
@@ -50,22 +53,13 @@ def _running(router: APIRouter, store: Store) -> None:
         until: Annotated[Milliseconds | None, Query(alias="endTime")] = None,
     ) -> Response:
         """List the ids of the open runs of a workflow; with two times those of all runs that began between them."""
+        condition: Condition = Matches(RUN_NAME, (name,))
         if since is None or until is None:
-            query = WorkflowQuery(name=name, statuses=tuple(sorted(OPEN_WORKFLOW)), size=PAGE_LIMIT)
-            return answer([each.id for each in _page(store, query)])
-        return answer(_begun_between(store, name, since, until))
-
-
-def _begun_between(store: Store, name: str, since: int, until: int) -> list[Json]:
-    """Return the ids of the runs that began in this time, newest first."""
-    found: list[Json] = []
-    query = WorkflowQuery(name=name, size=PAGE_LIMIT)
-    while page := _page(store, query):
-        found += [each.id for each in page if since <= milliseconds(each.created_at) <= until]
-        if milliseconds(page[-1].created_at) < since:
-            break
-        query = replace(query, start=query.start + query.size)
-    return found
+            condition = every((condition, wanted(RUN_STATUS, sorted(OPEN_WORKFLOW))))
+        else:
+            condition = every((condition, Within(RUN_BEGAN, since * MILLISECOND, (until + 1) * MILLISECOND)))
+        with store.transaction() as tx:
+            return answer(tx.run_ids(condition, _MOST_IDS))
 
 
 def _correlated(router: APIRouter, store: Store) -> None:
@@ -98,17 +92,17 @@ def _one_run(router: APIRouter, store: Store) -> None:
 
 
 def _runs(store: Store, names: Iterable[str], correlation_id: str, closed: bool, tasks: bool) -> list[Json]:
-    statuses = () if closed else tuple(sorted(OPEN_WORKFLOW))
+    of_id = [Matches(RUN_CORRELATION, (correlation_id,))]
+    if not closed:
+        of_id.append(wanted(RUN_STATUS, sorted(OPEN_WORKFLOW)))
     found: list[Json] = []
     for name in names:
-        query = WorkflowQuery(name=name, correlation_id=correlation_id, statuses=statuses, size=_MOST_RUNS)
-        found += [runs.run_json(store, each.id, include_tasks=tasks) for each in _page(store, query)]
+        query = search_port.Query(condition=every((Matches(RUN_NAME, (name,)), *of_id)), size=_MOST_RUNS)
+        with store.transaction() as tx:
+            page = tx.search_runs(query)
+            whole = [] if tasks else shown.runs(tx, page)
+        found += [runs.run_json(store, each, include_tasks=True) for each in page.runs] if tasks else whole
     return found
-
-
-def _page(store: Store, query: WorkflowQuery) -> tuple[Workflow, ...]:
-    with store.transaction() as tx:
-        return tx.find(query)[1]
 
 
 def _texts(value: Json, subject: str) -> list[str]:

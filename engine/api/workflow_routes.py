@@ -12,6 +12,7 @@ from engine.api.body import RawBody, answer, document, done, mapping
 from engine.api.payload_routes import INPUT_PATH, with_payload
 from engine.api.problem import granted
 from engine.api.requester import Requester
+from engine.api.search import check_page
 from engine.api.starting import started
 from engine.identifier import new_id
 from engine.model.event import StartWorkflow
@@ -62,9 +63,26 @@ def _starting(router: APIRouter, requester: Requester, payloads: PayloadStorage 
 
 def _looking(router: APIRouter, store: Store) -> None:
     @router.get("/{workflow_id}")
-    def show(workflow_id: str, include_tasks: Annotated[bool, Query(alias="includeTasks")] = True) -> Response:
-        """Show a run with its tasks, also one that was archived."""
+    def show(
+        workflow_id: str,
+        include_tasks: Annotated[bool, Query(alias="includeTasks")] = True,
+        summarize: bool = False,
+    ) -> Response:
+        """Show a run with its tasks, also one that was archived; `summarize` leaves out inputs, outputs, variables."""
+        if summarize and include_tasks:
+            return answer(runs.run_without_payloads(store, workflow_id))
         return answer(runs.run_json(store, workflow_id, include_tasks=include_tasks))
+
+    @router.get("/{workflow_id}/tasks")
+    def tasks(
+        workflow_id: str,
+        start: int = 0,
+        count: int = 15,
+        status: Annotated[list[str] | None, Query()] = None,
+    ) -> Response:
+        """Show a page of a run's tasks in the order of their scheduling, or of those in one of the statuses."""
+        check_page(start, count)
+        return answer(runs.task_page_json(store, workflow_id, status or (), start, count))
 
     @router.get("/{workflow_id}/status")
     def status(

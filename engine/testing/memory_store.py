@@ -13,7 +13,7 @@ import msgspec
 from engine.clock import Instant, after
 from engine.model.definition import TaskDef, WorkflowDef
 from engine.model.execution import NEVER, Task, Workflow
-from engine.model.payload import JsonObject
+from engine.model.payload import Json, JsonObject
 from engine.model.status import TaskStatus
 from engine.store.codec import storable
 from engine.store.port import WEEK_SECONDS, Due, InHand, LoggedRequest, Rows, Save, WorkflowQuery
@@ -42,6 +42,13 @@ def _stored(record: _S) -> _S:
     return msgspec.structs.replace(record, **changed) if changed else record
 
 
+def _without_payloads(rows: Rows) -> Rows:
+    """Return a run as it looks to whoever leaves its data where it is."""
+    workflow = msgspec.structs.replace(rows.workflow, input={}, output={}, variables={}, task_to_domain={}, messages=())
+    nothing: dict[str, Json] = {"input": {}, "output": {}, "own_definition": None}
+    return Rows(workflow, tuple(msgspec.structs.replace(task, **nothing) for task in rows.tasks))
+
+
 def _expect_identity(stored: Workflow | None, workflow: Workflow, rows: Mapping[int, Task], save: Save) -> None:
     """Raise AssertionError for a save that a database would write otherwise than it reads."""
     assert stored is None or WORKFLOW.identity(stored) == WORKFLOW.identity(workflow), f"{workflow.id} is another run"
@@ -59,11 +66,12 @@ class _Runs(MemoryHistory):
     def load(self, workflow_ids: Collection[str], *, payloads: bool = True) -> dict[str, Rows]:
         """See ``Transaction.load``."""
         tables = self._tables
-        return {
+        found = {
             each: Rows(tables.workflows[each], tuple(task for _, task in sorted(tables.tasks[each].items())))
             for each in workflow_ids
             if each in tables.workflows
         }
+        return found if payloads else {each: _without_payloads(rows) for each, rows in found.items()}
 
     def save(self, saves: Sequence[Save]) -> set[str]:
         """See ``Transaction.save``."""

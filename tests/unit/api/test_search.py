@@ -9,6 +9,7 @@ from engine.clock import SECOND, Instant
 from engine.decider.validate import check_workflow
 from engine.model.execution import Task, Workflow
 from engine.model.status import TaskStatus, WorkflowStatus
+from engine.store.history_port import RemovedRun
 from engine.store.port import Save
 from engine.store.search_port import FoundRuns
 
@@ -125,6 +126,42 @@ def test_a_task_of_a_dynamic_fork_is_found_whole_with_its_step(client, shop):
 
     assert (task["taskType"], task["workflowTask"]["taskReferenceName"]) == ("resize", "small")
     assert task == client.get("/api/tasks/m.2").json()
+
+
+def test_the_tasks_of_a_run_come_page_by_page(client, shop):
+    def page(query=""):
+        body = client.get(f"/api/workflow/m/tasks{query}").json()
+        return body["totalHits"], [each["taskId"] for each in body["results"]]
+
+    assert page() == (2, ["m.1", "m.2"])
+    assert page("?start=1&count=1") == (2, ["m.2"])
+    assert page("?status=FAILED&status=TIMED_OUT") == (1, ["m.2"])
+    assert page("?status=ODD") == (0, [])
+    assert client.get("/api/workflow/m/tasks?start=1").json()["results"] == [client.get("/api/tasks/m.2").json()]
+    assert client.get("/api/workflow/nobody/tasks").status_code == 404
+    assert client.get("/api/workflow/m/tasks?count=5001").status_code == 400
+
+
+def test_the_tasks_of_an_archived_run_come_page_by_page_too(client, shop, store):
+    document = {"workflowId": "gone", "tasks": [{"taskId": "gone.1", "status": "FAILED"}, {"status": "COMPLETED"}]}
+    with store.transaction() as tx:
+        tx.remove([RemovedRun(workflow_id="m", at=MOMENT, document=document)])
+
+    assert client.get("/api/workflow/m/tasks?status=FAILED").json() == {
+        "totalHits": 1,
+        "results": [{"taskId": "gone.1", "status": "FAILED"}],
+    }
+
+
+def test_a_run_is_shown_without_its_payloads_on_demand(client, shop):
+    shown = client.get("/api/workflow/m?summarize=true").json()
+
+    assert [(task["inputData"], task["workflowTask"]["taskReferenceName"]) for task in shown["tasks"]] == [
+        ({}, "many"),
+        ({}, "small"),
+    ]
+    assert (shown["input"], shown["output"], shown["variables"]) == ({}, {}, {})
+    assert client.get("/api/workflow/m?summarize=true&includeTasks=false").json()["tasks"] == []
 
 
 def test_an_answer_admits_what_was_not_looked_at(client, store, shop, monkeypatch):
