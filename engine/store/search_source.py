@@ -38,15 +38,18 @@ def source(
     columns = (*_KEY, *further)
     places = _places(plan, dialect)
     if len(places) == 1:
-        return _turned(select(*columns).where(*_bounds(plan, places[0], dialect)), workflow.c, direction).limit(limit)
+        found = select(*columns).where(*_bounds(plan, places[0], dialect))
+        # Few are left: no database is to go through all runs in this order until it has met enough of them.
+        began = workflow.c.created_at + 0 if plan.pinned else workflow.c.created_at
+        return _turned(found, began, workflow.c.id, direction).limit(limit)
     if dialect == "postgresql":
         return _beside_each_other(plan, columns, limit, direction)
     each = [
-        _turned(select(*columns).where(*_bounds(plan, place, dialect)), workflow.c, direction).limit(limit).subquery()
+        _turned(select(*columns).where(*_bounds(plan, place, dialect)), *_KEY, direction).limit(limit).subquery()
         for place in places
     ]
     together = union_all(*(select(*one.c) for one in each)).subquery()
-    return _turned(select(*together.c), together.c, direction).limit(limit)
+    return _turned(select(*together.c), together.c.created_at, together.c.id, direction).limit(limit)
 
 
 def window(plan: Plan, low: int | None, high: int | None, dialect: str) -> list[ColumnElement[bool]]:
@@ -78,9 +81,10 @@ def _beside_each_other(
         name = _unfolded("one_name", names)
         looked_up = status.join(name, true())
         conditions.append(workflow.c.name == name.c.value)
-    each = _turned(select(*columns).where(*conditions), workflow.c, direction).limit(limit)
+    each = _turned(select(*columns).where(*conditions), *_KEY, direction).limit(limit)
     found = each.correlate_except(workflow).lateral("found")
-    return _turned(select(*found.c).select_from(looked_up.join(found, true())), found.c, direction).limit(limit)
+    both = select(*found.c).select_from(looked_up.join(found, true()))
+    return _turned(both, found.c.created_at, found.c.id, direction).limit(limit)
 
 
 def _unfolded(name: str, values: Sequence[str]) -> Any:
@@ -104,11 +108,13 @@ def _span(plan: Plan) -> list[ColumnElement[bool]]:
     return ends if plan.high is None else [*ends, created < plan.high]
 
 
-def _turned(query: Select[Any], columns: Any, direction: Direction) -> Select[Any]:
+def _turned(
+    query: Select[Any], began: ColumnElement[Any], identity: ColumnElement[Any], direction: Direction
+) -> Select[Any]:
     match direction:
         case "newest":
-            return query.order_by(columns.created_at.desc(), columns.id.desc())
+            return query.order_by(began.desc(), identity.desc())
         case "oldest":
-            return query.order_by(columns.created_at, columns.id)
+            return query.order_by(began, identity)
         case "any":
             return query

@@ -9,8 +9,8 @@ from typing import Final
 
 from alembic import op
 
-revision: Final = "0017"
-down_revision: Final = "0016"
+revision: Final = "0018"
+down_revision: Final = "0017"
 
 _INDEX: Final = "workflow_newest_by_name"
 
