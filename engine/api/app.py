@@ -19,8 +19,10 @@ from engine.api.dead_routes import dead_routes
 from engine.api.definition_routes import definition_routes
 from engine.api.event_routes import event_routes
 from engine.api.execute_routes import execute_routes
+from engine.api.gate import Gate
 from engine.api.lifecycle_routes import lifecycle_routes
 from engine.api.listing_routes import listing_routes
+from engine.api.metrics_routes import metrics_routes
 from engine.api.news import News
 from engine.api.openapi.document import describe
 from engine.api.outside_routes import outside_routes
@@ -96,6 +98,7 @@ def create_app(
         dependencies=[Depends(storable_address), Depends(note_asker)],
     )
     problem.install(app)
+    app.add_middleware(Gate, most=(settings or Settings()).http_most_requests)
     app.include_router(bulk_routes(store, requester))
     # Before the runs and tasks, whose ids its words could be taken for.
     app.include_router(payload_routes(payloads))
@@ -122,6 +125,7 @@ def create_app(
     app.include_router(_outside(settings))
     app.include_router(event_routes(store))
     app.include_router(webhook_routes(store, requester, clock or SystemClock(), secrets or secret_values(None)))
+    app.include_router(metrics_routes(store, requester, clock or SystemClock()))
     _health(app, store, requester, embedded=embedded)
     describe(app)
     return app

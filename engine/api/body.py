@@ -17,16 +17,24 @@ async def _raw(request: Request) -> bytes:
     """Read the body; stop as soon as it is too large, or the memory would be the sender's to spend."""
     chunks: list[bytes] = []
     size = 0
+    declared = request.headers.get("content-length", "")
+    # So many digits are too many whatever they are.
+    if declared.isdecimal() and int(declared[:20]) > MESSAGE_LIMIT:
+        raise _too_large()
     async for chunk in request.stream():
         size += len(chunk)
         if size > MESSAGE_LIMIT:
-            raise HTTPException(413, f"The body is larger than {MESSAGE_LIMIT:,} bytes: send less, or an address.")
+            raise _too_large()
         chunks.append(chunk)
     # A page in a browser may post texts and forms anywhere, but not JSON: demanding it keeps strangers' pages out.
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if size and kind != "application/json" and not kind.endswith("+json"):
         raise HTTPException(415, "The body must be JSON: send it with the header 'Content-Type: application/json'.")
     return b"".join(chunks)
+
+
+def _too_large() -> HTTPException:
+    return HTTPException(413, f"The body is larger than {MESSAGE_LIMIT:,} bytes: send less, or an address.")
 
 
 async def storable_address(request: Request) -> None:

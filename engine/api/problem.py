@@ -22,6 +22,9 @@ _log = get_logger(__name__)
 #: Named in every error, so that one of many servers can be found in the logs.
 _INSTANCE = socket.gethostname()
 
+#: Seconds, as the header wants them.
+_RETRY_AFTER_SECONDS = "1"
+
 
 class Declined(BatonError):
     """A decider refused a request; carries its outcome."""
@@ -41,7 +44,9 @@ def granted(outcome: Outcome) -> Outcome:
 def problem(status: int, message: str, *, retryable: bool = False, **more: Json) -> JSONResponse:
     """Return Conductor's error body."""
     body = {"status": status, "message": message, "instance": _INSTANCE, "retryable": retryable, **more}
-    return JSONResponse(body, status_code=status)
+    # Whoever is told that trying again helps is told when.
+    again = {"Retry-After": _RETRY_AFTER_SECONDS} if status in (429, 503) else None
+    return JSONResponse(body, status_code=status, headers=again)
 
 
 def install(app: FastAPI) -> None:
@@ -81,10 +86,7 @@ def _known(request: Request, error: Exception) -> JSONResponse:
     if status >= 500:
         _log.warning("request.failed", path=request.url.path, reason=str(error))
     more = {"workflowId": error.workflow_id} if isinstance(error, Unanswered) else {}
-    response = problem(status, str(error), retryable=isinstance(error, Transient), **more)
-    if isinstance(error, Full):
-        response.headers["Retry-After"] = "1"
-    return response
+    return problem(status, str(error), retryable=isinstance(error, Transient) or status == 429, **more)
 
 
 def _parameter(request: Request, error: Exception) -> JSONResponse:
@@ -97,7 +99,10 @@ def _framework(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     where = f"{request.method} {request.url.path}"
     known = {404: f"There is no {where} here.", 405: f"{where}: this path does not know that method."}
-    return problem(error.status_code, known.get(error.status_code, str(error.detail)))
+    response = problem(error.status_code, known.get(error.status_code, str(error.detail)))
+    # Such as Allow, by which a client learns the methods that are there.
+    response.headers.update(error.headers or {})
+    return response
 
 
 def _unknown(request: Request, error: Exception) -> JSONResponse:

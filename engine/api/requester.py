@@ -15,10 +15,11 @@ from msgspec.structs import replace
 from engine.api.asker import asker
 from engine.broker.port import Broker, OpenBroker, Unsendable
 from engine.broker.topology import REPLY_PREFIX
-from engine.errors import BadMessage, BatonError, BrokerUnavailable, Permanent, Transient
+from engine.errors import BadMessage, BatonError, BrokerUnavailable, NotFound, Permanent, Transient
 from engine.identifier import new_id
 from engine.log import get_logger
 from engine.model.event import StartWorkflow, Wake
+from engine.model.execution import WORKFLOW_ID
 from engine.model.request import Outcome, Request
 from engine.wire.message import Message
 from engine.wire.partition import queue_of
@@ -131,10 +132,14 @@ class Requester:
         """
         addressed = [replace(_signed(event), reply_to=self._queue, reply_id=new_id()) for event in events]
         asks = {str(event.reply_id): _Ask(self._encode(event)) for event in addressed}
+        for event in addressed:
+            if not WORKFLOW_ID.fullmatch(event.workflow_id):
+                # No run can have it, and a decider could not even read the message.
+                asks[str(event.reply_id)].answer.set_exception(_unknown(event.workflow_id))
         with self._lock:
             self._check()
             self._waiting.update(asks)
-            self._outgoing.extend(asks.values())
+            self._outgoing.extend(ask for ask in asks.values() if not ask.answer.done())
         self._broker.interrupt()
         until = time.monotonic() + self._timeout_seconds
         try:
@@ -187,6 +192,11 @@ class Requester:
             self.with_broker(lambda broker: broker.publish(messages))
         except Unsendable as error:
             raise TooLarge(f"The broker refuses the message: {error}") from None
+
+    @property
+    def partitions(self) -> int:
+        """The number of partitions."""
+        return self._partitions
 
     @property
     def lost(self) -> BrokerUnavailable | None:
@@ -273,6 +283,10 @@ class Requester:
                 ask.answer.set_exception(error)
         for job in jobs:
             job.fail(error)
+
+
+def _unknown(workflow_id: str) -> NotFound:
+    return NotFound(f"No workflow has the id {workflow_id[:200]!r}.")
 
 
 def _signed(event: StartWorkflow | Request) -> StartWorkflow | Request:

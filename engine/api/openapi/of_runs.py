@@ -27,9 +27,14 @@ _IDS: Final = Body({**list_of({"type": "string"}), "minItems": 1, "maxItems": 10
 _BULK: Final = gives(ref("BulkResponse"), examples.BULK)
 _TEXTS: Final = list_of({"type": "string"})
 
+_SIGNALLED: Final = {"responseType": "TARGET_WORKFLOW", "targetWorkflowId": RUN_ID, "status": "COMPLETED", "output": {}}
+
 _STARTING: Final = {
     "POST /api/workflow": Shape(takes=Body(ref("StartWorkflowRequest"), examples.START), gives=_ID),
     "POST /api/workflow/{name}": Shape(takes=_INPUT, gives=_ID),
+    "POST /api/workflow/execute/{name}/{version}": Shape(
+        takes=Body(ref("StartWorkflowRequest"), examples.START), gives=gives(OBJECT, _SIGNALLED)
+    ),
     "POST /api/workflow/test": Shape(takes=Body(OBJECT, examples.REHEARSAL), gives=gives(ref("Workflow"))),
 }
 
@@ -126,6 +131,8 @@ _BULKS: Final = {
 _TASKS: Final = {
     "POST /api/tasks": Shape(takes=Body(ref("TaskResult"), examples.TASK_RESULT), gives=gives_text(f"{RUN_ID}.1")),
     "GET /api/tasks/{task_id}": Shape(gives=gives(ref("Task"))),
+    "POST /api/tasks/{workflow_id}/{status}/signal/sync": Shape(takes=_OUTPUT, gives=gives(OBJECT, _SIGNALLED)),
+    "POST /api/tasks/{workflow_id}/{ref}/{status}/sync": Shape(takes=_OUTPUT, gives=gives(ref("Workflow"))),
     "POST /api/tasks/{workflow_id}/{status}/signal": Shape(takes=_OUTPUT, gives=NOTHING),
     "POST /api/tasks/{workflow_id}/{ref}/{status}": Shape(takes=_OUTPUT, gives=gives_text(f"{RUN_ID}.1")),
     "POST /api/queue/update/{workflow_id}/{ref}/{status}": Shape(takes=_OUTPUT, gives=NOTHING),

@@ -16,9 +16,13 @@ _HEALTH: Final = Shape(
     ),
 )
 
+_METRICS: Final = Shape(gives=gives_text('baton_workflows{status="RUNNING"} 3.0\n'))
+
 SHAPES: Final = {
     "GET /health": _HEALTH,
     "GET /api/health": _HEALTH,
+    "GET /metrics": _METRICS,
+    "GET /actuator/prometheus": _METRICS,
     "GET /api/version": Shape(gives=gives_text("0.1.0")),
     "GET /context.js": Shape(gives=(Answer(schema={"type": "string"}, media="text/javascript"),)),
     "POST /api/token": Shape(

@@ -194,3 +194,13 @@ def test_a_message_is_answered_with_its_id_and_with_429_when_too_many_wait(clien
 
     decider.outcome = Outcome(granted=False, code=429, message="full")
     assert client.post("/api/workflow/w/messages", json={}).status_code == 429
+
+
+@pytest.mark.parametrize("name", ["%20", "x" * 129, "-", "%F0%9F%90%88", "a%0Ab"])
+def test_what_can_be_no_id_is_not_found_and_nobody_is_asked(client, decider, name):
+    response = client.put(f"/api/workflow/{name}/pause")
+    several = client.put("/api/workflow/bulk/pause", json=[name, "w"])
+
+    assert (response.status_code, "No workflow has the id" in response.json()["message"]) == (404, True)
+    assert several.json()["bulkSuccessfulResults"] == ["w"]
+    assert [request.workflow_id for request in decider.asked] == ["w"]
