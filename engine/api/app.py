@@ -34,6 +34,7 @@ from engine.api.requester import Requester
 from engine.api.schedule_routes import schedule_routes
 from engine.api.schema_routes import schema_routes
 from engine.api.search_routes import search_routes
+from engine.api.stream_routes import stream_routes
 from engine.api.task_definition_routes import task_definition_routes
 from engine.api.task_log_routes import task_log_routes
 from engine.api.task_queue_routes import task_queue_routes
@@ -106,6 +107,7 @@ def create_app(
     app.include_router(rehearsal_routes(store, clock or SystemClock()))
     app.include_router(listing_routes(store))
     app.include_router(execute_routes(store, requester, heard, payloads))
+    app.include_router(stream_routes(store, heard))
     app.include_router(workflow_routes(store, requester, payloads))
     app.include_router(lifecycle_routes(store, requester))
     if distributor is not None:

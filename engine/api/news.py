@@ -34,8 +34,9 @@ class Full(Transient):
 class Watch:
     """What one request wants to hear of; belongs to the event loop."""
 
-    def __init__(self, wanted: Callable[[Changed], bool] | None = None) -> None:
-        self._wanted = wanted
+    def __init__(self, names: Collection[str] | None = None) -> None:
+        #: Workflows whose statuses it hears of, where it does not hear of single runs; None for all.
+        self.names = names
         self._stirred = asyncio.Event()
         #: Runs that have changed since they were last taken, each as it was told last.
         self._changed: dict[str, Changed] = {}
@@ -65,9 +66,8 @@ class Watch:
 
     def hear(self, changed: Changed) -> None:
         """Take note of a run that has changed."""
-        if self._wanted is None or self._wanted(changed):
-            self._changed[changed.workflow_id] = changed
-            self._stirred.set()
+        self._changed[changed.workflow_id] = changed
+        self._stirred.set()
 
     def miss(self) -> None:
         """Take note that news may have been missed."""
@@ -94,7 +94,7 @@ class News:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watches: set[Watch] = set()
         self._by_run: dict[str, set[Watch]] = {}
-        self._of_all: set[Watch] = set()
+        self._of_statuses: set[Watch] = set()
         self._closing = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="news", daemon=True)
@@ -125,10 +125,13 @@ class News:
             yield watch
 
     @contextmanager
-    def watch_all(self, wanted: Callable[[Changed], bool]) -> Iterator[Watch]:
-        """Give a watch that hears of every run that is wanted; raise ``Full`` when there are too many."""
-        with self._entered(Watch(wanted)) as watch:
-            self._of_all.add(watch)
+    def watch_statuses(self, names: Collection[str] | None) -> Iterator[Watch]:
+        """Give a watch that is stirred whenever a run of these workflows begins, ends, or changes its status else.
+
+        It counts every time as news that was missed. Raises ``Full`` when there are too many.
+        """
+        with self._entered(Watch(names)) as watch:
+            self._of_statuses.add(watch)
             yield watch
 
     def also(self, watch: Watch, workflow_ids: Collection[str]) -> None:
@@ -147,7 +150,7 @@ class News:
             yield watch
         finally:
             self._watches.discard(watch)
-            self._of_all.discard(watch)
+            self._of_statuses.discard(watch)
             for workflow_id in watch.runs:
                 self._by_run[workflow_id].discard(watch)
                 if not self._by_run[workflow_id]:
@@ -166,8 +169,10 @@ class News:
         for changed in news:
             for watch in tuple(self._by_run.get(changed.workflow_id, ())):
                 watch.hear(changed)
-            for watch in self._of_all:
-                watch.hear(changed)
+        moved = {changed.name for changed in news if changed.moved}
+        for watch in self._of_statuses if moved else ():
+            if watch.names is None or not moved.isdisjoint(watch.names):
+                watch.miss()
 
     def _tell_of_gap(self) -> None:
         for watch in self._watches:
@@ -205,7 +210,7 @@ class News:
 
     def _is_watched(self, changed: Changed) -> bool:
         """True when somebody may want to hear of it: who begins to watch after this reads the run after it too."""
-        return bool(self._of_all) or changed.workflow_id in self._by_run
+        return changed.workflow_id in self._by_run or (changed.moved and bool(self._of_statuses))
 
     def _in_loop(self, tell: Callable[[], None]) -> None:
         assert self._loop is not None

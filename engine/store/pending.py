@@ -1,17 +1,19 @@
-"""Open tasks, found over all runs."""
+"""Open tasks, found over all runs, and how many runs stand how."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, or_, select, text
+from collections.abc import Collection
 
-from engine.model.status import OPEN_TASK
+from sqlalchemy import Connection, func, or_, select, text
+
+from engine.model.status import OPEN_TASK, WorkflowStatus
 from engine.store.codec import storable
 from engine.store.pending_port import OpenTaskKey
 from engine.store.schema import OPEN_RUNS, task, workflow
 
 
 class PendingTasks:
-    """The part of a transaction that looks for open tasks."""
+    """The part of a transaction that looks over all runs."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -30,3 +32,11 @@ class PendingTasks:
             .offset(start)
         )
         return tuple((run, seq) for run, seq in self._connection.execute(query))
+
+    def count_runs(self, names: Collection[str] | None = None) -> dict[WorkflowStatus, int]:
+        """See ``Pending.count_runs``."""
+        query = select(workflow.c.status, func.count()).group_by(workflow.c.status)
+        if names is not None:
+            query = query.where(workflow.c.name.in_(sorted(storable(name) for name in names)))
+        counted: dict[str, int] = dict(self._connection.execute(query).all())
+        return {status: counted.get(status.value, 0) for status in WorkflowStatus}

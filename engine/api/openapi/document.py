@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from engine.api.openapi import of_definitions, of_runs, of_server
+from engine.api.openapi import of_definitions, of_runs, of_server, of_waiting
 from engine.api.openapi.schemas import schemas
 from engine.api.openapi.shape import JSON, Answer, Body, Shape, ref
 from engine.model.payload import Json
@@ -46,22 +46,31 @@ _PARAMETERS: Final = {
     "archiveWorkflow": "whether the run can still be read afterwards",
     "classifier": "kinds of workflows, separated by commas",
     "freeText": "text to be found; `*` finds everything",
+    "consistency": "read by nobody: what is answered is always stored",
     "includeClosed": "whether runs that have ended are listed too",
     "includeTasks": "whether tasks are shown",
+    "lastEventId": "what was told last, like the header `Last-Event-ID`",
     "overwrite": "whether a version that exists is replaced",
     "query": "clauses such as `workflowType = order AND status IN (FAILED,TIMED_OUT)`",
     "reason": "why, as it will stand in the run",
+    "requestId": "comes back in the answer",
+    "returnStrategy": "what the answer tells of: TARGET_WORKFLOW, TARGET_WORKFLOW_OUTPUT, BLOCKING_WORKFLOW, "
+    "BLOCKING_TASK or BLOCKING_TASK_INPUT",
     "short": "whether the steps are left out",
     "size": "at most so many",
     "start": "how many to leave out",
     "strict": "whether what will not work as it reads is refused",
+    "timeoutMillis": "how long to wait for the run to come to rest",
     "useLatestDefinitions": "whether the run goes on by the definition that is registered now",
     "version": "the latest when it is missing",
+    "waitForSeconds": "how long to wait; 0 means 10",
+    "waitUntilTaskRef": "reference names, separated by commas: the end of any of these tasks is waited for",
     "workerid": "who reports",
+    "workflowType": "names of workflows, separated by commas",
 }
 
 #: What is known of each operation, by its method and path.
-SHAPES: Final = {**of_definitions.SHAPES, **of_runs.SHAPES, **of_server.SHAPES}
+SHAPES: Final = {**of_definitions.SHAPES, **of_runs.SHAPES, **of_waiting.SHAPES, **of_server.SHAPES}
 _UNSAID: Final = Shape()
 
 

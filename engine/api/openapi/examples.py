@@ -40,6 +40,22 @@ START: Final[Json] = {
     "priority": 50,
 }
 
+TOLD: Final[Json] = {
+    "responseType": "BLOCKING_TASK",
+    "targetWorkflowId": RUN_ID,
+    "targetWorkflowStatus": "RUNNING",
+    "requestId": "0198f2c4-7a11-7b02-8d11-6f0e2b7c9a55",
+    "signalTimeout": False,
+    "workflowId": RUN_ID,
+    "workflowType": "thumbnails",
+    "taskId": f"{RUN_ID}.2",
+    "taskType": "HUMAN",
+    "referenceTaskName": "approve",
+    "status": "IN_PROGRESS",
+    "input": {},
+    "output": {},
+}
+
 TASK_RESULT: Final[Json] = {
     "workflowInstanceId": RUN_ID,
     "taskId": f"{RUN_ID}.1",

@@ -120,6 +120,34 @@ _SEEN: Final[dict[str, Json]] = {
     "WorkflowStatus": _object(
         ("workflowId", "status"), **_texts("workflowId", "correlationId", "status"), output=OBJECT, variables=OBJECT
     ),
+    "SignalResponse": _object(
+        ("responseType", "targetWorkflowId", "targetWorkflowStatus", "requestId", "signalTimeout", "workflowId"),
+        **_texts(
+            "responseType",
+            "targetWorkflowId",
+            "targetWorkflowStatus",
+            "requestId",
+            "workflowId",
+            "workflowType",
+            "correlationId",
+            "status",
+            "reasonForIncompletion",
+            "createdBy",
+            "taskId",
+            "taskType",
+            "taskDefName",
+            "referenceTaskName",
+            "retriedTaskId",
+        ),
+        **_times("createTime", "updateTime"),
+        signalTimeout={"type": "boolean", "description": "the time was up before the run had come to rest"},
+        input=OBJECT,
+        output=OBJECT,
+        variables=OBJECT,
+        priority=_WHOLE,
+        retryCount=_WHOLE,
+        tasks=list_of(ref("Task")),
+    ),
     "BulkResponse": _object(
         ("bulkErrorResults", "bulkSuccessfulResults"), bulkErrorResults=map_of(_TEXT), bulkSuccessfulResults=list_of({})
     ),

@@ -73,6 +73,7 @@ def test_no_operation_answers_422(document: Any) -> None:
         ("TaskDef", examples.TASK_DEF),
         ("StartWorkflowRequest", examples.START),
         ("TaskResult", examples.TASK_RESULT),
+        ("SignalResponse", examples.TOLD),
         ("EventHandler", examples.EVENT_HANDLER),
         ("Schedule", examples.SCHEDULE),
         ("SchemaDef", examples.SCHEMA),

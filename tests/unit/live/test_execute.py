@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -187,7 +188,7 @@ def test_who_waits_while_the_broker_is_away_hears_of_what_happened_meanwhile(doo
     assert waiting.result()["status"] == "COMPLETED"
 
 
-def test_more_than_may_wait_are_refused_before_anything_starts(open_doors) -> None:
+def test_more_than_may_wait_are_refused_before_anything_starts(open_doors: Callable[..., Doors]) -> None:
     doors = open_doors(waiting_limit=1)
     name, other = doors.registered(step("a")), doors.registered(step("a"))
     waiting = doors.later(doors.execute, name)
@@ -202,7 +203,7 @@ def test_more_than_may_wait_are_refused_before_anything_starts(open_doors) -> No
     assert doors.execute(doors.registered(step("a", "NOOP")))["status"] == "COMPLETED"
 
 
-def test_a_client_that_goes_away_makes_room_for_another(open_doors) -> None:
+def test_a_client_that_goes_away_makes_room_for_another(open_doors: Callable[..., Doors]) -> None:
     doors = open_doors(waiting_limit=1)
     name = doors.registered(step("a"))
     with pytest.raises(httpx.ReadTimeout):
@@ -214,7 +215,7 @@ def test_a_client_that_goes_away_makes_room_for_another(open_doors) -> None:
     doors.until(second)
 
 
-def test_a_server_that_ends_answers_those_that_wait_with_what_it_knows(open_doors) -> None:
+def test_a_server_that_ends_answers_those_that_wait_with_what_it_knows(open_doors: Callable[..., Doors]) -> None:
     doors = open_doors()
     name = doors.registered(step("a"))
     waiting = doors.later(doors.execute, name)
