@@ -57,6 +57,17 @@ class Wait(TaskType):
             except ValueError as error:
                 yield Fault(f"inputParameters.{field}", str(error))
 
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Name inputs that look like a duration or a date and are none, such as ``waitUntil``."""
+        for name in config.input_parameters:
+            for field in ("duration", "until"):
+                if (
+                    name != field
+                    and field in name.lower()
+                    and not {"duration", "until"} & config.input_parameters.keys()
+                ):
+                    yield Fault(f"inputParameters.{name}", f"a WAIT does not read it; did you mean {field!r}?")
+
     def start(self, at: At) -> Step:
         """Hold until the date that the inputs describe, or open-ended."""
         duration, until = at.task.input.get("duration"), at.task.input.get("until")

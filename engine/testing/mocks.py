@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -35,6 +35,10 @@ Attempt: TypeAlias = Answer | Mapping[str, Json] | Callable[[dict[str, Json]], J
 #: By reference name; ``child/ref`` is a task of the sub-workflow that the step ``child`` runs. One attempt stands for
 #: all of them, a list for one after the other: attempts, and iterations of loops.
 Mocks: TypeAlias = Mapping[str, Attempt | Sequence[Attempt]]
+
+
+#: What a mock in a list may say.
+_ANSWER_FIELDS: Final = frozenset({"status", "output", "reasonForIncompletion", "queueWaitTime", "executionTime"})
 
 
 class Script:
@@ -111,6 +115,9 @@ def _mocks(document: Json, subject: str, above: str) -> Iterator[tuple[str, Atte
 
 def _read_answer(document: Json, subject: str) -> Answer:
     fields = Fields(document, subject)
+    if isinstance(document, Mapping) and document and not document.keys() & _ANSWER_FIELDS:
+        first = next(iter(document))
+        fields.fault(first, f'a mock in a list has an output, and maybe a status: {{"output": {{"{first}": …}}}}')
     status = fields.one_of("status", [each.value for each in REPORTABLE])
     output = fields.mapping("output")
     waited, worked = fields.integer("queueWaitTime", 0) or 0, fields.integer("executionTime", 0) or 0

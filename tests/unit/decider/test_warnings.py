@@ -103,6 +103,11 @@ def warnings(*tasks, find=nothing, missing=False, **fields):
         ([loop("l", "1 +", step("b"))], "tasks[0].loopCondition", "JavaScript"),
         ([loop("l", "true", step("b"), **inputs(keepLastN="5"))], "tasks[0].inputParameters.keepLastN", "whole"),
         ([step("c", "SUB_WORKFLOW", subWorkflowParam={})], "tasks[0].subWorkflowParam.name", "name the workflow"),
+        (
+            [step("w", "WAIT", **inputs(waitUntil="2030-01-01"))],
+            "tasks[0].inputParameters.waitUntil",
+            "did you mean 'until'",
+        ),
         ([step("j", "EXCLUSIVE_JOIN")], "tasks[0].joinOn", "nothing to choose from"),
         (
             [switch("s", {"a": [step("b", **inputs(v="${pric.output.x}"))]}), step("price")],

@@ -7,9 +7,10 @@ import time
 import pytest
 
 from engine.dsl import Task, Value, do_while, each, fork, inline, jq, switch, wait, workflow
-from engine.errors import BadDefinition, Refused
+from engine.errors import BadDefinition, BadMessage, Refused
 from engine.model.status import TaskStatus
 from engine.testing import Answer, Harness, failed, rehearse
+from engine.testing.mocks import read_script
 from tests.unit.decider.steps import child, inputs, loop, step
 from tests.unit.decider.steps import fork as forked
 
@@ -206,3 +207,8 @@ def test_a_workflow_written_in_python_brings_what_it_uses():
     harness.register(order)
     with harness.store.transaction() as tx:
         assert ([each.name for each in tx.workflow_defs()], list(tx.task_defs())) == (["order", "paying"], ["charge"])
+
+
+def test_a_mock_in_a_list_that_is_an_output_alone_is_refused_with_the_right_form():
+    with pytest.raises(BadMessage, match=r'mock of pay.*"output": \{"paid": …\}'):
+        read_script({"pay": [{"paid": 3}]}, "--mocks")
