@@ -16,6 +16,7 @@ from engine.expression.script import check_javascript
 from engine.expression.template import is_variable, references
 from engine.model.definition import MOST_FAULTS, TaskDef, WorkflowDef, WorkflowTask, read, walk
 from engine.model.payload import Json
+from engine.model.unknown_fields import unknown_fields
 from engine.tasks import task_type
 
 #: Characters of a name. Names are keys of indexes in the database and, with a domain before it, names of queues.
@@ -23,6 +24,9 @@ _LONGEST_NAME = 250
 
 #: Scripts of one definition that do more than read; each costs a millisecond to check.
 _MOST_SCRIPTS = 500
+
+#: Names that look mistyped, told beside mistakes.
+_MOST_MISTYPED = 10
 
 #: Finds the registered task definitions among these names; their templates may hold what a step lacks.
 FindTasks: TypeAlias = Callable[[Collection[str]], Mapping[str, TaskDef]]
@@ -99,7 +103,7 @@ def _checked(
     faulty = chain(own, _expressions(definition)) if registered else own
     faults = [*shape, *islice(_unless_shown(shape, faulty), MOST_FAULTS)]
     if faults:
-        raise BadDefinition(subject, faults)
+        raise BadDefinition(subject, [*faults, *_mistyped(WorkflowDef, document)])
     return definition, found
 
 
@@ -109,13 +113,22 @@ def check_task(document: Json) -> TaskDef:
     definition, shape = read(TaskDef, document, subject)
     faults = [*shape, *_unless_shown(shape, _task_faults(definition))]
     if faults:
-        raise BadDefinition(subject, faults)
+        raise BadDefinition(subject, [*faults, *_mistyped(TaskDef, document)])
     return definition
 
 
 def _subject(kind: str, document: Json) -> str:
-    name = document.get("name") if isinstance(document, dict) else None
-    return f"{kind} definition {name[:_LONGEST_NAME] if isinstance(name, str) else None!r}"
+    name = document.get("name") if isinstance(document, Mapping) else None
+    if isinstance(name, str) and name.strip():
+        return f"{kind} definition {name[:_LONGEST_NAME]!r}"
+    return f"The {kind.lower()} definition"
+
+
+def _mistyped(kind: type[WorkflowDef | TaskDef], document: Json) -> Iterator[Fault]:
+    """Name fields that are ignored and look like others: what is missing may stand there."""
+    mistyped = ((path, meant) for path, meant in unknown_fields(kind, document) if meant)
+    for path, meant in islice(mistyped, _MOST_MISTYPED):
+        yield Fault(path, f"no such field is known; did you mean {meant!r}?")
 
 
 def _unless_shown(shape: Sequence[Fault], found: Iterator[Fault]) -> Iterator[Fault]:
@@ -172,6 +185,8 @@ def _names(definition: WorkflowDef) -> Iterator[Fault]:
     for path, step in walk(definition.tasks):
         if not step.name:
             yield Fault(f"{path}.name", "a task needs a name")
+        if not step.type.strip():
+            yield Fault(f"{path}.type", "a task needs a type; without the field it is SIMPLE")
         ref = step.task_reference_name
         yield from _name_faults(f"{path}.name", step.name)
         yield from _name_faults(f"{path}.taskReferenceName", ref)

@@ -68,7 +68,10 @@ def task_warnings(document: Json) -> tuple[Fault, ...]:
 
 def near(name: str, names: Collection[str]) -> str:
     """Return a hint at the name that may be meant, empty where none is near."""
-    found = get_close_matches(name[:100], names, n=1) if len(names) <= _MOST_NAMES else []
+    if len(names) > _MOST_NAMES:
+        return ""
+    folded = name[:100].casefold()
+    found = [each for each in names if each.casefold() == folded] or get_close_matches(name[:100], names, n=1)
     return f"; did you mean {found[0]!r}?" if found else ""
 
 

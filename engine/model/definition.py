@@ -9,12 +9,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from engine.errors import BadDefinition, Fault
+from engine.model.mistakes import kind_of, sentence, stand_in
 from engine.model.payload import Json
 
 #: Attributes under which a path into a faulty document may be cut out, so that the rest can still be checked.
@@ -301,7 +302,7 @@ def read(kind: type[_T], document: Json, subject: str, *, bounded: bool = True) 
     made of a run's own data, which has limits of its own.
     """
     if not isinstance(document, Mapping):
-        raise BadDefinition(subject, [Fault("$", f"must be a JSON object, not {_kind_of(document)}")])
+        raise BadDefinition(subject, [Fault("$", f"must be a JSON object, not {kind_of(document)}")])
     if bounded and (excess := _excess(document)) is not None:
         raise BadDefinition(subject, [Fault("$", excess)])
     faults: list[Fault] = []
@@ -312,10 +313,10 @@ def read(kind: type[_T], document: Json, subject: str, *, bounded: bool = True) 
         except ValidationError as error:
             for problem in error.errors(include_url=False):
                 place = _real_path(rest, problem["loc"])
-                faults.append(Fault(_show(place), _sentence(problem["msg"], problem.get("input"))))
+                faults.append(Fault(_show(place), sentence(problem)))
                 if not place or len(faults) >= MOST_FAULTS:
                     raise BadDefinition(subject, faults) from None
-                _cut(rest, place)
+                _cut(rest, place, problem)
     raise BadDefinition(subject, faults)
 
 
@@ -342,16 +343,6 @@ def _excess(document: Json) -> str | None:
     return None
 
 
-def _kind_of(value: object) -> str:
-    names = {"str": "a text", "list": "a list", "int": "a number", "float": "a number", "NoneType": "null"}
-    return names.get(type(value).__name__, type(value).__name__)
-
-
-def _sentence(message: str, value: object) -> str:
-    shown = repr(value)
-    return f"{message} (found {shown if len(shown) <= 60 else shown[:57] + '...'})"
-
-
 def _real_path(document: Json, location: _Path) -> _Path:
     """Keep only the part of Pydantic's location that exists in the document (unions add names of their own)."""
     kept: list[int | str] = []
@@ -370,8 +361,8 @@ def _show(path: _Path) -> str:
     return shown.lstrip(".") or "$"
 
 
-def _cut(document: Json, path: _Path) -> None:
-    """Remove what stands at ``path``; list elements become an empty object so that the other indices stay true."""
+def _cut(document: Json, path: _Path, problem: Mapping[str, Any]) -> None:
+    """Remove what stands at ``path``; something stands in for list elements, so that the other indices stay true."""
     here = document
     for step in path[:-1]:
         try:
@@ -380,6 +371,6 @@ def _cut(document: Json, path: _Path) -> None:
             return
     last = path[-1]
     if isinstance(here, list) and isinstance(last, int) and last < len(here):
-        here[last] = {} if here[last] != {} else {"name": ""}
+        here[last] = stand_in(problem, here[last])
     elif isinstance(here, dict):
         here.pop(last, None)

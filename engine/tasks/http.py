@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from engine.errors import Fault
 from engine.model.definition import WorkflowTask
@@ -21,6 +21,13 @@ class Http(SystemTask):
         given = {**template, **config.input_parameters}
         found = any(key in given for key in ("http_request", "uri", "method"))
         yield from required(config, "inputParameters.http_request", found)
+
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Name an address under the name that it has elsewhere."""
+        request = config.input_parameters.get("http_request", config.input_parameters)
+        if isinstance(request, Mapping) and "url" in request and "uri" not in request:
+            where = "inputParameters.http_request" if "http_request" in config.input_parameters else "inputParameters"
+            yield Fault(f"{where}.url", "an HTTP task does not read it; did you mean 'uri'?")
 
 
 TYPE = Http()

@@ -23,7 +23,9 @@ class Inline(SystemTask):
     name = "INLINE"
 
     def warn(self, config: WorkflowTask) -> Iterator[Fault]:
-        """Name evaluators that are not offered."""
+        """Name evaluators that are not offered, and a script that stands beside the inputs, where Conductor's does."""
+        if config.expression and "expression" not in config.input_parameters:
+            yield Fault("expression", "an INLINE reads inputParameters.expression, not this")
         evaluator = config.input_parameters.get("evaluatorType", "javascript")
         if isinstance(evaluator, str) and evaluator not in EVALUATORS and not is_expression(evaluator):
             yield Fault(

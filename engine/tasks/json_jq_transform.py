@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from engine.errors import BadExpression, Fault
-from engine.expression.jq_program import run_jq
+from engine.expression.jq_program import check_jq, run_jq
+from engine.expression.template import is_expression
 from engine.model.definition import WorkflowTask
 from engine.model.payload import JsonObject
 from engine.tasks.step import Complete, Fail, required
 from engine.tasks.system import SystemTask
+
+#: Characters of a program that is compiled while its author waits.
+_LONGEST_CHECKED: Final = 10_000
 
 
 class JsonJqTransform(SystemTask):
@@ -22,6 +27,14 @@ class JsonJqTransform(SystemTask):
         template = config.task_definition.input_template if config.task_definition else {}
         given = {**template, **config.input_parameters}
         yield from required(config, "inputParameters.queryExpression", given.get("queryExpression"))
+
+    def warn(self, config: WorkflowTask) -> Iterator[Fault]:
+        """Tell what is wrong with the program's syntax, where it is written out."""
+        program = config.input_parameters.get("queryExpression")
+        if isinstance(program, str) and not is_expression(program) and len(program) <= _LONGEST_CHECKED:
+            complaint = check_jq(program)
+            if complaint is not None:
+                yield Fault("inputParameters.queryExpression", f"not a jq program, so the task will fail: {complaint}")
 
     def computed(self, given: JsonObject) -> Complete | Fail:
         """Run the program, in this process and without a limit."""

@@ -6,12 +6,14 @@ as strings and names as numbers.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Collection, Mapping
 
 import msgspec
 
 from engine.errors import BadMessage
 from engine.model.payload import Json, JsonObject
+from engine.wire.json_text import complaint
 
 #: Bytes of one message; more than this belongs into a file store, with its address in the message. RabbitMQ 4 refuses
 #: larger ones by default.
@@ -21,10 +23,15 @@ MESSAGE_LIMIT = 16 * 1024 * 1024
 TEXT_LIMIT = 512
 
 
+#: Bytes of a text that is read once more to say by line and column what is wrong with it.
+_MOST_EXPLAINED = 1024 * 1024
+
+
 def read_json(body: bytes, subject: str, limit: int | None = MESSAGE_LIMIT) -> Json:
     """Return the JSON in ``body``; raise ``BadMessage`` when it is too large (``limit`` None: never) or not JSON.
 
-    NaN, Infinity and lone surrogates are not JSON: databases and other languages refuse them.
+    NaN, Infinity and lone surrogates are not JSON: databases and other languages refuse them. A byte order mark before
+    it is left out, as Conductor's reader does.
     """
     if limit is not None and len(body) > limit:
         raise BadMessage(
@@ -34,11 +41,12 @@ def read_json(body: bytes, subject: str, limit: int | None = MESSAGE_LIMIT) -> J
     if not body.strip():
         raise BadMessage(f"{subject} is empty: a JSON object is expected")
     try:
-        return msgspec.json.decode(body)
+        return msgspec.json.decode(body.removeprefix(BOM_UTF8))
     except RecursionError:
         raise BadMessage(f"{subject} is nested too deeply: flatten it") from None
     except (msgspec.MsgspecError, ValueError) as error:
-        raise BadMessage(f"{subject} is not JSON: {error}") from None
+        told = complaint(body) if len(body) <= _MOST_EXPLAINED else None
+        raise BadMessage(f"{subject} is not JSON: {told or error}") from None
 
 
 def read_object(body: bytes, subject: str, limit: int | None = MESSAGE_LIMIT) -> JsonObject:

@@ -159,3 +159,52 @@ def test_a_policy_of_limited_runs_is_one_of_two(policy):
 )
 def test_a_task_definition_written_out_in_a_step_may_lack_a_name_and_have_timeouts_that_never_ring(definition):
     check_workflow({"name": "flow", "tasks": [step("t", taskDefinition=definition)]})
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"tasks": {"name": "t"}}, "tasks: must be a list: […]; found an object"),
+        ({"tasks": [None]}, "tasks[0]: must be an object: {…}; found null"),
+        ({"tasks": [step("t", inputParameters=["a"])]}, "inputParameters: must be an object: {…}; found a list"),
+        ({"tasks": [step("j", "JOIN", joinOn="t")]}, "tasks[0].joinOn: must be a list: […]; found 't'"),
+        ({"version": "latest"}, "version: must be a whole number; found 'latest'"),
+        ({"version": 1.5}, "version: must be a whole number; found 1.5"),
+        ({"restartable": "maybe"}, "restartable: must be true or false; found 'maybe'"),
+        ({"timeoutPolicy": "RETRY"}, "timeoutPolicy: must be one of 'TIME_OUT_WF' or 'ALERT_ONLY'; found 'RETRY'"),
+        ({"tasks": [step("t", startDelay=-1)]}, "tasks[0].startDelay: must be at least 0; found -1"),
+    ],
+)
+def test_a_wrong_shape_is_told_in_words_that_need_no_python(fields, told):
+    with pytest.raises(BadDefinition) as raised:
+        check_workflow({"name": "flow", "tasks": [step("t")], **fields})
+    assert told in str(raised.value)
+
+
+def test_branches_that_are_no_lists_are_told_once_each():
+    flat = step("f", "FORK_JOIN", forkTasks=[step("a"), step("b")])
+    assert faults({"name": "flow", "tasks": [flat, step("j", "JOIN")]}).keys() == {
+        "tasks[0].forkTasks[0]",
+        "tasks[0].forkTasks[1]",
+    }
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "meant"),
+    [
+        ({"name": "flow", "task": [step("t")]}, "task", "tasks"),
+        ({"name": "flow", "Tasks": [step("t")]}, "Tasks", "tasks"),
+        (
+            {"name": "flow", "tasks": [step("t", "SUB_WORKFLOW", subWorkflowParams={"name": "x"})]},
+            "tasks[0].subWorkflowParams",
+            "subWorkflowParam",
+        ),
+    ],
+)
+def test_beside_a_mistake_names_that_look_mistyped_are_told(document, path, meant):
+    assert f"did you mean {meant!r}?" in faults(document)[path]
+
+
+def test_a_definition_without_a_name_is_called_by_none():
+    with pytest.raises(BadDefinition, match=r"^The workflow definition has 2 mistakes"):
+        check_workflow({})

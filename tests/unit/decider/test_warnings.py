@@ -34,6 +34,22 @@ def warnings(*tasks, find=nothing, missing=False, **fields):
     ("tasks", "path", "words"),
     [
         ([step("t", "HTPP")], "tasks[0].type", "did you mean 'HTTP'?"),
+        ([step("t", "http")], "tasks[0].type", "did you mean 'HTTP'?"),
+        (
+            [step("t", "HTTP", **inputs(http_request={"url": "http://x", "method": "GET"}))],
+            "tasks[0].inputParameters.http_request.url",
+            "did you mean 'uri'?",
+        ),
+        (
+            [step("t", "INLINE", expression="1", **inputs(evaluatorType="javascript"))],
+            "tasks[0].expression",
+            "reads inputParameters.expression",
+        ),
+        (
+            [step("t", "JSON_JQ_TRANSFORM", **inputs(queryExpression=".a |"))],
+            "tasks[0].inputParameters.queryExpression",
+            "not a jq program",
+        ),
         ([step("t", "LLM_CHAT_COMPLETE")], "tasks[0].type", "workers on the queue 'LLM_CHAT_COMPLETE'"),
         ([step("t", "LAMBDA", **inputs(scriptExpression="return 1"))], "tasks[0].type", "use INLINE"),
         ([step("t", **inputs(host="${HOSTNAME}"))], "tasks[0].inputParameters.host", "BATON_ENV_HOSTNAME"),
