@@ -127,6 +127,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     batch_bytes: Annotated[int, Meta(ge=MEGABYTE)] = 16 * MEGABYTE
     #: Steps of one decision before it is saved and goes on by a wake-up.
     step_budget: Count = 20_000
+    #: New tasks of a run after which it is looked through for iterations of which keepLastN wants nothing kept; of runs
+    #: with many tasks as many more.
+    forget_after_tasks: Count = 64
     #: How long a decider owns a partition without renewing; the time that fail-over from one that hangs takes at most.
     lease_seconds: Seconds = 15.0
     #: How long a wake-up may stay unanswered before the timekeeper sends it again.

@@ -72,6 +72,7 @@ class Outlook:
             queues_seen_empty=transaction.queues_seen_empty() if waking else {},
             limits=self._limits,
             step_budget=self._settings.step_budget,
+            forget_after_tasks=self._settings.forget_after_tasks,
             unheard_timeout_seconds=self._settings.unheard_timeout_seconds,
             redelivery_limit=self._settings.redelivery_limit,
             isolated_queues=self._settings.isolated_queues,

@@ -40,6 +40,7 @@ def save_of(
         before=loaded,
         tasks_before=resident.run.tasks,
         earlier=decision.earlier,
+        forgotten=decision.forgotten,
         removed=removed(transaction, decision, now),
     )
 

@@ -22,6 +22,7 @@ from engine.decider.deadline import workflow_deadline
 from engine.decider.draft import Draft, Surroundings
 from engine.decider.ending import end, tell_parent_again
 from engine.decider.execution import ROOT, Execution, OpenList
+from engine.decider.forget import forget
 from engine.decider.notices import tell, tell_turns
 from engine.decider.open_desk import OpenDesk
 from engine.decider.schema import input_mismatch
@@ -51,6 +52,8 @@ class Decision(Struct, frozen=True):
     updated: tuple[Task, ...]
     #: What the run was, where it or a part of it is done over.
     earlier: EarlierRound | None
+    #: Rows that are to be deleted for good.
+    forgotten: tuple[int, ...]
     #: For each event, by its id, what it commands.
     commands: dict[str, tuple[Command, ...]]
     #: For each request, by its event id, how it was answered.
@@ -62,7 +65,7 @@ class Decision(Struct, frozen=True):
     @property
     def is_empty(self) -> bool:
         """True when nothing about the run has changed."""
-        changed = self.inserted or self.updated or self.earlier or self.draft.removal
+        changed = self.inserted or self.updated or self.earlier or self.forgotten or self.draft.removal
         return not changed and self.workflow == self.draft.loaded
 
     def to_be_known(self) -> Iterator[str]:
@@ -118,7 +121,9 @@ def begin(run: Execution, start: StartWorkflow, now: Instant, surroundings: Surr
     walk.to_rest()
     _expect_sizes(draft)
     _answer_start(draft, start)
-    return _decision(draft, {start.event_id: _commands(draft)}, {})
+    commands = {start.event_id: _commands(draft)}
+    forget(draft, commands)
+    return _decision(draft, commands, {})
 
 
 def _answer_start(draft: Draft, start: StartWorkflow) -> None:
@@ -162,6 +167,7 @@ def decide(execution: Execution, events: Sequence[Event], now: Instant, surround
         commands[event.event_id] = _commands(draft)
     draft.refresh()
     _expect_sizes(draft)
+    forget(draft, commands)
     return _decision(draft, commands, outcomes)
 
 
@@ -242,6 +248,7 @@ def _decision(draft: Draft, commands: dict[str, tuple[Command, ...]], outcomes: 
         inserted=tuple(draft.tasks[seq] for seq in written if seq > draft.first_new),
         updated=tuple(draft.tasks[seq] for seq in written if seq <= draft.first_new),
         earlier=_earlier(draft),
+        forgotten=tuple(draft.forgotten),
         commands=commands,
         outcomes=outcomes,
         dropped=draft.dropped,

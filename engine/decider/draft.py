@@ -45,6 +45,8 @@ class Surroundings(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     #: Steps of the flow that one decision may take before it saves and goes on later.
     step_budget: int = 20_000
+    #: New rows after which a run is looked through for those that nobody wants any more.
+    forget_after_tasks: int = 64
     #: Seconds after which a task that nobody was ever heard of ends, where its definition sets no response timeout.
     unheard_timeout_seconds: float = 3_600.0
     #: How often a task may be begun anew within one attempt, because whoever had it was lost.
@@ -92,6 +94,8 @@ class Draft:
         self.superseded: dict[int, tuple[Task, WorkflowTask]] = {}
         #: The run's record as it was before that.
         self.earlier: Workflow | None = None
+        #: Stored rows that are to be deleted: nobody wants them any more.
+        self.forgotten: list[int] = []
         #: The run's rows are to be deleted; whether they are archived first.
         self.removal: Removal | None = None
         #: What is to be kept for later tasks: the output, and for how many seconds.
@@ -232,6 +236,14 @@ class Draft:
             self.superseded[seq] = self.tasks[seq], self.configs[seq]
             self.tasks.drop(seq)
             self.touched.pop(seq, None)
+
+    def forget(self, seqs: Iterable[int]) -> None:
+        """Take closed rows out of the run for good; whoever does it has everything derived anew afterwards."""
+        for seq in seqs:
+            self.tasks.drop(seq)
+            self.touched.pop(seq, None)
+            if seq <= self.first_new:
+                self.forgotten.append(seq)
 
     def written(self, seq: int) -> tuple[Task, WorkflowTask]:
         """Return a row that this decision has dealt with, and its step, whether it is still part of the flow or not."""

@@ -93,6 +93,12 @@ def recall(unconfirmed: Json, event_id: str) -> tuple[Command, ...] | None:
     )
 
 
+def commands_in(unconfirmed: Json) -> Iterator[Command]:
+    """Yield every command that the row remembers."""
+    for _, _, references in unconfirmed:
+        yield from map(_command, references)
+
+
 def notes(unconfirmed: Json) -> Iterator[Note]:
     """Yield which events the row remembers, and when each was applied: the same one may have been twice."""
     for event_id, at, _ in unconfirmed:

@@ -66,6 +66,7 @@ class Executions(History):
         updated = [(task, save.tasks_before.get(task.seq)) for save in won for task in save.updated]
         if updated:
             batch.update_tasks(connection, [task for task, _ in updated], [before for _, before in updated])
+        self.forget((save.workflow.id, seq) for save in won for seq in save.forgotten)
         self.put_aside(save.earlier for save in won if save.earlier is not None)
         self.remove(save.removed for save in won if save.removed is not None)
         return written

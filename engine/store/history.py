@@ -61,6 +61,13 @@ class History:
             moved = delete(task).where(and_(task.c.workflow_id == run, task.c.seq == bindparam("gone")))
             self._connection.execute(moved, [{"gone": gone.seq} for gone in each.tasks])
 
+    def forget(self, keys: Iterable[tuple[str, int]]) -> None:
+        """Delete these tasks for good."""
+        rows = [{"of_run": storable(run), "gone": seq} for run, seq in keys]
+        if rows:
+            it = and_(task.c.workflow_id == bindparam("of_run"), task.c.seq == bindparam("gone"))
+            self._connection.execute(delete(task).where(it), rows)
+
     def earlier_rounds(self, workflow_id: str) -> tuple[EarlierRound, ...]:
         """See ``HistoryTransaction.earlier_rounds``."""
         run = storable(workflow_id)

@@ -57,6 +57,8 @@ class Save(Struct, frozen=True, kw_only=True):
     tasks_before: Mapping[int, Task] = {}
     #: What the run was, where it or part of it is done over: its tasks are moved out of the run's rows.
     earlier: EarlierRound | None = None
+    #: Tasks whose rows are to be deleted, by their seq.
+    forgotten: Sequence[int] = ()
     #: The run's rows are to be deleted.
     removed: RemovedRun | None = None
 

@@ -62,6 +62,13 @@ class DoWhile(TaskType):
         """Return the body of any iteration."""
         return Branch(name=name, steps=config.loop_over, suffix=f"__{name}", iteration=int(name))
 
+    def wants(self, config: WorkflowTask, task: Task, branch: str) -> bool:
+        """Keep the last iterations, and the one that runs."""
+        keep = config.input_parameters.get("keepLastN")
+        if not isinstance(keep, int) or keep <= 0:
+            return True
+        return int(branch) > task.iteration - keep - task.status.is_open
+
     def rewound(self, at: At) -> JsonObject:
         """Keep what the iterations before this one have brought."""
         number = at.task.iteration

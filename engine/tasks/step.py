@@ -292,6 +292,10 @@ class TaskType:
         open_again = msgspec.structs.replace(task, status=TaskStatus.IN_PROGRESS)
         return next(branch for branch in self.branches(config, open_again) if branch.name == name)
 
+    def wants(self, config: WorkflowTask, task: Task, branch: str) -> bool:
+        """Return whether what has run in a list that this task had open is to be kept."""
+        return True
+
     def branch_ended(self, at: At) -> Step:
         """Answer what happens when the last of the task's attached lists has ended."""
         return Complete(output=at.task.output)

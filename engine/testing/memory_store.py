@@ -89,6 +89,8 @@ class _Runs(MemoryHistory):
             _expect_identity(stored, workflow, rows, save)
             for task in (*save.inserted, *save.updated):
                 journal.put(rows, task.seq, _stored(task))
+            for seq in save.forgotten:
+                journal.drop(rows, seq)
             self.put_aside([save.earlier] if save.earlier else ())
             self.remove([save.removed] if save.removed else ())
             written.add(workflow.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from tests.simulation.granted import has_happened, hastened_by
 from tests.simulation.message_names import name_of
 from tests.simulation.past import was_taken_up
 from tests.simulation.processes import Process
-from tests.simulation.row_rules import check_rows
+from tests.simulation.row_rules import check_rows, forgotten_by
 from tests.simulation.rules import Rule, Violated, expect
 from tests.simulation.scenario import PARTITIONS
 from tests.simulation.workflows import LIMITS
@@ -71,6 +72,8 @@ class Invariants:
         self.granted: set[str] = set()
         self.recalled = 0
         self.conflicts = 0
+        #: Tasks of each run, by their seq, that loops did not want kept.
+        self.forgotten: dict[str, set[int]] = defaultdict(set)
         self._commits = 0
         #: In which commit each run was stored for the first time.
         self._began: dict[str, int] = {}
@@ -99,7 +102,9 @@ class Invariants:
                 expect(ended and save.removed is not None, Rule.OPERATOR, f"{save.workflow.id} has gone")
                 continue
             self._note_applied(save, before)
-            check_rows(save, before, rows, self._restored(rows), world.latest, budget, hastened)
+            run = self._restored(rows)
+            self.forgotten[save.workflow.id] |= forgotten_by(save, before, run)
+            check_rows(save, before, rows, run, world.latest, budget, hastened)
             self._check_results(rows, before)
             if world.trace is not None:
                 shown = ", ".join(f"{task.seq}:{task.ref}#{task.attempt} {task.status}" for task in rows.tasks)

@@ -140,11 +140,12 @@ class Rest:
                 expect(f"revoke:{task.id}" in confirms, Rule.I8, f"{task.id} was not revoked")
 
     def _check_history(self, rows: Rows) -> None:
-        """Every task that there ever was is part of the flow, or of a round before."""
+        """Every task that there ever was is part of the flow, or of a round before, or was to be forgotten."""
         with self._world.store.transaction() as transaction:
             rounds = transaction.earlier_rounds(rows.workflow.id)
         found = sorted(task.seq for tasks in (rows.tasks, *(each.tasks for each in rounds)) for task in tasks)
-        known = found == list(range(1, rows.workflow.last_seq + 1))
+        gone = set(range(1, rows.workflow.last_seq + 1)) - set(found)
+        known = len(set(found)) == len(found) and gone <= self._world.invariants.forgotten[rows.workflow.id]
         expect(known, Rule.OPERATOR, f"of the {rows.workflow.last_seq} tasks of {rows.workflow.id}, {found} are left")
 
     def _check_unwanted(self, task: Task) -> None:

@@ -51,6 +51,20 @@ def check_rows(
     _check_scripts(run, now)
 
 
+def forgotten_by(save: Save, before: Rows | None, run: Execution) -> set[int]:
+    """Return which tasks a save has left no row of; only loops that say so forget, and only what is over."""
+    first = 0 if before is None else before.workflow.last_seq
+    there = {task.seq for task in (*save.inserted, *(save.earlier.tasks if save.earlier is not None else ()))}
+    gone = {*save.forgotten, *(seq for seq in range(first + 1, save.workflow.last_seq + 1) if seq not in there)}
+    wanted = any("keepLastN" in step.input_parameters for step in run.configs.values())
+    expect(wanted or not gone, Rule.STATES, f"{save.workflow.id} forgets {sorted(gone)}, and no loop wants that")
+    for seq in save.forgotten:
+        task = task_of(before, seq)
+        over = task is None or (task.status.is_terminal and (task.executed or task.retried))
+        expect(over, Rule.STATES, f"{save.workflow.id} forgets its task {seq}, which is not over")
+    return gone
+
+
 def _check_versions(save: Save, before: Rows | None) -> None:
     stored = None if before is None else before.workflow.version_no
     expect(save.loaded_version == stored, Rule.I3, f"{save.workflow.id} was saved over version {stored}")

@@ -87,6 +87,8 @@ class World:
             prefetch=1_000,
             # Processes die by chance here, again and again: no message is to blame for it.
             crash_limit=1_000_000,
+            # Stories are short.
+            forget_after_tasks=1,
             **scenario.settings,
         )
         self._register()

@@ -54,6 +54,18 @@ def test_a_round_is_kept_only_over_the_version_that_it_was_decided_from(store: S
     assert load(store).tasks == (task,)
 
 
+def test_forgotten_tasks_are_deleted_only_over_the_version_that_it_was_decided_from(store: Store) -> None:
+    run = a_run()
+    create(store, run, a_run("other"), tasks=[*(a_task(seq=seq) for seq in range(1, 5)), a_task("other")])
+    assert save(store, Save(workflow=change(run), loaded_version=7, forgotten=(1, 2))) == set()
+    assert len(load(store).tasks) == 4
+    save(store, Save(workflow=change(run), loaded_version=1, updated=[a_task(seq=3, worker="w")], forgotten=(1, 2)))
+    assert [(task.seq, task.worker) for task in load(store).tasks] == [(3, "w"), (4, None)]
+    assert len(load(store, "other").tasks) == 1
+    with store.transaction() as transaction:
+        assert transaction.earlier_rounds("run") == ()
+
+
 def test_nothing_of_a_removed_run_stays_but_what_was_archived(store: Store) -> None:
     run, task = a_run(), a_task()
     create(store, run, a_run("other"), tasks=[task, a_task("other")])
