@@ -49,4 +49,4 @@ def changed(workflow: Workflow, commands: Iterable[Command], save: Save | None) 
     """Return the news of a run as it is stored now; the same when its commands have to go out once more."""
     moved = any(isinstance(command, Announce) for command in commands)
     gone = save is not None and save.removed is not None
-    return Changed(workflow.id, workflow.name, workflow.version_no, workflow.status, moved or gone)
+    return Changed(workflow.id, workflow.name, workflow.version_no, workflow.status.value, moved or gone)

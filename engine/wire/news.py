@@ -9,7 +9,6 @@ import msgspec
 from msgspec import Struct
 
 from engine.errors import BadMessage
-from engine.model.status import WorkflowStatus
 from engine.wire.message import STATUS_EXCHANGE, Delivery, Message, expect_json
 
 #: The routing key on the status exchange.
@@ -23,7 +22,8 @@ class Changed(Struct, frozen=True, array_like=True):
     name: str
     #: Counts the saves of the run.
     version: int
-    status: WorkflowStatus
+    #: A text: another version may have one that this one does not know.
+    status: str
     #: Its status may be another one than before, or it is new, or its rows are deleted.
     moved: bool
 
