@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from engine.api import runs
 from engine.api.body import RawBody, answer, document
+from engine.api.problem import told
 from engine.api.requester import Requester
 from engine.errors import BadMessage, BatonError, NotFound
 from engine.identifier import new_id
@@ -106,7 +107,7 @@ def _refusals(requester: Requester, ids: Sequence[str], verb: str, **arguments: 
         [Request(event_id=new_id(), workflow_id=each, verb=verb, arguments=arguments) for each in ids]
     )
     return {
-        each: str(outcome) if isinstance(outcome, BatonError) else outcome.message
+        each: told(outcome) if isinstance(outcome, BatonError) else outcome.message
         for each, outcome in zip(ids, outcomes, strict=True)
         if isinstance(outcome, BatonError) or not outcome.granted
     }

@@ -12,7 +12,17 @@ from starlette.responses import JSONResponse
 from engine.api.news import Full
 from engine.api.requester import TooLarge, Unanswered
 from engine.api.warned import described
-from engine.errors import BadDefinition, BadExpression, BadMessage, BatonError, NotFound, Refused, Transient
+from engine.errors import (
+    BadDefinition,
+    BadExpression,
+    BadMessage,
+    BatonError,
+    BrokerUnavailable,
+    NotFound,
+    Refused,
+    StoreUnavailable,
+    Transient,
+)
 from engine.log import get_logger
 from engine.model.payload import Json
 from engine.model.request import Outcome
@@ -86,7 +96,18 @@ def _known(request: Request, error: Exception) -> JSONResponse:
     if status >= 500:
         _log.warning("request.failed", path=request.url.path, reason=str(error))
     more = {"workflowId": error.workflow_id} if isinstance(error, Unanswered) else {}
-    return problem(status, str(error), retryable=isinstance(error, Transient) or status == 429, **more)
+    return problem(status, told(error), retryable=isinstance(error, Transient) or status == 429, **more)
+
+
+def told(error: BatonError) -> str:
+    """Return what a caller is told: of a database or broker that is away not where it is, which stands in the log."""
+    match error:
+        case StoreUnavailable():
+            return "The database is away: try again in a moment. The server's log says more."
+        case BrokerUnavailable():
+            return "The broker is away: try again in a moment. The server's log says more."
+        case _:
+            return str(error)
 
 
 def _parameter(request: Request, error: Exception) -> JSONResponse:
