@@ -55,8 +55,7 @@ async def _answer(distributor: Distributor, poll: Poll, gone: asyncio.Task[None]
     either: set[asyncio.Future[Json]] = {answer, gone}
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if not answer.done():
-        answer.cancel()
-        distributor.look()
+        distributor.hang_up(poll)
         return []
     tasks = await answer
     if gone.done():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pika import spec
 from pika.channel import Channel
@@ -19,9 +19,13 @@ _NOT_FOUND = 404
 class Browser:
     """Fetches messages one by one; those that are not wanted go back where they were."""
 
-    def __init__(self, connection: AmqpConnection) -> None:
+    def __init__(self, connection: AmqpConnection, exists: Callable[[str], bool]) -> None:
+        """``exists`` tells whether there is a queue of a name."""
         self._connection = connection
+        self._exists = exists
         self._taking: AmqpChannel | None = None
+        #: Queues that were seen.
+        self._seen: set[str] = set()
 
     def peek(self, queue: str, limit: int) -> list[Delivery]:
         """Return up to ``limit`` waiting messages without receipts; closing the channel puts them back."""
@@ -48,7 +52,13 @@ class Browser:
         return found
 
     def fetch(self, queue: str, limit: int) -> list[Delivery]:
-        """Return up to ``limit`` waiting messages, unacked on a channel that stays open for their acks."""
+        """Return up to ``limit`` waiting messages, unacked on a channel that stays open for their acks.
+
+        A question about a missing queue would close that channel, and what it holds would be handed out again.
+        """
+        if queue not in self._seen and not self._exists(queue):
+            return []
+        self._seen.add(queue)
         # In this order, or one more would be fetched than is wanted.
         return [item for _, item in zip(range(limit), _fetch(self._lasting(), queue), strict=False)]
 

@@ -50,7 +50,7 @@ class _Session:
         self.inbox = Inbox(self.connection, wake, most_bytes)
         #: Queues that are consumed with a smaller prefetch than was asked for, until when (monotonic seconds).
         self.reduced: dict[str, float] = {}
-        self.browser = Browser(self.connection)
+        self.browser = Browser(self.connection, lambda name: self.declarations.ready(name) is not None)
 
 
 class RabbitBroker:

@@ -70,6 +70,7 @@ class Distributor:
         self._replies = REPLY_PREFIX + new_id()
         self._lock = threading.Lock()
         self._arriving: deque[Poll] = deque()
+        self._leaving: deque[Poll] = deque()
         self._returned: deque[HandedOut] = deque()
         self._lines = Lines()
         self._consumers = Consumers(self._broker)
@@ -92,7 +93,7 @@ class Distributor:
     def poll(self, queue: str, count: int, seconds: float, worker: str | None) -> Poll:
         """Let somebody wait for up to ``count`` tasks of a queue; the poll's answer comes as soon as there is one.
 
-        Cancelling the answer ends the wait. It fails with ``BrokerUnavailable`` when the connection is lost meanwhile,
+        The answer fails with ``BrokerUnavailable`` when the connection is lost meanwhile,
         and with ``NotDecided``. Raises ``BrokerUnavailable`` while there is none.
         """
         poll = Poll(queue, count, time.monotonic() + seconds, worker)
@@ -102,8 +103,11 @@ class Distributor:
         self._broker.interrupt()
         return poll
 
-    def look(self) -> None:
-        """Notice that an answer was cancelled."""
+    def hang_up(self, poll: Poll) -> None:
+        """End a poll that nobody waits for any more; what was taken for it goes to the next one."""
+        poll.answer.cancel()
+        with self._lock:
+            self._leaving.append(poll)
         self._broker.interrupt()
 
     def give_back(self, tasks: Iterable[HandedOut]) -> None:
@@ -162,10 +166,13 @@ class Distributor:
     def _let_in(self) -> list[str]:
         """Put new polls into their lines; return the queues that may hold something for them already."""
         with self._lock:
-            arriving = list(self._arriving)
+            arriving, leaving = list(self._arriving), list(self._leaving)
             self._arriving.clear()
+            self._leaving.clear()
         for poll in arriving:
             self._lines.join(poll)
+        for poll in leaving:
+            self._lines.leave(poll)
         return list(dict.fromkeys(poll.queue for poll in arriving))
 
     def _fetch(self, queues: Iterable[str]) -> None:
@@ -273,7 +280,7 @@ class Distributor:
         """Return how long nothing has to be done unless something comes, in seconds."""
         now = time.monotonic()
         with self._lock:
-            if self._arriving or self._returned:
+            if self._arriving or self._leaving or self._returned:
                 return 0.0
         ends = [now + _IDLE_SECONDS]
         if (first := self._lines.first_end()) is not None:
@@ -308,6 +315,7 @@ class Distributor:
             self._lost = error
             waiting = [*self._arriving]
             self._arriving.clear()
+            self._leaving.clear()
         for poll in (*waiting, *self._lines.take_all(), *(each.poll for each in self._claims.values())):
             self._fail(poll, error)
         self._claims.clear()

@@ -2,63 +2,78 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
+from heapq import heappop, heappush
+from itertools import count
 
 from engine.polling.poll import Poll
 
 
 class Lines:
-    """The polls that wait for messages; those whose messages are being asked for do not stand here."""
+    """The polls that wait for messages; those whose messages are being asked for do not stand here.
+
+    Nothing is looked through, however many wait: joining, leaving and being served cost the same in a long line.
+    """
 
     def __init__(self) -> None:
-        self._lines: dict[str, deque[Poll]] = {}
+        self._lines: dict[str, OrderedDict[Poll, None]] = {}
+        self._wanted: dict[str, int] = {}
+        #: When each poll has waited long enough, the first on top; those that have left stay until they get there.
+        self._ends: list[tuple[float, int, Poll]] = []
+        self._number = count()
 
     def join(self, poll: Poll) -> None:
         """Put a poll at the end of its line."""
-        self._lines.setdefault(poll.queue, deque()).append(poll)
+        self._lines.setdefault(poll.queue, OrderedDict())[poll] = None
+        self._wanted[poll.queue] = self._wanted.get(poll.queue, 0) + poll.count
+        heappush(self._ends, (poll.until, next(self._number), poll))
 
-    def leave(self, poll: Poll) -> None:
-        """Take a poll out of its line, if it stands there."""
+    def leave(self, poll: Poll) -> bool:
+        """Take a poll out of its line; False when it does not stand there."""
         line = self._lines.get(poll.queue)
-        if line is not None and poll in line:
-            line.remove(poll)
-            self._forget_if_empty(poll.queue)
+        if line is None or poll not in line:
+            return False
+        del line[poll]
+        self._wanted[poll.queue] -= poll.count
+        if not line:
+            del self._lines[poll.queue], self._wanted[poll.queue]
+        return True
 
     def wanted(self, queue: str) -> int:
         """Return how many messages of a queue are waited for."""
-        return sum(poll.count for poll in self._lines.get(queue, ()))
+        return self._wanted.get(queue, 0)
 
     def demand(self) -> dict[str, int]:
         """Return how many messages are waited for, of each queue of which any are."""
-        return {queue: self.wanted(queue) for queue in self._lines}
+        return dict(self._wanted)
 
-    def share_out(self, queue: str, count: int) -> list[Poll]:
-        """Return for each of ``count`` messages the poll that gets it, as far as polls wait; those leave the line.
+    def share_out(self, queue: str, messages: int) -> list[Poll]:
+        """Return for each of so many messages the poll that gets it, as far as polls wait; those leave the line.
 
         The first gets as many as it wants before the second gets one: whoever asked for many has the hands for it.
         """
-        line, takers = self._lines.get(queue, deque()), list[Poll]()
-        while line and len(takers) < count:
-            poll = line.popleft()
-            takers += [poll] * min(poll.count, count - len(takers))
-        self._forget_if_empty(queue)
+        takers: list[Poll] = []
+        while len(takers) < messages and queue in self._lines:
+            poll = next(iter(self._lines[queue]))
+            self.leave(poll)
+            takers += [poll] * min(poll.count, messages - len(takers))
         return takers
 
     def first_end(self) -> float | None:
         """Return when the first of all polls has waited long enough, None when nobody waits."""
-        return min((poll.until for line in self._lines.values() for poll in line), default=None)
+        while self._ends and self._ends[0][2] not in self._lines.get(self._ends[0][2].queue, {}):
+            heappop(self._ends)
+        return self._ends[0][0] if self._ends else None
 
     def take_out(self, now: float) -> list[Poll]:
-        """Take out and return the polls that have waited long enough, or that nobody waits for any more."""
-        gone = [poll for line in self._lines.values() for poll in line if poll.is_over or poll.until <= now]
-        for poll in gone:
+        """Take out and return the polls that have waited long enough."""
+        late: list[Poll] = []
+        while (end := self.first_end()) is not None and end <= now:
+            poll = heappop(self._ends)[2]
             self.leave(poll)
-        return gone
+            late.append(poll)
+        return late
 
     def take_all(self) -> list[Poll]:
         """Take out and return every poll."""
         return self.take_out(float("inf"))
-
-    def _forget_if_empty(self, queue: str) -> None:
-        if not self._lines.get(queue, True):
-            del self._lines[queue]

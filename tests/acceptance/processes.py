@@ -109,6 +109,11 @@ class Processes:
         self._started.append(process)
         return process
 
+    @property
+    def started(self) -> tuple[Process, ...]:
+        """Everything that was started, in order."""
+        return tuple(self._started)
+
     def run(self, command: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
         """Run a program to its end and return what it printed."""
         return subprocess.run(

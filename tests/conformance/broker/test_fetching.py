@@ -57,3 +57,14 @@ def test_what_was_fetched_comes_again_when_the_line_is_lost(open_broker: OpenBro
     second.consume(queue, 1)
     [again] = receive(second, 1)
     assert again.redelivered
+
+
+def test_looking_into_a_missing_queue_lets_go_of_nothing(broker: Broker, queue: str) -> None:
+    broker.publish(numbered(queue, 2))
+    (held,) = broker.fetch(queue, 1)
+
+    assert broker.fetch(f"{queue}_missing", 1) == []
+
+    assert texts(broker.fetch(queue, 2)) == ["1"]
+    broker.ack([held])
+    assert broker.fetch(queue, 2) == []

@@ -28,8 +28,7 @@ def test_a_message_that_is_no_task_of_ours_becomes_a_dead_letter(site: Site) -> 
 def test_a_poll_nobody_waits_for_any_more_takes_nothing(site: Site) -> None:
     poll = site.distributor.poll("a", 1, 60.0, "gone")
     until(lambda: site.hub.queues.get("a") is not None and site.hub.queues["a"].consumers)
-    poll.answer.cancel()
-    site.distributor.look()
+    site.distributor.hang_up(poll)
     until(lambda: not site.hub.queues["a"].consumers)
     task_id = site.start()
     assert [task["taskId"] for task in site.poll(wait_ms=5000)] == [task_id]

@@ -33,16 +33,26 @@ def test_the_demand_of_a_queue_is_what_all_its_polls_want() -> None:
     gone = waiting(lines, 3)
     waiting(lines, 1, queue="b")
     assert lines.demand() == {"a": 5, "b": 1}
-    lines.leave(gone)
-    lines.leave(gone)
+    assert lines.leave(gone)
+    assert not lines.leave(gone)
     assert lines.demand() == {"a": 2, "b": 1}
 
 
-def test_polls_whose_time_is_up_or_whose_client_has_gone_are_taken_out() -> None:
+def test_polls_whose_time_is_up_are_taken_out_the_earliest_first() -> None:
     lines = Lines()
-    late, gone, patient = waiting(lines, until=5.0), waiting(lines), waiting(lines)
-    assert lines.first_end() == 5.0
-    gone.answer.cancel()
-    assert lines.take_out(5.0) == [late, gone]
+    later, late, patient = waiting(lines, until=5.0), waiting(lines, until=3.0), waiting(lines)
+    gone = waiting(lines, until=1.0)
+    lines.leave(gone)
+    assert lines.first_end() == 3.0
+    assert lines.take_out(5.0) == [late, later]
     assert lines.take_all() == [patient]
     assert lines.first_end() is None
+
+
+def test_a_poll_that_joins_again_waits_as_long_as_it_would_have() -> None:
+    lines = Lines()
+    poll = waiting(lines, until=5.0)
+    lines.share_out("a", 1)
+    assert lines.first_end() is None
+    lines.join(poll)
+    assert (lines.first_end(), lines.take_out(5.0), lines.take_out(5.0)) == (5.0, [poll], [])

@@ -245,3 +245,14 @@ def test_a_parent_that_hears_too_late_that_its_child_goes_on_hears_of_its_end_to
     assert len(held) == 1
     assert harness.run(RUN).last_retried_at
     assert harness.run(RUN).status == "FAILED"
+
+
+def test_a_task_that_was_handed_out_is_shown_again_and_was_taken_once(harness, line):
+    harness.start("chain", workflow_id=RUN)
+    with line.cut():
+        harness.request(RUN, "take_task", taskId=f"{RUN}.1", workerId="w")
+    assert shown(line.batches[1]) == shown(line.batches[0])
+    assert any(
+        b'"status":"IN_PROGRESS"' in message.body and b'"workerId":"w"' in message.body for message in line.batches[1]
+    )
+    assert harness.task(RUN, "a").polls == 1
