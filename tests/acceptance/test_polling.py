@@ -34,7 +34,7 @@ class Other:
             return False
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def other(small: Stack) -> Iterator[Other]:
     server = Other(small)
     yield server
@@ -60,6 +60,29 @@ def decider_of(stack: Stack) -> Process:
     return next(each for each in stack.processes.started if each.name == "decider")
 
 
+def test_servers_share_what_is_polled_for_and_hand_out_each_task_once(small: Stack, other: Other) -> None:
+    define(small, "polled_often")
+    with ThreadPoolExecutor(12) as hands:
+        polls = [hands.submit(polled, url, "polled_often", count=2) for url in (small.url, other.url) for _ in range(6)]
+        runs = {small.start("polled_often") for _ in range(12)}
+        found = [task["workflowInstanceId"] for poll in polls for task in poll.result()]
+    while len(found) < 12:
+        found += [task["workflowInstanceId"] for task in polled(other.url, "polled_often", count=12)]
+    assert sorted(found) == sorted(runs)
+
+
+def test_a_client_that_hangs_up_takes_no_task_with_it(small: Stack) -> None:
+    define(small, "polled_late")
+    address = urlsplit(small.url)
+    with socket.create_connection((str(address.hostname), int(address.port or 0))) as line:
+        line.sendall(b"GET /api/tasks/poll/batch/polled_late?timeout=5000&workerid=gone HTTP/1.1\r\nHost: x\r\n\r\n")
+        until("the poll is noted", lambda: small.call("GET", "/api/tasks/queue/polldata?taskType=polled_late").json())
+    run_id = small.start("polled_late")
+    (task,) = polled(small.url, "polled_late", workerid="here")
+    assert (task["workflowInstanceId"], task["workerId"]) == (run_id, "here")
+
+
+# The last one, because it kills the other server.
 def test_a_server_that_is_killed_loses_no_task_it_had_in_hand(small: Stack, other: Other) -> None:
     define(small, "polled_twice")
     run_id = small.start("polled_twice")
@@ -81,25 +104,3 @@ def test_a_server_that_is_killed_loses_no_task_it_had_in_hand(small: Stack, othe
     # Then the other one hands it out.
     (task,) = polled(small.url, "polled_twice", workerid="found")
     assert (task["workflowInstanceId"], task["status"], task["workerId"]) == (run_id, "IN_PROGRESS", "found")
-
-
-def test_servers_share_what_is_polled_for_and_hand_out_each_task_once(small: Stack, other: Other) -> None:
-    define(small, "polled_often")
-    with ThreadPoolExecutor(12) as hands:
-        polls = [hands.submit(polled, url, "polled_often", count=2) for url in (small.url, other.url) for _ in range(6)]
-        runs = {small.start("polled_often") for _ in range(12)}
-        found = [task["workflowInstanceId"] for poll in polls for task in poll.result()]
-    while len(found) < 12:
-        found += [task["workflowInstanceId"] for task in polled(other.url, "polled_often", count=12)]
-    assert sorted(found) == sorted(runs)
-
-
-def test_a_client_that_hangs_up_takes_no_task_with_it(small: Stack) -> None:
-    define(small, "polled_late")
-    address = urlsplit(small.url)
-    with socket.create_connection((str(address.hostname), int(address.port or 0))) as line:
-        line.sendall(b"GET /api/tasks/poll/batch/polled_late?timeout=5000&workerid=gone HTTP/1.1\r\nHost: x\r\n\r\n")
-        until("the poll is noted", lambda: small.call("GET", "/api/tasks/queue/polldata?taskType=polled_late").json())
-    run_id = small.start("polled_late")
-    (task,) = polled(small.url, "polled_late", workerid="here")
-    assert (task["workflowInstanceId"], task["workerId"]) == (run_id, "here")
