@@ -68,3 +68,20 @@ def test_looking_into_a_missing_queue_lets_go_of_nothing(broker: Broker, queue: 
     assert texts(broker.fetch(queue, 2)) == ["1"]
     broker.ack([held])
     assert broker.fetch(queue, 2) == []
+
+
+def test_many_are_fetched_as_well_as_few(open_broker: OpenBroker, queue: str) -> None:
+    first, second = open_broker(), open_broker()
+    first.publish(numbered(queue, 60))
+
+    fetched = first.fetch(queue, 40)
+    while len(fetched) < 40:
+        fetched += first.fetch(queue, 40 - len(fetched))
+
+    assert texts(fetched) == [str(number) for number in range(40)]
+    second.consume(queue, 60)
+    rest = receive(second, 20)
+    assert texts(rest) == [str(number) for number in range(40, 60)]
+    second.ack(rest)
+    first.ack(fetched)
+    assert first.fetch(queue, 40) == []
