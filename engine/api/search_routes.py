@@ -4,16 +4,34 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
+from msgspec import Struct
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from engine.api import shown
-from engine.api.search import Search, found_answer
-from engine.search.condition import Condition, Present, opposite
+from engine.api.classifiers import Classifiers
+from engine.api.search import Asked, Search, found_answer
+from engine.search.condition import Present, opposite
 from engine.search.subject import RUN_PARENT, RUNS, TASKS
-from engine.store.port import Store
+from engine.store.port import Store, Transaction
+from engine.store.search_port import FoundRuns
 
-_TopLevel = Annotated[bool, Query(alias="topLevelOnly")]
+
+class _Further(Struct, frozen=True):
+    """What a search for runs may want beside its query."""
+
+    top_level: bool = False
+    classifier: str | None = None
+
+
+def _further(
+    top_level: Annotated[bool, Query(alias="topLevelOnly")] = False, classifier: str | None = None
+) -> _Further:
+    return _Further(top_level, classifier)
+
+
+Further = Annotated[_Further, Depends(_further)]
 
 
 def search_routes(store: Store) -> APIRouter:
@@ -26,19 +44,26 @@ def search_routes(store: Store) -> APIRouter:
 
 
 def _runs(router: APIRouter, store: Store) -> None:
+    classifiers = Classifiers()
+
+    def found(tx: Transaction, asked: Asked, further: _Further) -> FoundRuns:
+        top_level = (opposite(Present(RUN_PARENT)),) if further.top_level else ()
+        query = asked.read(RUNS, classifiers.of(further.classifier), *top_level)
+        return tx.search_runs(replace(query, condition=classifiers.as_names(tx, query.condition)))
+
     @router.get("/workflow/search")
-    def search(asked: Search, top_level: _TopLevel = False) -> Response:
+    def search(asked: Search, further: Further) -> Response:
         """Find runs; the newest come first unless `sort` says otherwise."""
         with store.transaction() as tx:
-            found = tx.search_runs(asked.read(RUNS, *_further(top_level)))
-            return found_answer(found, shown.summaries(tx, found))
+            runs = found(tx, asked, further)
+            return found_answer(runs, shown.summaries(tx, runs))
 
     @router.get("/workflow/search-v2")
-    def search_v2(asked: Search, top_level: _TopLevel = False) -> Response:
-        """Find runs, each shown whole."""
+    def search_v2(asked: Search, further: Further) -> Response:
+        """Find runs, each shown whole but for its tasks."""
         with store.transaction() as tx:
-            found = tx.search_runs(asked.read(RUNS, *_further(top_level)))
-            return found_answer(found, shown.runs(tx, found))
+            runs = found(tx, asked, further)
+            return found_answer(runs, shown.runs(tx, runs))
 
 
 def _runs_by_tasks(router: APIRouter, store: Store) -> None:
@@ -71,7 +96,3 @@ def _tasks(router: APIRouter, store: Store) -> None:
         with store.transaction() as tx:
             found = tx.search_tasks(asked.read(TASKS))
             return found_answer(found, shown.tasks(tx, found))
-
-
-def _further(top_level: bool) -> tuple[Condition, ...]:
-    return (opposite(Present(RUN_PARENT)),) if top_level else ()

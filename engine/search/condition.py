@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from typing import TypeAlias
 
@@ -139,6 +139,21 @@ def leaves(condition: Condition) -> Iterator[Matches | Within | Present | Contai
             yield from leaves(part)
     else:
         yield condition.part if isinstance(condition, Not) else condition
+
+
+def exchanged(condition: Condition, field: Field, other: Callable[[Matches | Present], Condition]) -> Condition:
+    """Return a condition in which what is asked of one field is asked in other words."""
+    match condition:
+        case All(parts):
+            return All(tuple(exchanged(part, field, other) for part in parts))
+        case Some(parts):
+            return Some(tuple(exchanged(part, field, other) for part in parts))
+        case Not(part):
+            return opposite(exchanged(part, field, other))
+        case Matches() | Present():
+            return other(condition) if condition.field == field else condition
+        case _:
+            return condition
 
 
 def fields_of(condition: Condition) -> frozenset[Field]:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from engine.errors import BadMessage
 from engine.search.condition import Field, Kind
-from engine.search.subject import Subject
+from engine.search.subject import RUN_CLASSIFIER, Subject
 
 #: Fields that one list can be sorted by.
 _MOST: Final = 10
@@ -33,10 +33,12 @@ def read_order(text: str, subject: Subject) -> tuple[Order, ...]:
     for part in parts:
         name, _, direction = (piece.strip() for piece in part.partition(":"))
         field = subject.fields.get(name)
-        if field is None or field.kind in (Kind.PAYLOAD, Kind.LIST) or direction.upper() not in ("", "ASC", "DESC"):
-            known = ", ".join(
-                known for known, each in subject.fields.items() if each.kind not in (Kind.PAYLOAD, Kind.LIST)
-            )
+        if field is None or not _sortable(field) or direction.upper() not in ("", "ASC", "DESC"):
+            known = ", ".join(known for known, each in subject.fields.items() if _sortable(each))
             raise BadMessage(f"sort {part[:50]!r} is not understood: write startTime:DESC; the fields are {known}.")
         found.setdefault(field.key, Order(field, direction.upper() == "DESC"))
     return tuple(found.values())
+
+
+def _sortable(field: Field) -> bool:
+    return field.kind not in (Kind.PAYLOAD, Kind.LIST) and field != RUN_CLASSIFIER

@@ -125,9 +125,15 @@ def _greet_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None
     for statement in _SQLITE_SESSION:
         connection.execute(statement)
+    # By itself it knows the capitals of ASCII alone.
+    connection.create_function("lower", 1, _lower, deterministic=True)
     # Refused at once while another process uses the file, which then has switched it: the mode stays with the file.
     with suppress(sqlite3.OperationalError):
         connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -80,6 +80,21 @@ def test_runs_are_found_by_their_fields_words_and_in_an_order(client, shop):
     assert ids(client, start=1, size=1) == ["o1"]
 
 
+def test_runs_are_found_by_the_kind_of_their_workflow(client, store, shop):
+    assert ids(client, classifier="agent") == []
+    steps = [{"name": "t", "taskReferenceName": "t"}]
+    with store.transaction() as tx:
+        tx.register_workflow(check_workflow({"name": "media", "tasks": steps}), overwrite=True)
+        order = check_workflow({"name": "order", "metadata": {"classifier": "agent"}, "tasks": steps})
+        tx.register_workflow(order, overwrite=True)
+    assert ids(client, classifier="agent") == ["o1", "o0"]
+    assert ids(client, classifier="workflow") == ["m"]
+    assert ids(client, classifier="workflow, agent") == ["m", "o1", "o0"]
+    assert ids(client, classifier="agent", query="status = FAILED") == ["o1"]
+    assert ids(client, query="classifier = agent OR status = RUNNING") == ["m", "o1", "o0"]
+    assert ids(client, query="NOT classifier = a*") == ["m"]
+
+
 def test_a_run_is_found_as_a_summary_or_whole_without_its_tasks(client, shop):
     summary = client.get("/api/workflow/search", params={"query": "workflowId = o1"}).json()
     assert summary["totalHits"] == 1
