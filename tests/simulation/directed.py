@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from engine.model.schedule import OverlapPolicy
-from tests.simulation.scenario import DECIDERS, STORE_POINTS, Happening, Root, Scenario, scenario
+from tests.simulation.scenario import DECIDERS, PARTITIONS, STORE_POINTS, Happening, Root, Scenario, scenario
 from tests.simulation.shapes import Shape
 
 #: In how many orders each is told.
@@ -59,6 +59,42 @@ TALES: Final[dict[str, Callable[[int], Scenario]]] = {
     ),
     "a task kills whoever begins it": lambda order: _story(
         [["work", ("once", "quick")[order % 2], {"optional": True}]], [["worker", 0, "deadly"]]
+    ),
+    "two deciders are given what concerns one run": lambda order: _story(
+        [
+            [
+                "fork",
+                [[["work", "work", {}], ["work", "quick", {}]], [["work", "slow", {}], ["wait", 4]], [["human"]]],
+                5,
+            ]
+        ],
+        [["both_own", 20 + order, partition] for partition in range(PARTITIONS)]
+        + [["stall", 40 + 60 * number + 7 * order, DECIDERS[number % 2], 2] for number in range(4)]
+        + [["decide", 30 + 25 * number, 0] for number in range(8)],
+    ),
+    "somebody wants a run only if it does not go on, and deciders change": lambda order: _story(
+        [["wait", 0], ["work", "work", {"optional": True}]],
+        [["both_own", 20 + order, partition] for partition in range(PARTITIONS)]
+        + _every(23 + order, "start_once", 9, 0),
+    ),
+    "the decider cannot decide one of two runs": lambda order: _story(
+        [["child", [["work", "work", {}], ["work", "work", {}]], False, "", {}]], [["bug", 30 + 5 * order, order]]
+    ),
+    "the database goes away again and again while children begin": lambda order: _story(
+        [["kids", [["work", "work", {"optional": True}]], 3]],
+        [
+            ["store", 8 + 6 * number + order, process, point]
+            for number, point in enumerate(STORE_POINTS)
+            for process in DECIDERS
+        ],
+    ),
+    "somebody ends the delays of a run": lambda order: _story(
+        [["work", "work", {"startDelay": 2, "optional": True}]] * 3, _every(30 + order, "reset", 6, 0)
+    ),
+    "somebody removes a run that has ended": lambda order: _story([["noop"]], [["remove", 60 + order, 2 * order]]),
+    "the broker loses its disk while many runs wait": lambda order: _story(
+        [["kids", [["work", "work", {"optional": True}]], 3]],
+        [["wipe", 45 + 12 * order, 0], _LAST],
     ),
     "a worker falls silent": lambda order: _story(
         [["work", "once", {"optional": True}]], [["worker", 0, ("hangs", "hangs alive")[order % 2]]]

@@ -134,6 +134,9 @@ class _Run:
             yield [{"taskReferenceName": ref, "name": name, "type": "SIMPLE", "inputParameters": task["input"]}]
 
     def _join(self, step: Step, refs: list[str], suffix: str) -> bool:
+        if ".some(" in step.get("expression", ""):
+            # What else has ended, or will end the run, by the time that one branch has, is a matter of time.
+            raise Undetermined
         fulls = [ref + suffix for ref in refs]
         if not all(full in self._passed for full in fulls):
             return False
@@ -149,9 +152,6 @@ class _Run:
 
     def _scripted_join(self, step: Step, suffix: str, output: Step, statuses: list[str]) -> bool:
         """A script that waits for every branch must find that all have ended well."""
-        if ".some(" in step["expression"]:
-            # What else has ended by then is a matter of time.
-            raise Undetermined
         if any(status in _FAILED for status in statuses):
             self._ends.append("FAILED")
             return False
