@@ -73,6 +73,11 @@ def order_sql(field: Field, dialect: str) -> ColumnElement[Any]:
     return filled.collate("C") if dialect == "postgresql" else filled
 
 
+def contains_sql(column: ColumnElement[Any], pattern: Pattern) -> ColumnElement[bool]:
+    """Return that a text has a pattern somewhere in it, in capitals or not."""
+    return column.ilike("%" + "".join(map(_like, pattern)) + "%", escape=_ESCAPE)
+
+
 def column_sql(field: Field) -> ColumnElement[Any]:
     """Return what holds a field's value."""
     made = _MADE.get(field.key)
@@ -187,7 +192,7 @@ class _Translation:
         column = column_sql(field)
         if field.kind in (Kind.PAYLOAD, Kind.LIST):
             column, pattern = cast(column, Text()), in_json(pattern)
-        found = column.ilike("%" + "".join(map(_like, pattern)) + "%", escape=_ESCAPE)
+        found = contains_sql(column, pattern)
         return and_(found, not_(_masks())) if field.kind is Kind.PAYLOAD else found
 
 

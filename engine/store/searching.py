@@ -26,10 +26,12 @@ from engine.store.search_plan import Plan, make_plan
 from engine.store.search_port import MOST_COUNTED, FoundRuns, Query
 from engine.store.search_source import Direction, source, window
 from engine.store.search_sql import order_sql
+from engine.store.words_index import words_condition
 
 #: Runs that are looked through at once: few at first, so that what is found among the newest is there at once, and
 #: never so many that the time that is left is missed by much.
 _FIRST_LOOK: Final = 500
+_SECOND_LOOK: Final = 2 * _FIRST_LOOK
 _LARGEST_LOOK: Final = 20_000
 _QUICK_SECONDS: Final = 0.1
 
@@ -57,6 +59,14 @@ class Look(Struct, frozen=True):
 
 #: Returns what matches among the runs that began at or after one moment and before another, the newest first.
 Matching = Callable[[Instant | None, int | None], Sequence[Row[Any]]]
+
+
+#: Returns all that a search finds, None when that cannot be told at once.
+AtOnce = Callable[[Plan, Query], Look | None]
+
+
+def _not_at_once(plan: Plan, query: Query) -> None:
+    """Know nothing."""
 
 
 class Searches:
@@ -147,7 +157,7 @@ class Searches:
         return self._connection.scalar(select(func.count()).select_from(some)) or 0
 
     def _by_looking(self, plan: Plan, query: Query) -> FoundRuns:
-        look = self._look(plan, query, lambda low, high: self._keys(plan, query.order, low, high))
+        look = self._look(plan, query, lambda low, high: self._keys(plan, query.order, low, high), self._by_words)
         runs = self._runs([key[0] for key in look.page(query)])
         return FoundRuns(total=len(look.keys), at_least=look.at_least, back_to=look.back_to, runs=runs)
 
@@ -156,8 +166,21 @@ class Searches:
         matching = select(identity, *self._sorted_by(order)).where(*window(plan, low, high, self._dialect))
         return self._connection.execute(matching.order_by(created.desc(), identity.desc())).all()
 
-    def _look(self, plan: Plan, query: Query, matching: Matching) -> Look:
-        """Go back from the newest run until all have been looked at, there is enough, or time is up."""
+    def _by_words(self, plan: Plan, query: Query) -> Look | None:
+        """Return everything that matches by an index of words, None when there is none, or too much was found by it."""
+        words = words_condition(self._connection, plan)
+        if words is None:
+            return None
+        columns = (workflow.c.id, workflow.c.created_at, *self._sorted_by(query.order))
+        matching = select(*columns).where(words, *window(plan, None, plan.high, self._dialect)).limit(MOST_COUNTED + 1)
+        keys = sorted(self._rows(matching), key=itemgetter(1, 0), reverse=True)
+        return Look(keys) if len(keys) <= MOST_COUNTED else None
+
+    def _look(self, plan: Plan, query: Query, matching: Matching, at_once: AtOnce = _not_at_once) -> Look:
+        """Go back from the newest run until all have been looked at, there is enough, or time is up.
+
+        What is not among the newest is rare, and asked for ``at_once`` where something can tell.
+        """
         begun = last = time.monotonic()
         enough = MOST_COUNTED if query.order else min(query.start + query.size + 1, MOST_COUNTED)
         keys: list[Row[Any]] = []
@@ -172,6 +195,8 @@ class Searches:
                 return Look(keys, at_least=True, back_to=low if query.order else None)
             if now - begun >= query.seconds:
                 return Look(keys, at_least=True, back_to=low)
+            if size == _SECOND_LOOK and len(keys) < enough and (everything := at_once(plan, query)) is not None:
+                return everything
             if now - last < _QUICK_SECONDS:
                 size = min(2 * size, _LARGEST_LOOK)
             high, last = low, now

@@ -6,14 +6,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy
 from sqlalchemy import event
 
 from benchmarks.search import fill, search, searches
 from deploy.endpoint import Servers
+from deploy.probe import conninfo
 from engine.store.database import open_database
 from engine.store.transaction import SqlStore
+from engine.store.words_index import STATEMENTS
 from tests.conftest import own_postgres
 
 pytestmark = pytest.mark.servers
@@ -70,6 +73,29 @@ def test_no_search_of_the_web_uis_reads_through_a_table_or_sorts_it(database: sq
         assert found, name
         kinds = {node["Node Type"] for node in found}
         assert not kinds & {"Seq Scan", "Hash Join", "Merge Join"}, name
+
+
+def test_rare_words_are_found_by_an_index_of_words_where_there_is_one(filled: str, database: sqlalchemy.Engine) -> None:
+    store = SqlStore(database)
+
+    def indexes(words: str, **more: str) -> tuple[int, set[str]]:
+        totals: list[int] = []
+        found = explained(database, lambda: totals.append(search(store, "", words=words, **more).total))
+        return totals[0], {node["Index Name"] for node in found if "Index Name" in node}
+
+    rare = f"customer-{ROWS // 6}"
+    without, used = indexes(rare)
+    assert "workflow_words" not in used
+    with psycopg.connect(conninfo(filled), autocommit=True) as connection:
+        for statement in STATEMENTS:
+            connection.execute(statement)
+        try:
+            found, used = indexes(rare)
+            assert (found, "workflow_words" in used) == (without, True)
+            assert indexes(f"{rare} köln", sort="endTime:DESC")[0] == without
+            assert "workflow_words" not in indexes("köln")[1]
+        finally:
+            connection.execute("DROP INDEX workflow_words")
 
 
 def test_a_first_page_touches_no_more_rows_than_it_shows_or_counts(database: sqlalchemy.Engine) -> None:

@@ -9,6 +9,7 @@ from docs import draw_states, list_settings
 from docs.markers import replaced
 from engine.config import Settings, variable_of
 from engine.model.status import TASK_TRANSITIONS, WORKFLOW_TRANSITIONS
+from engine.store.words_index import STATEMENTS
 
 ROOT = Path(__file__).parents[3]
 
@@ -52,3 +53,9 @@ def test_the_settings_without_effect_are_those_that_no_code_reads() -> None:
 def test_a_page_without_markers_is_refused() -> None:
     with pytest.raises(ValueError, match="no <!-- settings -->"):
         replaced("nothing", "settings", "text")
+
+
+def test_the_index_of_words_in_the_guide_is_the_one_that_searches_use() -> None:
+    guide = " ".join((ROOT / "docs/guides/search.md").read_text().split())
+    for statement in STATEMENTS:
+        assert f"{statement};" in guide
