@@ -15,6 +15,8 @@ from engine.model.execution import Task, Workflow
 from engine.model.limit import Terms
 from engine.model.payload import JsonObject
 from engine.model.request import Outcome, Request
+from engine.search.condition import Matches, every
+from engine.search.subject import RUN_CORRELATION, RUN_NAME, RUN_PARENT, RUN_STATUS
 from engine.store.event_port import EventStore
 from engine.store.history_port import HistoryTransaction, RemovedRun
 from engine.store.notice_port import HeldNotices
@@ -22,7 +24,7 @@ from engine.store.pending_port import Pending
 from engine.store.results_port import Results
 from engine.store.schedule_port import ScheduleTransaction
 from engine.store.schema_def_port import SchemaDefs
-from engine.store.search_port import Searching
+from engine.store.search_port import Query, Searching
 from engine.store.webhook_port import Webhooks
 from engine.store.worker_port import WorkerNotes
 
@@ -87,7 +89,7 @@ class SlotTask(Struct, frozen=True, kw_only=True):
 
 
 class WorkflowQuery(Struct, frozen=True, kw_only=True):
-    """Which runs to list; empty fields match everything. Newest first."""
+    """Which runs to list, in few words; empty fields match everything. Newest first."""
 
     name: str | None = None
     statuses: tuple[str, ...] = ()
@@ -95,6 +97,14 @@ class WorkflowQuery(Struct, frozen=True, kw_only=True):
     parent_id: str | None = None
     start: int = 0
     size: int = 100
+
+    def search(self) -> Query:
+        """Return the search that this is short for."""
+        texts = ((RUN_NAME, self.name), (RUN_CORRELATION, self.correlation_id), (RUN_PARENT, self.parent_id))
+        wanted = [Matches(field, (text,)) for field, text in texts if text is not None]
+        if self.statuses:
+            wanted.append(Matches(RUN_STATUS, self.statuses))
+        return Query(condition=every(wanted), start=self.start, size=self.size)
 
 
 class LoggedRequest(Struct, frozen=True):

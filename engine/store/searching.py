@@ -20,6 +20,7 @@ from engine.search.subject import RUN_BEGAN
 from engine.store.batch import Batch
 from engine.store.codec import storable
 from engine.store.outside import Outside, listed
+from engine.store.port import WorkflowQuery
 from engine.store.records import WORKFLOW
 from engine.store.schema import workflow
 from engine.store.search_plan import Plan, make_plan
@@ -80,6 +81,11 @@ class Searches:
     @property
     def _dialect(self) -> str:
         return self._connection.dialect.name
+
+    def find(self, query: WorkflowQuery) -> tuple[int, tuple[Workflow, ...]]:
+        """See ``Transaction.find``."""
+        found = self.search_runs(query.search())
+        return found.total, tuple(found.runs.values())
 
     def search_runs(self, query: Query) -> FoundRuns:
         """See ``Searching.search_runs``."""

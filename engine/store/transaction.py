@@ -25,10 +25,10 @@ from engine.store.postgres import PostgresBatch, json_as_text
 from engine.store.results import Results
 from engine.store.schedules import Schedules
 from engine.store.schema_defs import StoredSchemaDefs
-from engine.store.search import Search
 from engine.store.searching_tasks import TaskSearches
 from engine.store.slots import Slots
 from engine.store.sqlite import SqliteBatch
+from engine.store.survey import Survey
 from engine.store.webhooks import StoredWebhooks
 from engine.store.worker_notes import StoredWorkerNotes
 
@@ -47,7 +47,7 @@ class SqlTransaction(
     Schedules,
     StoredWebhooks,
     StoredWorkerNotes,
-    Search,
+    Survey,
     TaskSearches,
 ):
     """Everything that can be read or written inside one transaction; each room of it is a class of its own."""

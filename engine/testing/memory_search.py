@@ -9,6 +9,7 @@ from engine.model.execution import Task, Workflow
 from engine.search.condition import Condition, Field, Kind
 from engine.search.predicate import Values, holds, in_order
 from engine.store.codec import encode
+from engine.store.port import WorkflowQuery
 from engine.store.search_port import FoundRuns, FoundTasks, Query
 from engine.tasks import task_type
 
@@ -23,6 +24,11 @@ class MemorySearch:
     """Searches the tables of a ``MemoryStore``."""
 
     _tables: Tables
+
+    def find(self, query: WorkflowQuery) -> tuple[int, tuple[Workflow, ...]]:
+        """See ``Transaction.find``."""
+        found = self.search_runs(query.search())
+        return found.total, tuple(found.runs.values())
 
     def search_runs(self, query: Query) -> FoundRuns:
         """See ``Searching.search_runs``."""

@@ -16,7 +16,7 @@ from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import Json, JsonObject
 from engine.model.status import TaskStatus
 from engine.store.codec import storable
-from engine.store.port import WEEK_SECONDS, Due, InHand, LoggedRequest, Rows, Save, WorkflowQuery
+from engine.store.port import WEEK_SECONDS, Due, InHand, LoggedRequest, Rows, Save
 from engine.store.records import TASK, WORKFLOW
 from engine.store.share import fair_share
 from engine.testing.memory_events import MemoryEvents
@@ -96,12 +96,6 @@ class _Runs(MemoryHistory):
             written.add(workflow.id)
         return written
 
-    def find(self, query: WorkflowQuery) -> tuple[int, tuple[Workflow, ...]]:
-        """See ``Transaction.find``."""
-        matching = [each for each in self._tables.workflows.values() if _matches(each, query)]
-        matching.sort(key=lambda each: (each.created_at, each.id), reverse=True)
-        return len(matching), tuple(matching[query.start : query.start + query.size])
-
     def log_requests(self, lines: Sequence[LoggedRequest]) -> None:
         """See ``Transaction.log_requests``."""
         log = self._tables.request_log
@@ -173,15 +167,6 @@ class _Runs(MemoryHistory):
                 if task.queue and task.status.is_open:
                     tasks.setdefault(task.queue, Counter())[task.status.value] += 1
         return {"workflows": dict(runs), "tasks": {queue: dict(counts) for queue, counts in tasks.items()}}
-
-
-def _matches(workflow: Workflow, query: WorkflowQuery) -> bool:
-    return (
-        (query.name is None or workflow.name == query.name)
-        and (not query.statuses or workflow.status in query.statuses)
-        and (query.correlation_id is None or workflow.correlation_id == query.correlation_id)
-        and (query.parent_id is None or workflow.parent_id == query.parent_id)
-    )
 
 
 class _Definitions(MemorySlots, MemoryResults, MemoryWorkerNotes):

@@ -1,44 +1,25 @@
-"""Listing runs, and counting them."""
+"""What goes on across runs: which are open, what stands in queues, how many there are."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select, text
 
 from engine.clock import Instant
-from engine.model.execution import Workflow
 from engine.model.payload import JsonObject
 from engine.model.status import OPEN_TASK, OPEN_WORKFLOW, TaskStatus, WorkflowStatus
 from engine.store.codec import storable
 from engine.store.history_tables import removed_run
-from engine.store.outside import listed
-from engine.store.port import WorkflowQuery
-from engine.store.records import WORKFLOW
 from engine.store.schema import OPEN_RUNS, task, workflow
 
 #: How runs end that may have a failure workflow.
 _FAILED = frozenset(WorkflowStatus) - OPEN_WORKFLOW - {WorkflowStatus.COMPLETED}
 
 
-class Search:
+class Survey:
     """The part of a transaction that looks across runs."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-
-    def find(self, query: WorkflowQuery) -> tuple[int, tuple[Workflow, ...]]:
-        """See ``Transaction.find``."""
-        conditions = _conditions(query)
-        total = self._connection.scalar(select(func.count()).select_from(workflow).where(*conditions)) or 0
-        page: Any = (
-            select(*(workflow.c[name] for name in WORKFLOW.names))
-            .where(*conditions)
-            .order_by(workflow.c.created_at.desc(), workflow.c.id.desc())
-            .limit(query.size)
-            .offset(query.start)
-        )
-        return total, tuple(map(listed, WORKFLOW.read(self._connection.execute(page).all(), WORKFLOW.names)))
 
     def open_workflow_ids(self, after: str, limit: int) -> tuple[str, ...]:
         """See ``Transaction.open_workflow_ids``."""
@@ -96,12 +77,3 @@ def _scheduled(before: Instant) -> tuple[ColumnElement[bool], ...]:
         columns.queue != "",
         waited_again <= before,
     )
-
-
-def _conditions(query: WorkflowQuery) -> list[ColumnElement[bool]]:
-    columns = workflow.c
-    equal = {columns.name: query.name, columns.correlation_id: query.correlation_id, columns.parent_id: query.parent_id}
-    conditions = [column == storable(value) for column, value in equal.items() if value is not None]
-    if query.statuses:
-        conditions.append(columns.status.in_(query.statuses))
-    return conditions
