@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 from msgspec import Struct
-from starlette.concurrency import run_in_threadpool
 
 from engine.api.event_stream import HEARTBEAT, HEARTBEAT_SECONDS, event
-from engine.api.news import Watch
+from engine.api.news import News, Watch
 from engine.errors import Transient
 from engine.model.payload import Json
 from engine.store.port import Store
@@ -32,8 +32,9 @@ class _Count(Struct, frozen=True):
 class Counting:
     """Counts runs for all the streams of a server, one count at a time."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, news: News) -> None:
         self._store = store
+        self._news = news
         self._turn = asyncio.Lock()
         self._counts: dict[frozenset[str] | None, _Count] = {}
 
@@ -45,7 +46,7 @@ class Counting:
             if known is not None and known.begun >= since:
                 return known
             begun = loop.time()
-            statuses = await run_in_threadpool(self._counted, names)
+            statuses = await self._news.reading(partial(self._look, names))
             counted = self._counts[names] = _Count(statuses, begun, loop.time() - begun)
             return counted
 
@@ -53,7 +54,7 @@ class Counting:
         """Let go of a count that nobody may want any more."""
         self._counts.pop(names, None)
 
-    def _counted(self, names: frozenset[str] | None) -> dict[str, int]:
+    def _look(self, names: frozenset[str] | None) -> dict[str, int]:
         with self._store.transaction() as tx:
             return {status.value: number for status, number in tx.count_runs(names).items()}
 
@@ -67,7 +68,7 @@ async def told(counting: Counting, watch: Watch, names: frozenset[str] | None) -
             if counted is not None and counted.statuses != said:
                 said = counted.statuses
                 yield event("counts", {"counts": said, "total": sum(said.values())})
-            await asyncio.sleep(max(_PACE_SECONDS, 0 if counted is None else counted.took * _REST))
+            await watch.rests(max(_PACE_SECONDS, 0 if counted is None else counted.took * _REST))
             while not await watch.stirs(HEARTBEAT_SECONDS):
                 yield HEARTBEAT
     finally:

@@ -80,7 +80,7 @@ class Family:
     @property
     def blocking(self) -> Place | None:
         """The first open task that somebody has to end, in the run or below it, as a signal would find it."""
-        return self._blocking(self.workflow_id)
+        return self._blocking(self.workflow_id, set())
 
     @property
     def standing(self) -> Place | None:
@@ -88,29 +88,38 @@ class Family:
         sight = self._sights.get(self.workflow_id)
         if sight is not None and sight.reached:
             return Place(self.workflow_id, sight.reached)
-        return self.blocking or self._open(self.workflow_id)
+        return self.blocking or self._open(self.workflow_id, set())
 
-    def _open(self, workflow_id: str) -> Place | None:
+    def _open(self, workflow_id: str, passed: set[str]) -> Place | None:
+        passed.add(workflow_id)
         sight = self._sights.get(workflow_id)
         seq, child = (0, None) if sight is None else sight.open
-        return (self._open(child) if child else None) or (Place(workflow_id, seq) if seq else None)
+        below = None if child is None or child in passed else self._open(child, passed)
+        return below or (Place(workflow_id, seq) if seq else None)
 
-    def _blocking(self, workflow_id: str) -> Place | None:
+    def _blocking(self, workflow_id: str, passed: set[str]) -> Place | None:
+        # Runs may come to wait for each other, where a child is found by an idempotency key.
+        passed.add(workflow_id)
         sight = self._sights.get(workflow_id)
         for seq, child in () if sight is None else sight.waits:
-            found = Place(workflow_id, seq) if child is None else self._blocking(child)
+            if child is None:
+                return Place(workflow_id, seq)
+            found = None if child in passed else self._blocking(child, passed)
             if found is not None:
                 return found
         return None
 
     def _reachable(self, workflow_id: str, most: int) -> Iterator[str]:
         """Yield a run and the open ones below it, nearest first."""
-        line = [workflow_id]
-        for each in line:
+        line = {workflow_id: None}
+        ahead = [workflow_id]
+        for each in ahead:
             yield each
             sight = self._sights.get(each)
-            children = [child for _, child in sight.waits if child is not None] if sight is not None else []
-            line += children[: most - len(line)]
+            children = [child for _, child in sight.waits if child] if sight is not None else []
+            new = [child for child in dict.fromkeys(children) if child not in line][: most - len(line)]
+            line |= dict.fromkeys(new)
+            ahead += new
 
     def _seen(self, rows: Rows) -> _Sight:
         open_tasks = [task for task in rows.tasks if task.status.is_open]

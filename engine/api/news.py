@@ -8,7 +8,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 
 from engine.broker.port import OpenBroker
 from engine.broker.topology import REPLY_PREFIX
@@ -18,7 +22,13 @@ from engine.log import get_logger
 from engine.wire.message import Delivery
 from engine.wire.news import NEWS_KEY, Changed, decode_news
 
+_T = TypeVar("_T")
+
 _log = get_logger(__name__)
+
+#: Reads that those who watch have under way at a time, each with a thread and a connection to the database: however
+#: many watch, and however large their runs are, the server has some left for everything else.
+_READS = 8
 
 #: Seconds that the thread waits for news before it looks around; an interruption ends the wait.
 _IDLE_SECONDS = 5.0
@@ -44,8 +54,18 @@ class Watch:
         self.runs: set[str] = set()
         #: News may have been missed: everything is to be looked at.
         self.missed = False
-        #: The server is about to end.
-        self.closing = False
+        self._closed = asyncio.Event()
+
+    @property
+    def closing(self) -> bool:
+        """Whether the server is about to end."""
+        return self._closed.is_set()
+
+    async def rests(self, seconds: float) -> None:
+        """Wait so long, whatever happens, unless the server is about to end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._closed.wait()
 
     async def stirs(self, seconds: float) -> bool:
         """Wait until there is news, at most so long; False when there was none."""
@@ -76,7 +96,7 @@ class Watch:
 
     def close(self) -> None:
         """Take note that the server is about to end."""
-        self.closing = True
+        self._closed.set()
         self._stirred.set()
 
 
@@ -102,6 +122,7 @@ class News:
     def start(self) -> None:
         """Begin to listen; call it in the event loop. A broker that is away is waited for."""
         self._loop = asyncio.get_running_loop()
+        self._readers = CapacityLimiter(_READS)
         self._thread.start()
 
     def end(self) -> None:
@@ -133,6 +154,10 @@ class News:
         with self._entered(Watch(names)) as watch:
             self._of_statuses.add(watch)
             yield watch
+
+    async def reading(self, look: Callable[[], _T]) -> _T:
+        """Return what a look at the database finds, in a thread, when it is its turn."""
+        return await run_sync(look, limiter=self._readers)
 
     def also(self, watch: Watch, workflow_ids: Collection[str]) -> None:
         """Have a watch hear of these runs too."""

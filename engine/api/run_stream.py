@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
-from starlette.concurrency import run_in_threadpool
-
 from engine.api.event_stream import HEARTBEAT, HEARTBEAT_SECONDS, event
-from engine.api.news import Watch
+from engine.api.news import News, Watch
 from engine.errors import Transient
 from engine.model.payload import Json
 from engine.store.port import Rows, Store
@@ -85,7 +83,7 @@ class RunStory:
         self._version = rows.workflow.version_no
 
 
-async def told(story: RunStory, watch: Watch, first: Rows, last_told: str | None) -> AsyncIterator[bytes]:
+async def told(story: RunStory, news: News, watch: Watch, first: Rows, last_told: str | None) -> AsyncIterator[bytes]:
     """Yield the events of a run from ``first`` on, until it has ended, is gone, or the server ends.
 
     A client that was told up to ``last_told`` and missed nothing hears only of what is new.
@@ -105,7 +103,7 @@ async def told(story: RunStory, watch: Watch, first: Rows, last_told: str | None
             yield alive
         if watch.closing:
             return
-        rows = await _read(story, watch, rows)
+        rows = await _read(story, news, watch, rows)
     yield story.end(rows)
 
 
@@ -116,14 +114,14 @@ async def _quiet(watch: Watch) -> AsyncIterator[bytes]:
     watch.take()
 
 
-async def _read(story: RunStory, watch: Watch, before: Rows) -> Rows | None:
+async def _read(story: RunStory, news: News, watch: Watch, before: Rows) -> Rows | None:
     """Read the run, not too often; while the database is away, it stands as before, and is read once that is back."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
     try:
-        return await run_in_threadpool(story.look)
+        return await news.reading(story.look)
     except Transient:
         watch.miss()
         return before
     finally:
-        await asyncio.sleep(max(_PACE_SECONDS, loop.time() - begun))
+        await watch.rests(max(_PACE_SECONDS, loop.time() - begun))

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from engine.api import count_stream, run_stream
@@ -22,7 +21,7 @@ from engine.store.port import Store
 def stream_routes(store: Store, news: News) -> APIRouter:
     """Return the routes."""
     router = APIRouter(tags=["live"])
-    counting = Counting(store)
+    counting = Counting(store, news)
 
     @router.get("/api/workflow/{workflow_id}/stream")
     async def follow(
@@ -34,12 +33,12 @@ def stream_routes(store: Store, news: News) -> APIRouter:
         story, last_told = RunStory(store, workflow_id), header or query
         with ExitStack() as held:
             watch = held.enter_context(news.watch(workflow_id))
-            first = await run_in_threadpool(story.look)
+            first = await news.reading(story.look)
             if first is None:
                 raise NotFound(f"No workflow has the id {workflow_id!r}.")
             if first.workflow.status.is_terminal and last_told == str(first.workflow.version_no):
                 return done(204)
-            return EventStream(run_stream.told(story, watch, first, last_told), held.pop_all())
+            return EventStream(run_stream.told(story, news, watch, first, last_told), held.pop_all())
 
     @router.get("/api/stream")
     async def counts(workflow_types: Annotated[list[str] | None, Query(alias="workflowType")] = None) -> Response:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from functools import partial
 from typing import TypeVar
 
 from fastapi import Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from engine.api.family import Family
@@ -39,7 +39,7 @@ async def settle(family: Family, news: News, watch: Watch, until: float) -> bool
         await _read(family, news, watch, stale, until)
         if family.is_settled or watch.closing or loop.time() >= until:
             return family.is_settled
-        await asyncio.sleep(max(0.0, min(loop.time() - begun - _QUICK_SECONDS, until - loop.time())))
+        await watch.rests(min(loop.time() - begun - _QUICK_SECONDS, until - loop.time()))
         stale = await _wait(family, watch, until)
 
 
@@ -60,7 +60,7 @@ async def _read(family: Family, news: News, watch: Watch, stale: set[str], until
     while stale:
         news.also(watch, stale)
         try:
-            stale = await run_in_threadpool(family.look, stale)
+            stale = await news.reading(partial(family.look, stale))
         except Transient:
             if loop.time() >= until:
                 raise
