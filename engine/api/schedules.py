@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -25,23 +26,38 @@ _LONGEST_NAME = 250
 _MOST_CRONS = 50
 
 
+#: Finds the version of a registered workflow, the latest where none is asked for; None where there is none.
+FindVersion: TypeAlias = Callable[[str, int | None], int | None]
+
+
+def check_schedule(document: Json, version_of: FindVersion, now: Instant) -> Schedule:
+    """Read a schedule; raises ``BadDefinition`` with every mistake in it."""
+    name = document.get("name") if isinstance(document, dict) else None
+    subject = f"Schedule {name[:_LONGEST_NAME]!r}" if isinstance(name, str) and name.strip() else "The schedule"
+    schedule, shape = read(Schedule, document, subject)
+    faults = [*shape, *(_faults(schedule, version_of) if not shape else ())]
+    if not faults and next_date(schedule, now) is None:
+        faults = [_never(schedule)]
+    if faults:
+        raise BadDefinition(subject, faults)
+    return schedule
+
+
 def save(store: Store, document: Json, now: Instant) -> dict[str, Json]:
     """Store a schedule in place of one of the same name; raise ``BadDefinition`` with every mistake in it."""
-    name = document.get("name") if isinstance(document, dict) else None
-    subject = f"Schedule {name[:_LONGEST_NAME] if isinstance(name, str) else None!r}"
-    schedule, shape = read(Schedule, document, subject)
     with store.transaction() as tx:
-        faults = [*shape, *(_faults(schedule, tx) if not shape else ())]
-        if faults:
-            raise BadDefinition(subject, faults)
+
+        def version_of(name: str, version: int | None) -> int | None:
+            definition = tx.workflow_def(name, version)
+            return None if definition is None else definition.version
+
+        schedule = check_schedule(document, version_of, now)
         before = tx.schedule(schedule.name)
         created = milliseconds(now) if before is None else before.document.get("createTime") or 0
         schedule = schedule.model_copy(update={"create_time": created, "updated_time": milliseconds(now)})
         if not schedule.paused:
             schedule = schedule.model_copy(update={"paused_reason": None})
         progress = _progress(schedule, before, now)
-        if progress.next_at == NEVER:
-            raise BadDefinition(subject, [_never(schedule)])
         tx.put_schedule(ScheduleRow(schedule.name, schedule.to_json(), progress))
     return schedule_json(schedule, progress)
 
@@ -90,7 +106,7 @@ def _never(schedule: Schedule) -> Fault:
     return Fault(f"{path}cronExpression", "no day fits it: it would never start anything")
 
 
-def _faults(schedule: Schedule, tx: Transaction) -> Iterator[Fault]:
+def _faults(schedule: Schedule, version_of: FindVersion) -> Iterator[Fault]:
     yield from _name_faults(schedule.name)
     crons = list(schedule.crons())
     if not crons:
@@ -102,7 +118,7 @@ def _faults(schedule: Schedule, tx: Transaction) -> Iterator[Fault]:
     start, end = schedule.schedule_start_time, schedule.schedule_end_time
     if start is not None and end is not None and end < start:
         yield Fault("scheduleEndTime", "lies before scheduleStartTime")
-    yield from _request_faults(schedule, tx)
+    yield from _request_faults(schedule, version_of)
 
 
 def _name_faults(name: str) -> Iterator[Fault]:
@@ -122,7 +138,7 @@ def _cron_faults(path: str, text: str, zone: str) -> Iterator[Fault]:
             yield Fault(f"{path}{field}", str(error))
 
 
-def _request_faults(schedule: Schedule, tx: Transaction) -> Iterator[Fault]:
+def _request_faults(schedule: Schedule, version_of: FindVersion) -> Iterator[Fault]:
     request, path = schedule.start_workflow_request, "startWorkflowRequest"
     if not request:
         yield Fault(path, 'a schedule needs a startWorkflowRequest: {"name": "…", "input": {…}}')
@@ -142,12 +158,12 @@ def _request_faults(schedule: Schedule, tx: Transaction) -> Iterator[Fault]:
         except BadDefinition as error:
             for fault in error.faults:
                 yield Fault(f"{path}.workflowDef.{fault.path}", fault.removeprefix(f"{fault.path}: "))
-    elif tx.workflow_def(start.name, start.version or None) is None:
-        known = tx.workflow_def(start.name, None)
+    elif version_of(start.name, start.version or None) is None:
+        known = version_of(start.name, None)
         if known is None:
             yield Fault(f"{path}.name", f"no workflow {start.name!r} is registered: register it first")
         else:
-            what = f"workflow {start.name!r} has no version {start.version}: its latest is {known.version}"
+            what = f"workflow {start.name!r} has no version {start.version}: its latest is {known}"
             yield Fault(f"{path}.version", what)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.cli.client import Client
+from engine.cli.event import save_handler
 from engine.cli.failure import NOT_FOUND, USAGE, Failure
 from engine.cli.options import client_options, output_option
 from engine.cli.output import print_json, print_table
@@ -19,6 +20,7 @@ from engine.masking import visible
 from engine.services.definition_files import Mistake, Written, find
 
 if TYPE_CHECKING:
+    from engine.api.schedules import FindVersion
     from engine.decider.named_schema import FindSchemas
     from engine.decider.validate import FindTasks
     from engine.model.definition import TaskDef
@@ -29,7 +31,7 @@ _PATHS = click.argument("paths", metavar="PATH…", nargs=-1, required=True, typ
 
 @click.group()
 def definition() -> None:
-    """Register and look at definitions of workflows and tasks."""
+    """Register and look at definitions of workflows and tasks, and of what starts them."""
 
 
 @definition.command()
@@ -38,17 +40,22 @@ def definition() -> None:
 def apply(paths: tuple[Path, ...], server: str | None, output: str) -> None:
     """Register the definitions in files and folders, replacing those of the same name and version.
 
-    Nothing is registered unless everything is right; every mistake is listed with its file and JSON path. What will
-    not work as it reads is registered, with a warning.
+    Files may hold workflows, tasks, event handlers and schedules, each one or a list. Nothing is registered unless
+    everything is right; every mistake is listed with its file and JSON path. What will not work as it reads is
+    registered, with a warning.
     """
     with Client(server) as client:
-        found, warnings = _checked(paths, output, _registered(client), _schemas(client))
+        found, warnings = _checked(paths, output, _registered(client), _schemas(client), _versions(client))
         tasks = [each for each in found if each.kind == "task"]
         if tasks:
             client.post("metadata", "taskdefs", body=[each.document for each in tasks])
         for each in found:
             if each.kind == "workflow":
                 client.post("metadata", "workflow", body=each.document, overwrite=True)
+            elif each.kind == "handler":
+                save_handler(client, each.document)
+            elif each.kind == "schedule":
+                client.post("scheduler", "schedules", body=each.document)
     _report(found, "applied", warnings, output)
 
 
@@ -183,11 +190,27 @@ def _schemas(client: Client) -> FindSchemas:
     return known
 
 
+def _versions(client: Client) -> FindVersion:
+    """Return how to find the version of a workflow on the server."""
+
+    def version_of(name: str, version: int | None) -> int | None:
+        try:
+            found: int = client.get("metadata", "workflow", name, version=version)["version"]
+        except Failure as failure:
+            if failure.code != NOT_FOUND:
+                raise
+            return None
+        return found
+
+    return version_of
+
+
 def _checked(
     paths: tuple[Path, ...],
     output: str,
     registered: FindTasks | None = None,
     schemas: FindSchemas | None = None,
+    version_of: FindVersion | None = None,
     *,
     strict: bool = False,
 ) -> tuple[list[Written], list[Mistake]]:
@@ -198,7 +221,7 @@ def _checked(
         raise Failure(str(error), code=USAGE) from None
     from engine.services.checking import check
 
-    checked = check(found, registered, schemas)
+    checked = check(found, registered, schemas, version_of)
     faults += checked.mistakes
     if strict:
         faults += checked.warnings

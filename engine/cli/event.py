@@ -67,7 +67,7 @@ def save(files: tuple[str, ...], server: str | None, output: str) -> None:
     handlers = [handler for file in files for handler in _read(Path(file))]
     with Client(server) as client:
         for handler in handlers:
-            _save(client, handler)
+            save_handler(client, handler)
     if output == "json":
         print_json([handler.get("name") for handler in handlers])
         return
@@ -111,7 +111,8 @@ def executions(handler: str | None, status: str | None, size: int, server: str |
     print_table(["At", "Handler", "Message", "Action", "Status", "Result"], rows)
 
 
-def _save(client: Client, handler: dict[str, Any]) -> None:
+def save_handler(client: Client, handler: dict[str, Any]) -> None:
+    """Register a handler, in place of one of the same name."""
     try:
         client.post("event", body=handler)
     except Failure as failure:

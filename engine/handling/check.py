@@ -28,7 +28,8 @@ _EVALUATORS: Final = ("javascript", "graaljs", "value-param")
 def check_handler(document: Json) -> EventHandler:
     """Read an event handler; raises ``BadDefinition`` with every mistake in it."""
     name = document.get("name") if isinstance(document, dict) else None
-    subject = f"Event handler {name[:_LONGEST_NAME] if isinstance(name, str) else None!r}"
+    named = isinstance(name, str) and name.strip()
+    subject = f"Event handler {str(name)[:_LONGEST_NAME]!r}" if named else "The event handler"
     handler, shape = read(EventHandler, document, subject)
     shown = [fault.path for fault in shape]
     found = [fault for fault in _faults(handler) if not any(fault.path.startswith(path) for path in shown)]

@@ -1,15 +1,30 @@
-"""Finds definitions in files and folders, and tells workflows from tasks."""
+"""Finds definitions in files and folders: of workflows, tasks, event handlers and schedules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal, TypeAlias
 
 from engine.errors import BadMessage, NotFound
 from engine.model.payload import Json
 from engine.wire.json_text import parse_text
+
+Kind: TypeAlias = Literal["task", "workflow", "handler", "schedule"]
+
+#: What there is, in the order in which one needs the other, and the folders that it lies in.
+KINDS: Final[tuple[Kind, ...]] = ("task", "workflow", "handler", "schedule")
+_ROOMS: Final[dict[str, Kind]] = {f"{kind}s": kind for kind in KINDS}
+
+#: Fields that only one kind has.
+_TELLING: Final[tuple[tuple[str, Kind], ...]] = (
+    ("tasks", "workflow"),
+    ("actions", "handler"),
+    ("startWorkflowRequest", "schedule"),
+    ("cronExpression", "schedule"),
+    ("cronSchedules", "schedule"),
+)
 
 
 @dataclass(frozen=True)
@@ -17,7 +32,7 @@ class Written:
     """One definition as it stands in a file; ``place`` is its path inside a file that holds a list, such as ``[2]``."""
 
     file: Path
-    kind: Literal["workflow", "task"]
+    kind: Kind
     document: Json
     place: str = ""
 
@@ -43,9 +58,9 @@ class Mistake:
 def find(paths: Iterable[Path]) -> tuple[list[Written], list[Mistake]]:
     """Return every definition in these files and folders, tasks first, and the files that cannot be read.
 
-    A folder with ``workflows`` or ``tasks`` in it is read there only (inputs may lie beside them); any other folder
-    is read itself. A Python file is run only where it is named, never because it lies in a folder. Raises ``NotFound``
-    when there is no definition at all.
+    A folder with ``workflows`` or ``tasks`` in it is read there, in ``handlers`` and in ``schedules`` only (inputs may
+    lie beside them); any other folder is read itself. A Python file is run only where it is named, never because it
+    lies in a folder. Raises ``NotFound`` when there is no definition at all.
     """
     paths = list(paths)
     found: list[Written] = []
@@ -58,9 +73,9 @@ def find(paths: Iterable[Path]) -> tuple[list[Written], list[Mistake]]:
     if not found and not mistakes:
         raise NotFound(
             f"There is no definition in {', '.join(map(str, paths))}: definitions are *.json files, in a folder or "
-            "in its subfolders workflows/ and tasks/, or Python files that are named."
+            "in its subfolders workflows/, tasks/, handlers/ and schedules/, or Python files that are named."
         )
-    return sorted(found, key=lambda each: each.kind), mistakes
+    return sorted(found, key=lambda each: KINDS.index(each.kind)), mistakes
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -68,8 +83,10 @@ def _files(paths: Iterable[Path]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        rooms = [path / name for name in ("tasks", "workflows") if (path / name).is_dir()]
-        for room in rooms or [path]:
+        rooms = [path / name for name in _ROOMS if (path / name).is_dir()]
+        if not {room.name for room in rooms} & {"workflows", "tasks"}:
+            rooms = [path]
+        for room in rooms:
             yield from sorted(file for file in room.rglob("*.json") if file.is_file())
 
 
@@ -102,8 +119,10 @@ def _text(file: Path) -> str:
         raise BadMessage(f"the file cannot be read: {error.strerror}") from None
 
 
-def _kind(file: Path, document: Json) -> Literal["workflow", "task"]:
-    """Return what a document is: workflows have a list of tasks; else the folder's name decides."""
-    if isinstance(document, dict) and "tasks" in document:
-        return "workflow"
-    return "workflow" if file.parent.name == "workflows" else "task"
+def _kind(file: Path, document: Json) -> Kind:
+    """Return what a document is: by the fields that only one kind has; else the folder's name decides."""
+    if isinstance(document, dict):
+        for field, kind in _TELLING:
+            if field in document:
+                return kind
+    return _ROOMS.get(file.parent.name, "task")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.api import schedules
 from engine.api.definitions import register, register_tasks
 from engine.clock import SystemClock
 from engine.errors import BadDefinition, Fault
@@ -32,7 +33,13 @@ def register_folder(store: Store, folder: Path) -> None:
         register_tasks(store, checked.tasks, now)
     for definition in checked.workflows:
         register(store, definition, now, overwrite=True)
+    with store.transaction() as tx:
+        for handler in checked.handlers:
+            if not tx.put_event_handler(handler, known=True):
+                tx.put_event_handler(handler, known=False)
+    for schedule in checked.schedules:
+        schedules.save(store, schedule, now)
     for doubt in checked.warnings:
         log.warning("definition.doubtful", file=doubt.file, path=doubt.path, doubt=doubt.message)
-    counts = {"workflows": len(checked.workflows), "tasks": len(checked.tasks)}
+    counts = {kind: len(getattr(checked, kind)) for kind in ("workflows", "tasks", "handlers", "schedules")}
     log.info("definitions.registered", folder=str(folder), **counts)

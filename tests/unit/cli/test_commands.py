@@ -47,6 +47,41 @@ def test_folders_are_read_in_their_rooms_only(connected, tmp_path):
     assert connected("definition", "show", "resize").json["name"] == "resize"
 
 
+HANDLER = {
+    "name": "on-order",
+    "event": "amqp_queue:orders",
+    "actions": [{"action": "start_workflow", "start_workflow": {"name": "nap"}}],
+}
+NIGHTLY = {"name": "nightly", "cronExpression": "0 0 2 * * *", "startWorkflowRequest": {"name": "nap"}}
+
+
+def test_event_handlers_and_schedules_are_applied_behind_the_workflows_that_they_start(connected, tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps([NIGHTLY, HANDLER, NAP]))
+
+    found = connected("definition", "apply", tmp_path, "-o", "json").json["applied"]
+
+    assert [each["kind"] for each in found] == ["workflow", "handler", "schedule"]
+    assert connected("event", "show", "on-order").json["event"] == "amqp_queue:orders"
+    assert connected("schedule", "show", "nightly").json["cronExpression"] == "0 0 2 * * *"
+    assert connected("definition", "apply", tmp_path).code == 0
+
+
+def test_mistakes_of_event_handlers_and_schedules_are_told_like_any_others(connected, tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps([NIGHTLY, {**HANDLER, "actions": [{"action": "start"}]}]))
+
+    told = connected("definition", "apply", tmp_path)
+
+    assert told.code == 2
+    assert "a.json: [0].startWorkflowRequest.name: no workflow 'nap' is registered" in told.err
+    assert "a.json: [1].actions[0].action: must be one of start_workflow" in told.err
+    assert connected("event", "list", "-o", "json").json == []
+
+
+def test_what_a_server_alone_knows_is_not_asked_of_files(baton, tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(NIGHTLY))
+    assert baton("definition", "validate", tmp_path).code == 0
+
+
 def test_every_mistake_is_told_with_file_and_path_and_nothing_is_applied(connected, tmp_path):
     (tmp_path / "good.json").write_text(json.dumps(NAP))
     (tmp_path / "broken.json").write_text('{"name": "x",\n "tasks": [}')
