@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
@@ -16,6 +17,9 @@ from engine.cli.options import server_url
 
 #: Seconds; above the server's own limit for an answer of the deciders, so that its reason arrives here.
 _TIMEOUT = 30.0
+
+#: Seconds without a call after which the connection is opened anew; servers keep an idle one for five.
+_IDLE_SECONDS = 2.0
 
 
 class Client:
@@ -37,6 +41,7 @@ class Client:
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._base = parts.path
         self._connection = kind(parts.hostname, port, timeout=_TIMEOUT)
+        self._last_heard = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -88,6 +93,9 @@ class Client:
         return self._send(method, target, payload, headers)
 
     def _send(self, method: str, target: str, payload: bytes | None, headers: dict[str, str]) -> tuple[int, str, bytes]:
+        if time.monotonic() - self._last_heard > _IDLE_SECONDS:
+            # The server closes what was idle for some seconds, which a request would find out too late.
+            self._connection.close()
         try:
             try:
                 self._connection.request(method, target, payload, headers)
@@ -99,7 +107,9 @@ class Client:
                     raise
                 self._connection.request(method, target, payload, headers)
                 response = self._connection.getresponse()
-            return response.status, response.headers.get_content_type(), response.read()
+            content = response.read()
+            self._last_heard = time.monotonic()
+            return response.status, response.headers.get_content_type(), content
         except TimeoutError:
             raise self._unreachable(f"did not answer within {_TIMEOUT:g} s") from None
         except (OSError, http.client.HTTPException) as error:

@@ -20,8 +20,8 @@ from engine.masking import visible
 from engine.services.definition_files import Mistake, Written, find
 
 if TYPE_CHECKING:
-    from engine.api.schedules import FindVersion
     from engine.decider.named_schema import FindSchemas
+    from engine.decider.schedule_check import FindVersion
     from engine.decider.validate import FindTasks
     from engine.model.definition import TaskDef
     from engine.model.schema_def import SchemaDef, SchemaKey

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.api.schedules import FindVersion, check_schedule
 from engine.clock import SystemClock
 from engine.decider.named_schema import FindSchemas
+from engine.decider.schedule_check import FindVersion, check_schedule
 from engine.decider.validate import FindTasks, validate_task, validate_workflow
 from engine.errors import BadDefinition, Fault
 from engine.handling.check import check_handler
