@@ -24,6 +24,7 @@ from engine.api.lifecycle_routes import lifecycle_routes
 from engine.api.listing_routes import listing_routes
 from engine.api.metrics_routes import metrics_routes
 from engine.api.news import News
+from engine.api.notice_routes import notice_routes
 from engine.api.openapi.document import describe
 from engine.api.outside_routes import outside_routes
 from engine.api.payload_routes import payload_routes
@@ -121,6 +122,7 @@ def create_app(
     app.include_router(task_definition_routes(store, clock or SystemClock()))
     app.include_router(schedule_routes(store, clock or SystemClock()))
     app.include_router(dead_routes(requester))
+    app.include_router(notice_routes(store, clock or SystemClock()))
     app.include_router(queue_routes(requester))
     app.include_router(client_routes())
     app.include_router(admin_routes(store, requester, {} if settings is None else settings.shown()))

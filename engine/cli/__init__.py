@@ -34,6 +34,7 @@ _COMMANDS = {
     "schedule": ("engine.cli.schedule:schedule", "Start workflows by the clock."),
     "rescue": ("engine.cli.rescue:rescue", "Let every open workflow go on after a loss of data."),
     "dead": ("engine.cli.dead:dead", "Look at messages that could not be understood."),
+    "notice": ("engine.cli.notice:notice", "Look at notices that their sinks have not taken."),
     "doctor": ("engine.cli.doctor:doctor", "Check database, broker and workers, and say what to do."),
 }
 

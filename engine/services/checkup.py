@@ -17,6 +17,7 @@ from engine.masking import masked
 from engine.model.definition import TaskDef
 from engine.model.payload import JsonObject
 from engine.services.finding import Finding, sentence
+from engine.services.listening_checkup import examine_listening
 from engine.services.opening import new_broker, partitions_of
 from engine.services.payload_checkup import examine_payloads
 from engine.services.set_aside_checkup import examine_set_aside
@@ -69,6 +70,7 @@ def examine(timeout_seconds: float) -> Iterator[Finding]:
         yield from _queues(settings, partitions, waiting)
         if database.state == "ok":
             yield from examine_set_aside(settings)
+            yield from examine_listening(settings)
         yield from examine_workers(settings, waiting, definitions, timeout_seconds)
     yield server
 

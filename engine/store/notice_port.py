@@ -51,3 +51,11 @@ class HeldNotices(Protocol):
     def held_notices(self) -> tuple[int, tuple[HeldNotice, ...]]:
         """Return how many notices wait for their sinks, and up to a hundred that have waited longest."""
         ...
+
+    def sinks_waited_for(self) -> dict[str, int]:
+        """Return the sinks that notices wait for, and how many for each."""
+        ...
+
+    def drop_notices(self, sinks: Collection[str]) -> int:
+        """Forget everything that waits for these sinks, and return how many notices that were."""
+        ...

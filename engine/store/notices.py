@@ -72,6 +72,19 @@ class Notices:
         oldest = select(*_FIELDS).order_by(_columns.held_since, _columns.digest).limit(_MOST_SHOWN)
         return count, tuple(map(_read, self._connection.execute(oldest)))
 
+    def sinks_waited_for(self) -> dict[str, int]:
+        """See ``HeldNotices.sinks_waited_for``."""
+        # By digest, which is short and has an index; all that share one have one sink.
+        counted = select(func.min(_columns.sink), func.count()).group_by(_columns.sink_digest)
+        return dict(map(tuple, self._connection.execute(counted)))
+
+    def drop_notices(self, sinks: Collection[str]) -> int:
+        """See ``HeldNotices.drop_notices``."""
+        if not sinks:
+            return 0
+        theirs = self._batch.among(_columns.sink_digest, [_digest(sink) for sink in sinks])
+        return self._connection.execute(delete(held_notice).where(theirs)).rowcount
+
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(map(storable, parts)).encode()).hexdigest()

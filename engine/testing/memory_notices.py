@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -49,6 +50,16 @@ class MemoryNotices:
         """See ``HeldNotices.held_notices``."""
         oldest = sorted(self._waiting(), key=lambda each: each.held_since)
         return len(oldest), tuple(oldest[:_MOST_SHOWN])
+
+    def sinks_waited_for(self) -> dict[str, int]:
+        """See ``HeldNotices.sinks_waited_for``."""
+        return dict(Counter(each.sink for each in self._waiting()))
+
+    def drop_notices(self, sinks: Collection[str]) -> int:
+        """See ``HeldNotices.drop_notices``."""
+        dropped = [each for each in self._waiting() if each.sink in sinks]
+        self.let_go_notices(dropped)
+        return len(dropped)
 
     def _waiting(self) -> list[HeldNotice]:
         return list(self._tables.notices.values())

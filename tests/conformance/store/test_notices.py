@@ -85,6 +85,14 @@ def test_everything_that_waits_for_a_sink_is_due_once_it_is_there_again(store: S
     assert sorted(due(store, 0)) == ["a", "b"]
 
 
+def test_sinks_are_told_with_what_waits_for_them_and_a_dropped_one_has_nothing_left(store: Store) -> None:
+    hold(store, held("a"), held("b"), held("a", sink=THERE))
+    with store.transaction() as transaction:
+        assert transaction.sinks_waited_for() == {HERE: 2, THERE: 1}
+        assert transaction.drop_notices([HERE, "amqp_queue:nowhere"]) == 2
+    assert [each.sink for each in all_held(store)] == [THERE]
+
+
 def test_nothing_at_all_is_no_trouble(store: Store) -> None:
     with store.transaction() as transaction:
         transaction.hold_notices([])
@@ -92,3 +100,5 @@ def test_nothing_at_all_is_no_trouble(store: Store) -> None:
         transaction.hurry_notices([], Instant(MOMENT))
         assert transaction.due_notices(MOMENT, 60, 10) == ()
         assert transaction.held_notices() == (0, ())
+        assert transaction.sinks_waited_for() == {}
+        assert transaction.drop_notices([]) == 0
