@@ -85,6 +85,8 @@ TaskStatuses = Annotated[
 AppPath = Annotated[str, Meta(pattern=r"^[\w.]+(:[\w.]+)?$", description="a Celery app as module:attribute")]
 Port = Annotated[int, Meta(ge=1, le=65535, description="a port from 1 to 65535")]
 Count = Annotated[int, Meta(ge=1, description="a whole number, at least 1")]
+#: As ``Seconds``, where 0 is for ever.
+Kept = Annotated[float, Meta(ge=0, le=315_360_000, description="seconds, at most ten years, or 0 for ever")]
 #: At most a year, which keeps infinity and typing errors out.
 Seconds = Annotated[float, Meta(gt=0, le=31_536_000, description="seconds, more than 0 and at most a year")]
 
@@ -197,6 +199,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     event_connections: EventConnections = ""
     #: How long it is remembered what event handlers have done; so long is a message that comes again recognised.
     event_executions_kept_seconds: Seconds = 604_800.0
+    #: How long runs are kept after they have ended, with all that is known of them; a child as long as its parent.
+    ended_runs_kept_seconds: Kept = 0.0
+    #: Whether what can be read of them is archived then.
+    archive_ended_runs: bool = True
+    #: How long archives of removed runs are kept.
+    archives_kept_seconds: Kept = 0.0
+    #: Messages that may wait in a run for tasks that take them.
+    waiting_messages: Count = 1_000
+    #: Bytes of these messages together, as JSON.
+    waiting_messages_bytes: Annotated[int, Meta(ge=1_024, le=8 * MEGABYTE)] = MEGABYTE
     #: The Celery app (``module:attribute``) whose tasks ``baton dev`` carries out itself.
     app: AppPath | None = None
 

@@ -56,6 +56,8 @@ class Outlook:
             value_characters=2 * settings.payload_limit_bytes,
             script_seconds=settings.script_time_limit_ms / 1_000,
             script_bytes=settings.script_memory_limit_bytes,
+            messages=settings.waiting_messages,
+            messages_bytes=settings.waiting_messages_bytes,
         )
 
     def forget(self) -> None:

@@ -1,4 +1,4 @@
-"""The timekeeper: wakes every run and limit whose date has come; the scheduler and the rescuer look in between.
+"""The timekeeper: wakes every run and limit whose date has come; scheduler, rescuer and cleaner look in between.
 
 It decides nothing. A date is a column; ringing leases the row for some seconds and sends a wake-up to the run's
 partition. A wake-up that is lost rings again when the lease has passed. Several timekeepers share the work by locks.
@@ -12,6 +12,7 @@ from engine.clock import SECOND, Clock, Instant, SystemClock, after
 from engine.config import Settings
 from engine.log import get_logger
 from engine.model.event import Wake
+from engine.services.cleaner import Cleaner
 from engine.services.lost_tasks import LostTasks
 from engine.services.opening import new_broker, partitions_of, ready_store
 from engine.services.presence import Presence
@@ -51,6 +52,7 @@ class Timekeeper:
         self._rescuer: Rescuer | None = None
         self._lost_tasks: LostTasks | None = None
         self._scheduler: Scheduler | None = None
+        self._cleaner: Cleaner | None = None
         self._next_rescue = Instant(0)
         self._partitions = 0
         #: What was rung in the database and has not been confirmed by the broker yet.
@@ -73,6 +75,7 @@ class Timekeeper:
                 workers_die_with_us=self._workers_die_with_us,
             )
             self._lost_tasks = self._look_for_lost_tasks()
+            self._cleaner = Cleaner(self._store, self._broker, self._clock, self._settings, self._partitions)
             self._scheduler = Scheduler(self._store, self._broker, self._clock, self._settings, self._partitions)
             log.info("service.ready", partitions=self._partitions)
         # A broker that was away meanwhile costs no lease.
@@ -82,6 +85,8 @@ class Timekeeper:
             self._rescuer.look()
             if self._lost_tasks is not None:
                 self._lost_tasks.look()
+            if self._cleaner is not None:
+                self._cleaner.look()
             self._next_rescue = after(now, self._settings.rescuer_interval_seconds)
         scheduled = self._scheduler.look() if self._scheduler is not None else None
         pause = self._ring(now, scheduled)

@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select
+from sqlalchemy import Connection, Table, and_, bindparam, delete, exists, insert, select, update
 
 from engine.clock import Instant
 from engine.model.earlier import EarlierRound
 from engine.model.execution import Task, Workflow
+from engine.model.status import WorkflowStatus
 from engine.store.batch import Batch
 from engine.store.codec import decode, encode, storable
 from engine.store.history_port import RemovedRun
@@ -121,3 +122,23 @@ class History:
             return None
         document = None if found.body is None else decode(found.body)
         return RemovedRun(workflow_id=workflow_id, at=Instant(found.at), document=document)
+
+    def ended_before(self, moment: Instant, limit: int) -> tuple[str, ...]:
+        """See ``HistoryTransaction.ended_before``."""
+        columns, parent = workflow.c, workflow.alias()
+        ended = columns.status.in_([each.value for each in WorkflowStatus if each.is_terminal])
+        # Whoever ended before it began before it too, which is what an index knows.
+        old = and_(ended, columns.created_at < moment, columns.ended_at < moment)
+        alone = ~exists().where(parent.c.id == columns.parent_id)
+        query = select(columns.id).where(old, alone).order_by(columns.created_at).limit(limit)
+        return tuple(self._connection.scalars(query))
+
+    def forget_archives(self, before: Instant, limit: int) -> int:
+        """See ``HistoryTransaction.forget_archives``."""
+        old = and_(removed_run.c.at < before, removed_run.c.body.is_not(None))
+        found = list(
+            self._connection.scalars(select(removed_run.c.id).where(old).order_by(removed_run.c.at).limit(limit))
+        )
+        if found:
+            self._connection.execute(update(removed_run).where(removed_run.c.id.in_(found)).values(body=None))
+        return len(found)

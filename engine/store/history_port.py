@@ -29,3 +29,14 @@ class HistoryTransaction(Protocol):
     def removed_run(self, workflow_id: str) -> RemovedRun | None:
         """Return what is known of a run that was removed, None when it was not."""
         ...
+
+    def ended_before(self, moment: Instant, limit: int) -> tuple[str, ...]:
+        """Return some of the runs that ended before this, those that began first; none whose parent is still there."""
+        ...
+
+    def forget_archives(self, before: Instant, limit: int) -> int:
+        """Forget what was archived of some runs that were removed before this, and return of how many.
+
+        That they were removed stays known.
+        """
+        ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from engine.errors import BadDefinition, Fault
+from engine.expression.java_text import java_text
 from engine.model.definition import WorkflowTask, changed, read
 from engine.model.execution import Task
 from engine.model.payload import Json
@@ -105,8 +106,8 @@ def _described(at: At) -> dict[str, Json]:
     if config.dynamic_fork_join_tasks_param:
         return _legacy(at, config.dynamic_fork_join_tasks_param)
     raise ValueError(
-        f"Dynamic tasks could not be created. The value of {config.dynamic_fork_tasks_param} from task's input "
-        f"{sorted(given)} has no dynamic tasks to be scheduled"
+        f"Dynamic tasks could not be created. The value of {_text(config.dynamic_fork_tasks_param)} from task's input "
+        f"{_text(sorted(given))} has no dynamic tasks to be scheduled"
     )
 
 
@@ -155,10 +156,18 @@ def _item(value: Json, number: int) -> dict[str, Json]:
     return {**item, "__index": number}
 
 
+def _text(value: Json) -> str:
+    """Return the beginning of a value as Conductor's sentences have it."""
+    try:
+        return java_text(value)[:200]
+    except RecursionError:
+        return "…"
+
+
 def _listed(at: At, tasks_key: str, inputs_key: str) -> dict[str, Json]:
     """Style B: a list of steps, and a map from reference name to input."""
     tasks, inputs = at.task.input.get(tasks_key), at.task.input.get(inputs_key)
-    wrong = f"Input '{tasks_key}' is invalid. Cannot deserialize a list of Workflow Tasks from '{tasks!r:.200}'"
+    wrong = f"Input '{tasks_key}' is invalid. Cannot deserialize a list of Workflow Tasks from '{_text(tasks)}'"
     if not isinstance(tasks, list) or not all(isinstance(task, Mapping) for task in tasks):
         raise ValueError(wrong)
     if not isinstance(inputs, Mapping):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.clock import Instant
 from engine.model.earlier import EarlierRound
 from engine.store.history_port import RemovedRun
 
@@ -52,3 +53,18 @@ class MemoryHistory:
     def removed_run(self, workflow_id: str) -> RemovedRun | None:
         """See ``HistoryTransaction.removed_run``."""
         return self._tables.removed.get(workflow_id)
+
+    def ended_before(self, moment: Instant, limit: int) -> tuple[str, ...]:
+        """See ``HistoryTransaction.ended_before``."""
+        runs = self._tables.workflows
+        old = (each for each in runs.values() if each.status.is_terminal and each.ended_at < moment)
+        alone = sorted((each for each in old if each.parent_id not in runs), key=lambda each: each.created_at)
+        return tuple(each.id for each in alone[:limit])
+
+    def forget_archives(self, before: Instant, limit: int) -> int:
+        """See ``HistoryTransaction.forget_archives``."""
+        removed = self._tables.removed
+        old = [each for each in removed.values() if each.at < before and each.document is not None]
+        for each in sorted(old, key=lambda each: each.at)[:limit]:
+            self._journal.put(removed, each.workflow_id, msgspec.structs.replace(each, document=None))
+        return min(len(old), limit)

@@ -7,7 +7,7 @@ import msgspec
 from engine.clock import Instant
 from engine.model.earlier import EarlierRound
 from engine.model.request import Outcome, Request
-from engine.model.status import TaskStatus
+from engine.model.status import TaskStatus, WorkflowStatus
 from engine.store.history_port import RemovedRun
 from engine.store.port import LoggedRequest, Save, Store
 from tests.conformance.store.runs import MOMENT, a_run, a_task, change, create, load, save
@@ -103,3 +103,34 @@ def test_large_payloads_of_earlier_rounds_come_back(store: Store) -> None:
     with store.transaction() as transaction:
         (kept,) = transaction.earlier_rounds("run")
     assert (kept.workflow.output, kept.tasks[0].input) == (run.output, task.input)
+
+
+def test_runs_that_ended_before_a_moment_are_found_and_none_whose_parent_is_there(store: Store) -> None:
+    done = {"status": WorkflowStatus.COMPLETED, "created_at": MOMENT}
+    create(
+        store,
+        a_run("late", **done, ended_at=MOMENT + 20),
+        a_run("second", **{**done, "created_at": MOMENT + 1}, ended_at=MOMENT + 2),
+        a_run("first", **done, ended_at=MOMENT + 3),
+        a_run("open", created_at=MOMENT),
+        a_run("child", **done, ended_at=MOMENT + 1, parent_id="open", parent_task_id="open.1"),
+        a_run("orphan", **{**done, "created_at": MOMENT + 2}, ended_at=MOMENT + 3, parent_id="gone"),
+    )
+    with store.transaction() as transaction:
+        assert transaction.ended_before(MOMENT + 10, 10) == ("first", "second", "orphan")
+        assert transaction.ended_before(MOMENT + 10, 1) == ("first",)
+        assert transaction.ended_before(MOMENT, 10) == ()
+
+
+def test_archives_are_forgotten_and_that_a_run_was_removed_is_not(store: Store) -> None:
+    for number, identity in enumerate("abc"):
+        run = a_run(identity)
+        create(store, run)
+        removed = RemovedRun(workflow_id=identity, at=Instant(MOMENT + number), document={"of": identity})
+        save(store, Save(workflow=change(run), loaded_version=1, removed=removed))
+    with store.transaction() as transaction:
+        assert transaction.forget_archives(Instant(MOMENT + 2), 1) == 1
+        assert transaction.forget_archives(Instant(MOMENT + 2), 10) == 1
+        assert transaction.forget_archives(Instant(MOMENT + 2), 10) == 0
+        kept = [transaction.removed_run(identity) for identity in "abc"]
+    assert [each is not None and each.document for each in kept] == [None, None, {"of": "c"}]

@@ -176,3 +176,15 @@ def test_a_loop_that_times_out_takes_what_is_open_in_it_along(harness):
     harness.restart_decider()
     assert harness.work({"a": echo, "c": echo, "after": echo}) == 3
     assert harness.run(run).status == "COMPLETED"
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        *((text, True) for text in ("true", "1", "0.5")),
+        *((text, False) for text in ("0", "-1", "'x'", "[1]", "null", "undefined", "NaN", "({})")),
+    ],
+)
+def test_a_condition_holds_when_it_is_true_or_above_zero(harness, condition, holds):
+    run = run_of(harness, loop("l", f"$.l.iteration == 1 && ({condition})", step("n", "NOOP")))
+    assert harness.task(run, "l").output["iteration"] == 1 + holds

@@ -163,10 +163,10 @@ def test_the_old_style_works_too(harness):
 @pytest.mark.parametrize(
     ("tasks", "given", "words"),
     [
-        (None, {}, "Cannot deserialize a list of Workflow Tasks"),
-        ("text", {}, "Cannot deserialize a list of Workflow Tasks"),
-        ([1], {}, "Cannot deserialize a list of Workflow Tasks"),
-        ([{"name": "a"}], {}, "Cannot deserialize a list of Workflow Tasks"),
+        (None, {}, "Cannot deserialize a list of Workflow Tasks from 'null'"),
+        ("text", {}, "Cannot deserialize a list of Workflow Tasks from 'text'"),
+        ([1], {}, "Cannot deserialize a list of Workflow Tasks from '[1]'"),
+        ([{"name": "a"}], {}, "Cannot deserialize a list of Workflow Tasks from '[{name=a}]'"),
         ([step("a", optional="perhaps")], {}, "optional"),
         ([step("a")], None, "is not a map -> expecting a map of K,V  but found null"),
         ([step("a")], [1], "is not a map"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from engine.config import Settings
 from engine.errors import BadDefinition
+from engine.testing.harness import Harness
 from tests.unit.decider.steps import echo, fork, inputs, loop, run_of, step
 
 MEGABYTE = 1024 * 1024
@@ -131,3 +133,10 @@ def test_what_cannot_be_meant_is_refused_and_fails_the_task_where_it_comes_up_la
     late = {name: f"${{workflow.input.{name}}}" for name in fields}
     run = run_of(harness, pull(**late), given=fields)
     assert harness.task(run, "pull").status == "FAILED_WITH_TERMINAL_ERROR"
+
+
+def test_settings_say_how_many_may_wait():
+    harness = Harness(settings=Settings(waiting_messages=2, waiting_messages_bytes=1_024))
+    run = run_of(harness, step("w", "WAIT"))
+    assert [send(harness, run, n=n).code for n in range(3)] == [200, 200, 429]
+    assert send(harness, run_of(harness, step("w", "WAIT")), text="x" * 1_024).code == 400

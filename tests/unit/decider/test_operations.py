@@ -192,6 +192,17 @@ def test_permissive_failures_are_tried_again_and_what_was_done_behind_them_is_no
     assert harness.run(run).status == "COMPLETED"
 
 
+@pytest.mark.parametrize(("permissive", "status"), [(True, "FAILED"), (False, "CANCELED")])
+def test_a_join_that_is_reopened_keeps_its_row(harness, permissive, status):
+    run = run_of(harness, *fork("f", [step("a", permissive=permissive, retryCount=0)], [step("b")]))
+    harness.work({"b": echo, "a": fails})
+    before = harness.task(run, "f_join")
+    assert (before.status, before.attempt) == (status, 0)
+    assert harness.request(run, "retry").granted
+    after = harness.task(run, "f_join")
+    assert (after.status, after.id, after.attempt) == ("IN_PROGRESS", before.id, 0)
+
+
 def test_a_permissive_failure_inside_a_branch_or_a_case_is_tried_again_too(harness):
     loose = step("a", permissive=True, retryCount=0)
     inner = [switch("s", {"x": [loose]}), step("b")]

@@ -1,0 +1,71 @@
+"""The cleaner: has runs removed that ended long ago, and forgets what was archived of them longer ago still.
+
+Without settings that say how long, everything is kept. It removes nothing itself: it asks, as an operator would.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.broker.port import Broker
+from engine.clock import Clock, Instant, after
+from engine.config import Settings
+from engine.log import get_logger
+from engine.model.request import Request
+from engine.store.port import Store
+from engine.wire.request_message import encode_request
+
+log = get_logger(__name__)
+
+#: Seconds between two looks, and runs and archives that one look deals with.
+_PAUSE_SECONDS: Final = 60.0
+_MOST_AT_ONCE: Final = 500
+
+#: Who asks, in the audit trail.
+_ASKER: Final = "cleaner"
+
+
+class Cleaner:
+    """One look at a time; the timekeeper's process calls it."""
+
+    def __init__(self, store: Store, broker: Broker, clock: Clock, settings: Settings, partitions: int) -> None:
+        self._store = store
+        self._broker = broker
+        self._clock = clock
+        self._settings = settings
+        self._partitions = partitions
+        self._next = Instant(0)
+
+    def look(self) -> None:
+        """Ask for the removal of what ended long ago, if it is time to look; more of it follows at the next look."""
+        now = self._clock.now()
+        if now < self._next:
+            return
+        self._next = after(now, _PAUSE_SECONDS)
+        settings = self._settings
+        if settings.ended_runs_kept_seconds:
+            self._remove(now, after(now, -settings.ended_runs_kept_seconds))
+        if settings.archives_kept_seconds:
+            with self._store.transaction() as tx:
+                count = tx.forget_archives(after(now, -settings.archives_kept_seconds), _MOST_AT_ONCE)
+            if count:
+                log.info("archives.forgotten", count=count)
+
+    def _remove(self, now: Instant, before: Instant) -> None:
+        """Have runs removed whose parents have been; a child of a run that is still there may be asked for."""
+        with self._store.transaction() as tx:
+            found = tx.ended_before(before, _MOST_AT_ONCE)
+        if not found:
+            return
+        requests = (
+            Request(
+                event_id=f"{identity}/clean/{now}",
+                workflow_id=identity,
+                verb="remove",
+                arguments={"archiveWorkflow": self._settings.archive_ended_runs},
+                by=_ASKER,
+            )
+            for identity in found
+        )
+        self._broker.publish([encode_request(each, self._partitions) for each in requests])
+        log.info("runs.removed", count=len(found))
