@@ -78,7 +78,7 @@ def _reading(router: APIRouter, store: Store) -> None:
     def every_task() -> Response:
         """List every task definition."""
         with store.transaction() as tx:
-            return answer([definition.to_json() for definition in tx.task_defs().values()])
+            return answer([_shown(definition) for definition in tx.task_defs().values()])
 
     @router.get("/{name}")
     def task(name: str) -> Response:
@@ -87,7 +87,14 @@ def _reading(router: APIRouter, store: Store) -> None:
             found = tx.task_defs([name]).get(name)
         if found is None:
             raise _unknown(name)
-        return answer(found.to_json())
+        return answer(_shown(found))
+
+
+def _shown(definition: TaskDef) -> dict[str, Json]:
+    """Return a definition as Conductor shows it: a rate that is not limited has numbers all the same."""
+    starts, seconds = definition.rate_limit_per_frequency, definition.rate_limit_frequency_in_seconds
+    rate = {"rateLimitPerFrequency": starts or 0, "rateLimitFrequencyInSeconds": 1 if seconds is None else seconds}
+    return {**definition.to_json(), **rate}
 
 
 def _unknown(name: str) -> NotFound:

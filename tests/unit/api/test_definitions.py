@@ -113,7 +113,8 @@ def test_task_definitions_are_stored_replaced_and_forgotten(client):
     assert client.post("/api/metadata/taskdefs", json=[TASK]).status_code == 200
     assert client.put("/api/metadata/taskdefs", json={**TASK, "retryCount": 5}).status_code == 200
 
-    assert client.get("/api/metadata/taskdefs/resize").json()["retryCount"] == 5
+    shown = client.get("/api/metadata/taskdefs/resize").json()
+    assert (shown["retryCount"], shown["rateLimitPerFrequency"], shown["rateLimitFrequencyInSeconds"]) == (5, 0, 1)
     assert [each["name"] for each in client.get("/api/metadata/taskdefs").json()] == ["resize"]
     assert client.delete("/api/metadata/taskdefs/resize").status_code == 200
     assert client.delete("/api/metadata/taskdefs/resize").status_code == 404
