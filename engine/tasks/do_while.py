@@ -64,7 +64,7 @@ class DoWhile(TaskType):
 
     def wants(self, config: WorkflowTask, task: Task, branch: str) -> bool:
         """Keep the last iterations, and the one that runs."""
-        keep = config.input_parameters.get("keepLastN")
+        keep = task.input.get("keepLastN")
         if not isinstance(keep, int) or keep <= 0:
             return True
         return int(branch) > task.iteration - keep - task.status.is_open

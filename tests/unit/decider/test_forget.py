@@ -52,6 +52,12 @@ def test_the_last_iterations_stay(eager):
     assert "w__1" not in refs(eager, run)
 
 
+def test_the_number_may_come_from_the_run(eager):
+    wanted = inputs(keepLastN="${workflow.input.keep}")
+    run = run_of(eager, loop("l", "$.l.iteration < 5", step("n", "NOOP"), **wanted), given={"keep": 2})
+    assert refs(eager, run) == ["l", "n__4", "n__5"]
+
+
 def test_a_run_that_is_loaded_anew_goes_on_where_it_was(eager):
     body = [step("w"), *fork("f", [step("a")], [switch("s", {"x": [step("b")]})]), step("z")]
     run = run_of(eager, loop("l", "$.l.iteration < 20", *body, **inputs(keepLastN=1)), step("end"), given={"way": "x"})
