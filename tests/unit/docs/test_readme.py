@@ -85,7 +85,8 @@ def processes(folder: Path, environment: dict[str, str]) -> Iterator[Processes]:
         except httpx.TransportError:
             return False
 
-    until("baton dev is healthy", healthy)
+    # Half a minute on two cores that others use too.
+    until("baton dev is healthy", healthy, seconds=300)
     yield started
     started.end()
 
