@@ -52,7 +52,9 @@ class Doors:
         road = RoadService(
             self.store, self.hub.connect(), self.settings, self._decider_stop, clock=SystemClock(), starter=False
         )
-        requester = Requester(self.hub.connect, partitions_of(self.store, self.settings), back_off_seconds=0.01)
+        requester = Requester(
+            self.hub.connect, partitions_of(self.store, self.settings), timeout_seconds=LONG, back_off_seconds=0.01
+        )
         app = create_app(self.store, requester, news=self.news)
         listener = listen(self.settings)
         self.decider = self._threads.submit(road.run)
