@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.simulation.answers import PERSON, answer
-from tests.simulation.outcome import plain_output
+from tests.simulation.outcome import MAY_BE_GONE, plain_output
 from tests.simulation.workflows import MISSING, OWN_TYPE, TASK_DEF, Step
 
 _HOLE = re.compile(r"\$\{(\w+)\.(\w+)(?:\.(\w+))?\}")
@@ -230,10 +230,18 @@ class _Run:
             output[str(number)] = {each: self._outputs[each + inner] for each in refs if each + inner in self._outputs}
             if keep:
                 output.pop(str(number - keep), None)
+                self._may_forget(f"{suffix}__{number - keep}")
         output["iteration"] = times
         if items:
             output |= {"loopIndex": times - 1, "loopItem": items[-1]}
         return self._done(step, suffix, output)
+
+    def _may_forget(self, inner: str) -> None:
+        """Note that the tasks of an iteration need not be kept."""
+        for key, shown in self._tasks.items():
+            full = key.partition("#")[0]
+            if full.endswith(inner) or f"{inner}__" in full:
+                shown[MAY_BE_GONE] = True
 
     def _launch(self, step: Step, suffix: str) -> bool:
         request = step["inputParameters"]["startWorkflow"]

@@ -11,6 +11,9 @@ from tests.simulation.answers import plain_ref
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+#: Marks what a run may have forgotten.
+MAY_BE_GONE = "may be gone"
+
 _CHILD = "subWorkflowId"
 #: Ids differ from story to story because they follow from the order in which tasks were scheduled.
 _IDS = frozenset({_CHILD, "workflowId", "taskId", "id", "receivedAt"})
@@ -60,8 +63,23 @@ def _plain(value: Any, names: Mapping[str, str]) -> Any:
     return [_plain(part, names) for part in value] if isinstance(value, list | tuple) else value
 
 
+def lasting(shown: Any, expected: Any) -> Any:
+    """Return an outcome without what need not be kept by what was expected."""
+    if not isinstance(shown, dict) or not isinstance(expected, dict):
+        return shown
+    return {
+        key: lasting(value, expected.get(key))
+        for key, value in shown.items()
+        if not (isinstance(expected.get(key), dict) and MAY_BE_GONE in expected[key])
+    }
+
+
 def differences(expected: Any, found: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
     """Yield each place where two outcomes differ, with what was expected and what was found."""
+    if isinstance(expected, dict) and MAY_BE_GONE in expected:
+        if found is None:
+            return
+        expected = {key: value for key, value in expected.items() if key != MAY_BE_GONE}
     if not isinstance(expected, dict) or not isinstance(found, dict):
         if expected != found:
             yield path, expected, found

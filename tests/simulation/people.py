@@ -196,6 +196,8 @@ class Workers:
         if b'"status":"STARTED"' in message.body:
             body = msgspec.json.decode(message.body)
             self.begun[body["task_id"]] += _says_begun(body)
+        elif b'"take_again"' in message.body:
+            self.begun[msgspec.json.decode(message.body)["arguments"]["taskId"]] += 1
 
     def _say(self, delivery: Delivery, task_id: str, body: dict[str, Any]) -> None:
         self.said.setdefault(task_id, set()).add(body["status"])

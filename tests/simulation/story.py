@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from tests.simulation.account import Account
 from tests.simulation.expected import Expected, Undetermined
-from tests.simulation.outcome import differences, outcome
+from tests.simulation.outcome import differences, lasting, outcome
 from tests.simulation.rules import Rule, Violated
 from tests.simulation.scenario import Scenario
 from tests.simulation.world import World
@@ -84,7 +84,8 @@ def _compare(world: World) -> int:
         compared += 1
         _expect_same(wanted, outcome(world, name), name, "must be")
         if plain is not None:
-            _expect_same(outcome(plain, name), outcome(world, name), name, "would be, without faults,")
+            same, found = (lasting(outcome(each, name), wanted) for each in (plain, world))
+            _expect_same(same, found, name, "would be, without faults,")
     return compared
 
 
