@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,12 +53,18 @@ def migrated_mysql(mysql_server: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file with tables, to be copied: making them takes as long as ten tests."""
+    file = tmp_path_factory.mktemp("migrated") / "baton.db"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
 @pytest.fixture
-def migrated_sqlite(tmp_path: Path) -> str:
+def migrated_sqlite(sqlite_file: Path, tmp_path: Path) -> str:
     """Return the URL of a file with tables."""
-    url = f"sqlite:///{tmp_path / 'baton.db'}"
-    migrate(url)
-    return url
+    return f"sqlite:///{shutil.copy(sqlite_file, tmp_path)}"
 
 
 @pytest.fixture(params=["memory", *REAL, "sqlite and a folder"])
@@ -71,7 +78,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     opened = open_store(url, outside=Outside(PayloadStorage(f"file://{tmp_path / 'payloads'}")) if folder else None)
     yield opened
     opened.close()
-    empty(url)
+    if kind != "sqlite":
+        empty(url)
 
 
 def empty(url: str) -> None:

@@ -1,407 +1,272 @@
 """The task definitions of the demo, as they would be written in Python."""
 
+from functools import partial
+
 from engine.dsl import Task
 
 OWNER = "workflows@example.com"
 
-ask_verification = Task(
+#: A task as the demo wants it: tried again a second later, also when it has taken too long.
+retried = partial(Task, owner_email=OWNER, retry_logic="FIXED", retry_delay_seconds=1, timeout_policy="RETRY")
+
+ask_verification = retried(
     "ask_verification",
     description="Asks the verification service for its answer.",
-    owner_email=OWNER,
     retry_count=3,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=30,
-    timeout_policy="RETRY",
     response_timeout_seconds=20,
 )
-build_package = Task(
+build_package = retried(
     "build_package",
     description="Builds a reproducible wheel.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-charge_card = Task(
+charge_card = retried(
     "charge_card",
     description="Charges a card once for each order.",
-    owner_email=OWNER,
     retry_count=3,
     retry_logic="EXPONENTIAL_BACKOFF",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
     max_retry_delay_seconds=8,
     backoff_jitter_ms=250,
 )
-check_document = Task(
+check_document = retried(
     "check_document",
     description="Checks the machine-readable line of a passport.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-check_file = Task(
+check_file = retried(
     "check_file",
     description="Asks the web server for size and checksum of one delivered file.",
-    owner_email=OWNER,
     retry_count=3,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=30,
-    timeout_policy="RETRY",
     response_timeout_seconds=20,
 )
-checksum_file = Task(
+checksum_file = retried(
     "checksum_file",
     description="Computes the SHA-256 of a file.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-clone_repository = Task(
+clone_repository = retried(
     "clone_repository",
     description="Clones one branch of a git repository.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=120,
-    timeout_policy="RETRY",
     response_timeout_seconds=60,
 )
-close_order = Task(
+close_order = retried(
     "close_order",
     description="Notes why an order was given up.",
-    owner_email=OWNER,
     retry_count=10,
     retry_logic="EXPONENTIAL_BACKOFF",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
     max_retry_delay_seconds=30,
 )
-compare_customer = Task(
+compare_customer = retried(
     "compare_customer",
     description="Compares one customer in both databases.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-confirm_delivery = Task(
+confirm_delivery = retried(
     "confirm_delivery",
     description="Compares the answers of the web server with the manifest.",
-    owner_email=OWNER,
     retry_count=1,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-convert_customer = Task(
+convert_customer = retried(
     "convert_customer",
     description="Brings one customer into the new form.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-deliver_media = Task(
+deliver_media = retried(
     "deliver_media",
     description="Copies files into the public folder and writes their manifest.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-deploy_package = Task(
+deploy_package = retried(
     "deploy_package",
     description="Unpacks the approved wheel and makes it the current release.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-extract_customer = Task(
+extract_customer = retried(
     "extract_customer",
     description="Reads one customer; a locked row is tried again.",
-    owner_email=OWNER,
     retry_count=5,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-fetch_manifest = Task(
+fetch_manifest = retried(
     "fetch_manifest",
     description="Reads the delivered manifest over HTTP.",
-    owner_email=OWNER,
     retry_count=3,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=30,
-    timeout_policy="RETRY",
     response_timeout_seconds=20,
 )
-list_customers = Task(
+list_customers = retried(
     "list_customers",
     description="Prepares the new database and lists the customers of the old one.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-load_rows = Task(
+load_rows = retried(
     "load_rows",
     description="Loads the cleaned chunks into the warehouse.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=120,
-    timeout_policy="RETRY",
     response_timeout_seconds=60,
 )
-make_thumbnail = Task(
+make_thumbnail = retried(
     "make_thumbnail",
     description="Scales an image down to a JPEG without EXIF.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=120,
-    timeout_policy="RETRY",
     response_timeout_seconds=60,
 )
-migration_report = Task(
+migration_report = retried(
     "migration_report",
     description="Counts both databases again.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-open_account = Task(
+open_account = retried(
     "open_account",
     description="Opens one account for each e-mail address.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-open_verification = Task(
+open_verification = retried(
     "open_verification",
     description="Opens a case at the verification service.",
-    owner_email=OWNER,
     retry_count=3,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=30,
-    timeout_policy="RETRY",
     response_timeout_seconds=20,
 )
-prepare_mailbox = Task(
+prepare_mailbox = retried(
     "prepare_mailbox",
     description="Makes a Maildir.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-price_order = Task(
+price_order = retried(
     "price_order",
     description="Looks up titles, prices and weights of an order's lines.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-publish_report = Task(
+publish_report = retried(
     "publish_report",
     description="Writes the sales by country.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-read_image_metadata = Task(
+read_image_metadata = retried(
     "read_image_metadata",
     description="Reads size and EXIF of an image.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-reconcile_batch = Task(
+reconcile_batch = retried(
     "reconcile_batch",
     description="Compares source, chunks and warehouse.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-refund_payment = Task(
+refund_payment = retried(
     "refund_payment",
     description="Gives the money of a failed order back.",
-    owner_email=OWNER,
     retry_count=10,
     retry_logic="EXPONENTIAL_BACKOFF",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
     max_retry_delay_seconds=30,
 )
-release_stock = Task(
+release_stock = retried(
     "release_stock",
     description="Puts the goods of a failed order back on the shelves.",
-    owner_email=OWNER,
     retry_count=10,
     retry_logic="EXPONENTIAL_BACKOFF",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
     max_retry_delay_seconds=30,
 )
-reserve_stock = Task(
+reserve_stock = retried(
     "reserve_stock",
     description="Takes the goods of an order from the shelves, all or none.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-run_tests = Task(
+run_tests = retried(
     "run_tests",
     description="Runs a project's unittest suite.",
-    owner_email=OWNER,
     retry_count=1,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=120,
-    timeout_policy="RETRY",
     response_timeout_seconds=90,
 )
-ship_order = Task(
+ship_order = retried(
     "ship_order",
     description="Hands the goods to the carrier and writes the packing slip.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-smoke_test = Task(
+smoke_test = retried(
     "smoke_test",
     description="Runs the deployed release as its users would.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=120,
-    timeout_policy="RETRY",
     response_timeout_seconds=90,
 )
-split_csv = Task(
+split_csv = retried(
     "split_csv",
     description="Cuts a CSV file into chunks.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-transform_chunk = Task(
+transform_chunk = retried(
     "transform_chunk",
     description="Cleans the rows of one chunk.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=120,
-    timeout_policy="RETRY",
     response_timeout_seconds=60,
 )
-write_customer = Task(
+write_customer = retried(
     "write_customer",
     description="Writes one customer into the new database.",
-    owner_email=OWNER,
     retry_count=5,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )
-write_welcome = Task(
+write_welcome = retried(
     "write_welcome",
     description="Puts the welcome letter into the mailbox.",
-    owner_email=OWNER,
     retry_count=2,
-    retry_logic="FIXED",
-    retry_delay_seconds=1,
     timeout_seconds=60,
-    timeout_policy="RETRY",
     response_timeout_seconds=30,
 )

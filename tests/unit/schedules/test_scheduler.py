@@ -1,110 +1,17 @@
-"""Each date starts one run, whatever dies meanwhile; runs overlap as the schedule wants it."""
+"""Each date starts one run, whatever dies meanwhile, and changes count at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from engine.api import schedules
-from engine.broker.memory import MemoryConnection
-from engine.clock import SECOND, Instant, after, milliseconds
-from engine.config import Settings
+from engine.clock import after, milliseconds
 from engine.errors import BrokerUnavailable
-from engine.model.execution import Workflow
-from engine.model.payload import Json
-from engine.model.schedule import ScheduleExecution
 from engine.services.scheduler import Scheduler
-from engine.store.port import WorkflowQuery
-from engine.store.schedule_port import ExecutionQuery
-from engine.testing.harness import Harness
-from engine.wire.message import DEAD_QUEUE, START_QUEUE, Message
+from engine.wire.message import DEAD_QUEUE, START_QUEUE
 from engine.wire.schedule_json import run_of
-
-
-class Killed(BaseException):
-    """The process is gone."""
-
-
-class Line(MemoryConnection):
-    """A scheduler's connection that may break, or kill its owner, just before or after it publishes."""
-
-    before: Callable[[], None] = staticmethod(lambda: None)
-    behind: Callable[[], None] = staticmethod(lambda: None)
-
-    def publish(self, messages: Sequence[Message]) -> None:
-        self.before()
-        super().publish(messages)
-        self.behind()
-
-
-def killed() -> None:
-    raise Killed
-
-
-def away() -> None:
-    raise BrokerUnavailable("the broker is away")
-
-
-class Site:
-    """An engine with a scheduler, on a clock that the test sets; it stands at a full minute."""
-
-    def __init__(self, kept: int = 100) -> None:
-        self.engine = Harness(settings=Settings(schedule_executions_kept=kept))
-        self.engine.register({"name": "report", "tasks": [{"name": "write", "taskReferenceName": "write"}]})
-        now = self.engine.clock.now()
-        self.engine.clock.set(Instant(now - now % (60 * SECOND)))
-        self.begin = self.engine.clock.now()
-        self.restart()
-
-    def restart(self) -> None:
-        """Let another scheduler go on that remembers nothing."""
-        self.line = Line(self.engine.broker)
-        settings = self.engine.settings
-        self.scheduler = Scheduler(self.engine.store, self.line, self.engine.clock, settings, 1)
-
-    def save(self, **fields: Json) -> None:
-        """Save a schedule that starts a report every minute."""
-        document = {"name": "minutely", "cronExpression": "0 * * * * *", "startWorkflowRequest": {"name": "report"}}
-        schedules.save(self.engine.store, document | fields, self.engine.clock.now())
-
-    def look(self) -> None:
-        """Let the scheduler look, and deciders carry what it has sent."""
-        self.scheduler.look()
-        self.engine.carry()
-
-    def at(self, seconds: float) -> None:
-        """Let time pass until so many seconds after the beginning, and look."""
-        self.engine.clock.set(after(self.begin, seconds))
-        self.look()
-
-    def runs(self) -> list[Workflow]:
-        """Return every run, the oldest first."""
-        with self.engine.store.transaction() as transaction:
-            _, found = transaction.find(WorkflowQuery(size=1_000))
-        return sorted(found, key=lambda run: int(run.input["_scheduledTime"]))
-
-    def minutes(self) -> list[int]:
-        """Return the minutes whose dates have started a run."""
-        return [(run.input["_scheduledTime"] - milliseconds(self.begin)) // 60_000 for run in self.runs()]
-
-    def executions(self) -> list[ScheduleExecution]:
-        """Return what became of the dates, the earliest first."""
-        with self.engine.store.transaction() as transaction:
-            return list(reversed(transaction.executions(ExecutionQuery())[1]))
-
-    def states(self) -> list[str]:
-        return [each.state.value for each in self.executions()]
-
-    def finish(self) -> None:
-        """Let the runs that are open come to their end."""
-        self.engine.work({"write": lambda _: {}})
-
-
-@pytest.fixture
-def site() -> Site:
-    return Site()
+from tests.unit.schedules.site import Killed, Site, away, killed
 
 
 def test_a_date_that_has_come_starts_a_run_that_is_told_of_it(site: Site) -> None:
@@ -272,126 +179,16 @@ def test_an_inline_definition_is_started(site: Site) -> None:
     assert [(run.name, run.version) for run in site.runs()] == [("own", 3)]
 
 
-# overlapping runs
-
-
-def test_runs_overlap_where_nothing_else_is_said(site: Site) -> None:
-    site.save()
-    for minute in (1, 2, 3):
-        site.at(60 * minute)
-    assert [run.status.value for run in site.runs()] == ["RUNNING"] * 3
-
-
-def test_a_date_is_skipped_while_the_run_before_is_open(site: Site) -> None:
-    site.save(overlapPolicy="SKIP")
-    for minute in (1, 2, 3):
-        site.at(60 * minute)
-    site.finish()
-    site.at(240)
-    assert site.minutes() == [1, 4]
-    reasons = [each.reason for each in site.executions()]
-    first = site.runs()[0].id
-    assert reasons == [None, *[f"The run before, {first}, was still open (overlapPolicy SKIP)"] * 2, None]
-
-
-def test_a_run_that_has_not_begun_yet_counts_as_open(site: Site) -> None:
-    site.save(overlapPolicy="SKIP")
-    for minute in (1, 2):
-        site.engine.clock.set(after(site.begin, 60 * minute))
-        site.scheduler.look()
-    site.engine.carry()
-    assert site.minutes() == [1]
-
-
-def test_one_date_waits_for_the_run_before_and_those_behind_it_are_skipped(site: Site) -> None:
-    site.save(overlapPolicy="BUFFER_ONE")
-    for minute in (1, 2, 3, 4):
-        site.at(60 * minute)
-    assert site.minutes() == [1]
-    site.finish()
-    site.at(243)
-    assert site.minutes() == [1, 2]
-    assert site.runs()[1].created_at == after(site.begin, 243), "not only when the next date comes"
-    assert [each.state.value for each in site.executions()].count("FAILED") == 2
-
-
-def test_a_date_that_waits_is_no_date_any_more_when_the_schedule_is_paused(site: Site) -> None:
-    site.save(overlapPolicy="BUFFER_ONE")
-    site.at(60)
-    site.at(120)
-    pause(site)
-    site.finish()
-    site.at(150)
-    resume(site)
-    site.at(170)
-    site.at(180)
-    assert site.minutes() == [1, 3]
-
-
-def test_the_run_before_is_terminated_to_make_room(site: Site) -> None:
-    site.save(overlapPolicy="CANCEL_PREVIOUS")
-    for minute in (1, 2, 3):
-        site.at(60 * minute)
-    first, second, third = site.runs()
-    assert [run.status.value for run in (first, second, third)] == ["TERMINATED", "TERMINATED", "RUNNING"]
-    assert first.reason == f"Schedule minutely has started {second.id} (CANCEL_PREVIOUS)"
-    assert site.states()[:2] == ["EXECUTED", "EXECUTED"]
-
-
-def test_a_run_that_had_not_begun_when_it_was_cancelled_ends_all_the_same(site: Site) -> None:
-    site.save(overlapPolicy="CANCEL_PREVIOUS")
-    for minute in (1, 2):
-        site.engine.clock.set(after(site.begin, 60 * minute))
-        site.scheduler.look()
-        # The request overtakes the start.
-        site.engine.executor.handle([each for each in site.engine.road.receive(100, 0) if each.queue != START_QUEUE])
-    site.engine.road.reconnect()
-    site.engine.carry()
-    assert [run.status.value for run in site.runs()] == ["RUNNING", "RUNNING"]
-    site.at(131)
-    assert [run.status.value for run in site.runs()] == ["TERMINATED", "RUNNING"]
-
-
-def test_a_run_that_begins_only_after_the_one_that_takes_its_place_ends_all_the_same(site: Site) -> None:
-    until = milliseconds(after(site.begin, 4))
-    site.save(overlapPolicy="CANCEL_PREVIOUS", cronExpression="*/2 * * * * *", scheduleEndTime=until)
-    site.line.before = killed
-    with pytest.raises(Killed):
-        site.at(2)
-    site.restart()
-    for seconds in (4, 6, 13):
-        site.at(seconds)
-    assert [run.status.value for run in site.runs()] == ["RUNNING", "RUNNING"]
-    site.at(26)
-    assert [run.status.value for run in site.runs()] == ["TERMINATED", "RUNNING"]
-
-
-def test_a_run_that_has_ended_is_left_alone(site: Site) -> None:
-    site.save(overlapPolicy="CANCEL_PREVIOUS")
-    site.at(60)
-    site.finish()
-    site.at(120)
-    assert [run.status.value for run in site.runs()] == ["COMPLETED", "RUNNING"]
-
-
 # changes
-
-
-def pause(site: Site) -> None:
-    schedules.pause(site.engine.store, "minutely", site.engine.clock.now(), paused=True)
-
-
-def resume(site: Site) -> None:
-    schedules.pause(site.engine.store, "minutely", site.engine.clock.now(), paused=False)
 
 
 def test_dates_of_a_paused_schedule_start_nothing_ever(site: Site) -> None:
     site.save(runCatchupScheduleInstances=True)
     site.at(60)
-    pause(site)
+    site.pause()
     site.at(120)
     site.at(200)
-    resume(site)
+    site.resume()
     site.at(240)
     assert site.minutes() == [1, 4]
 

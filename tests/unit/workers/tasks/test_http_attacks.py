@@ -219,6 +219,7 @@ class TestAnswers:
     @pytest.mark.parametrize(
         ("content", "encoding"),
         [(b"x", "br"), (b"x", "gzip, gzip"), (b"not gzip at all", "gzip"), (gzip.compress(b"x" * 999)[:-9], "gzip")],
+        ids=["unknown", "packed twice", "not packed", "cut off"],
     )
     def test_what_cannot_be_unpacked_is_an_ordinary_failure(self, content: bytes, encoding: str) -> None:
         with serving(always(response(content, f"Content-Encoding: {encoding}"))) as (uri, _):
