@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
@@ -20,6 +21,9 @@ from deploy.endpoint import ServerMissing, Servers
 from deploy.kinds import PAIR
 from deploy.probe import conninfo, mysql_connection
 from deploy.vhosts import Vhosts
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,22 +43,28 @@ GROUPS = (PAIR, ("mysql",), ("redis",))
 class Keeper:
     """Holds the process that provides a group of servers; it stops them when this run ends, in whatever way."""
 
-    def __init__(self, kinds: tuple[str, ...]) -> None:
+    def __init__(self, kinds: tuple[str, ...], told: str | None = None) -> None:
+        """Take what another keeper ``told`` of the same group: then its servers are used, and none are started."""
         self.kinds = kinds
         self._process: subprocess.Popen[str] | None = None
-        self._outcome: Servers | ServerMissing | None = None
+        self._told = told
 
     def servers(self) -> Servers:
         """Return the servers, started at the first call; raise ServerMissing at every call when there are none."""
-        if self._outcome is None:
-            self._outcome = self._start()
-        if isinstance(self._outcome, ServerMissing):
-            raise self._outcome
-        return self._outcome
+        told = self.told()
+        if not told.startswith("{"):
+            raise ServerMissing(told)
+        return Servers.from_json(told)
+
+    def told(self) -> str:
+        """Return the servers, started at the first call, as JSON, or what is missing as text."""
+        if self._told is None:
+            self._told = self._start()
+        return self._told
 
     def started(self) -> Servers | None:
         """Return the servers if they were needed and are there."""
-        return self._outcome if isinstance(self._outcome, Servers) else None
+        return Servers.from_json(self._told) if self._told is not None and self._told.startswith("{") else None
 
     def stop(self) -> None:
         """Stop the servers and wait until they are gone."""
@@ -62,7 +72,7 @@ class Keeper:
             self._process.communicate(timeout=120)
             self._process = None
 
-    def _start(self) -> Servers | ServerMissing:
+    def _start(self) -> str:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "deploy.servers", "serve", *self.kinds],
             cwd=ROOT,
@@ -74,17 +84,35 @@ class Keeper:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if line.startswith("{"):
-            return Servers.from_json(line)
+            return line
         words, _ = self._process.communicate()
         self._process = None
-        return ServerMissing((line + words).strip() or "the servers could not be provided; the reason stands above")
+        return (line + words).strip() or "the servers could not be provided; the reason stands above"
 
 
 KEEPERS = pytest.StashKey[dict[tuple[str, ...], Keeper]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[KEEPERS] = {kinds: Keeper(kinds) for kinds in GROUPS}
+    # What the controller of a parallel run told this process, if it is one of its workers.
+    told = getattr(config, "workerinput", {}).get("servers", {})
+    config.stash[KEEPERS] = {kinds: Keeper(kinds, told.get(" ".join(kinds))) for kinds in GROUPS}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Start every kind of server once for all workers, before any of them has said which tests there are."""
+    for keeper in config.stash[KEEPERS].values():
+        told = keeper.told()
+        started = keeper.started()
+        config.get_terminal_writer().line(started.versions() if started else f"no servers: {told}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: WorkerController) -> None:
+    node.workerinput["servers"] = {
+        " ".join(kinds): keeper.told() for kinds, keeper in node.config.stash[KEEPERS].items()
+    }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
