@@ -18,7 +18,7 @@ BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parents[2]
 
 #: Seconds after which what a test waits for counts as never coming; far more than any of it takes.
-PATIENCE = 45.0
+PATIENCE = 120.0
 
 #: Seconds between two looks.
 LOOK = 0.05
@@ -87,7 +87,7 @@ class Process:
         if self._popen.poll() is None:
             self.tell(signal.SIGTERM)
 
-    def end(self, seconds: float = 10.0) -> None:
+    def end(self, seconds: float = 30.0) -> None:
         """Wait for its end after it was asked to stop; in vain, and for its children, by force."""
         with suppress(subprocess.TimeoutExpired):
             self._popen.wait(seconds)

@@ -87,7 +87,7 @@ class Site:
     def _run(self, program: str, *arguments: str) -> None:
         folder = programs()
         assert folder is not None
-        subprocess.run([str(folder / program), *arguments], check=True, timeout=60)
+        subprocess.run([str(folder / program), *arguments], check=True, timeout=180)
 
 
 @pytest.fixture

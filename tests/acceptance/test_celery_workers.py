@@ -48,7 +48,7 @@ def test_flower_reports_the_worker_and_its_tasks_by_the_engines_ids(small: Stack
     command = [str(BIN / "celery"), "--broker", small.broker_url, "flower", "--address=127.0.0.1", f"--port={port}"]
     environment = {**os.environ, "FLOWER_UNAUTHENTICATED_API": "true"}
     flower = small.processes.start("flower", [*command, "--inspect-timeout=500"], environment)
-    http = httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=10)
+    http = httpx.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=60)
 
     def get(path: str) -> dict[str, dict[str, object]]:
         try:

@@ -59,7 +59,7 @@ def test_a_new_folder_is_a_new_system(dev: Callable[[str], Dev]) -> None:
     first.define(workflow("nothing", {"name": "noop", "taskReferenceName": "noop", "type": "NOOP"}))
     first.command("workflow", "start", "nothing", "--watch")
     first.process.ask_to_stop()
-    assert first.process.wait(15) == 0
+    assert first.process.wait(60) == 0
     second = dev("two")
     assert second.command("workflow", "list")["totalHits"] == 0
     assert second.command("definition", "list") == {"workflows": [], "tasks": []}

@@ -37,7 +37,7 @@ def test_whatever_happens_to_processes_and_lines_all_work_ends_well(gated: Gated
 
     def stop(place: int) -> None:
         deciders[place].ask_to_stop()
-        assert deciders[place].wait(10) == 0
+        assert deciders[place].wait(60) == 0
         deciders[place] = stack.baton("decider")
 
     def freeze(place: int) -> None:

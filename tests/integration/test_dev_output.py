@@ -16,7 +16,7 @@ import pytest
 from deploy.endpoint import free_ports
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 class Reader:

@@ -22,7 +22,7 @@ from engine.store.port import WorkflowQuery
 from engine.store.schedule_port import ExecutionQuery
 
 #: Seconds for a run to come to its end; it takes milliseconds.
-PATIENCE = 30
+PATIENCE = 90
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def test_a_database_is_empty_and_durable(postgres_url: str) -> None:
 def test_a_virtual_host_carries_messages(rabbitmq_url: str) -> None:
     with kombu.Connection(rabbitmq_url) as connection, connection.SimpleQueue("greetings") as queue:
         queue.put({"hello": "rabbit"})
-        message = queue.get(timeout=10)
+        message = queue.get(timeout=60)
         assert message.payload == {"hello": "rabbit"}
         message.ack()
 
@@ -156,9 +156,9 @@ def test_a_rejected_task_goes_to_the_dead_letters_by_policy(servers: Servers, ra
         # When a task is rejected.
         connection.Producer().publish({"n": 1}, routing_key="resize")
         with connection.SimpleQueue(kombu.Queue("resize", no_declare=True, channel=channel)) as tasks:
-            tasks.get(timeout=10).reject()
+            tasks.get(timeout=60).reject()
         # Then it waits among the dead letters, with where it came from.
         with connection.SimpleQueue(kombu.Queue(DEAD_QUEUE, no_declare=True, channel=channel)) as dead:
-            letter = dead.get(timeout=10)
+            letter = dead.get(timeout=60)
             letter.ack()
     assert letter.headers["x-first-death-queue"] == "resize"

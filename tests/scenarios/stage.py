@@ -15,7 +15,7 @@ from engine.wire.message import START_QUEUE, Delivery, Message, events_queue
 _MARK = "stage"
 
 #: Seconds until a message that has been confirmed and does not come counts as lost.
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 
 _EMPTY_ALL = """
 DO $$ DECLARE tables text; BEGIN

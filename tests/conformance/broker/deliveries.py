@@ -11,7 +11,7 @@ from engine.wire.message import Delivery, Message
 OpenBroker = Callable[[], Broker]
 
 #: Seconds within which something that must happen does; generous, because the machine may be busy.
-SOON = 20.0
+SOON = 60.0
 
 #: Seconds after which something that must not happen counts as not happening.
 NEVER = 0.3

@@ -65,7 +65,7 @@ def test_a_message_beyond_the_brokers_limit_is_named_and_the_others_are_sent(bro
     broker.consume("other", 10)
     received: set[bytes] = set()
     while len(received) < 2:
-        received |= {delivery.message.body for delivery in broker.receive(10, 10)}
+        received |= {delivery.message.body for delivery in broker.receive(10, 60)}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_a_message_that_can_never_be_sent_is_named(broker: RabbitBroker, message
         broker.publish([Message(queue="fine", body=b"1"), message])
 
     broker.consume("fine", 10)
-    assert broker.receive(1, 10)
+    assert broker.receive(1, 60)
 
 
 def test_a_refusal_of_the_broker_is_reported(broker: RabbitBroker, rabbitmq_url: str) -> None:
@@ -106,9 +106,9 @@ def test_a_message_of_many_frames_arrives_whole(broker: RabbitBroker) -> None:
     broker.publish([Message(queue="large", body=body), Message(queue="large", body=b"")])
     broker.consume("large", 1)
 
-    [large] = broker.receive(1, 10)
+    [large] = broker.receive(1, 60)
     broker.ack([large])
-    [empty] = broker.receive(1, 10)
+    [empty] = broker.receive(1, 60)
 
     assert large.message.body == body
     assert empty.message.body == b""
@@ -134,7 +134,7 @@ def test_a_strangers_odd_properties_stop_nobody(broker: RabbitBroker, rabbitmq_u
 
     bodies: list[bytes] = []
     while len(bodies) < 2:
-        bodies += [delivery.message.body for delivery in broker.receive(10, 10)]
+        bodies += [delivery.message.body for delivery in broker.receive(10, 60)]
 
     assert bodies == [b"odd", b"next"]
 
@@ -145,7 +145,7 @@ def test_a_message_without_properties_counts_as_json(broker: RabbitBroker, rabbi
         channel.basic_publish("", START_QUEUE, b"{}")
     broker.consume(START_QUEUE, 10)
 
-    [delivery] = broker.receive(1, 10)
+    [delivery] = broker.receive(1, 60)
 
     assert delivery.message == Message(queue=START_QUEUE, body=b"{}", transient=True)
 
@@ -164,7 +164,7 @@ def test_a_task_queue_that_others_declared_is_used_as_it_is(broker: RabbitBroker
     broker.publish([Message(queue="theirs", body=b"1")])
     broker.consume("theirs", 10)
 
-    assert broker.receive(1, 10)
+    assert broker.receive(1, 60)
 
 
 def test_task_queues_can_be_replicated_instead_of_ordered(rabbitmq_url: str) -> None:
@@ -185,7 +185,7 @@ def test_an_engine_queue_of_another_kind_is_a_wrong_setting(rabbitmq_url: str) -
 
 
 def test_the_connection_lives_while_its_owner_computes(rabbitmq_url: str) -> None:
-    heartbeat_seconds = 1
+    heartbeat_seconds = 2
     broker = RabbitBroker(f"{rabbitmq_url}?heartbeat={heartbeat_seconds}")
     broker.publish([Message(queue="resize", body=b"1")])
     until = time.monotonic() + 4 * heartbeat_seconds
@@ -234,10 +234,10 @@ def test_no_engine_queue_ever_drops_what_was_returned_often(broker: RabbitBroker
     broker.consume(events_queue(0), 1)
 
     for _ in range(50):
-        [delivery] = broker.receive(1, 10)
+        [delivery] = broker.receive(1, 60)
         broker.reject([delivery])
 
-    assert broker.receive(1, 10)
+    assert broker.receive(1, 60)
 
 
 @pytest.mark.parametrize("exchange", [STATUS_EXCHANGE, CONTROL_EXCHANGE])

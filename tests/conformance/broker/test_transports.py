@@ -35,7 +35,7 @@ def texts(deliveries: list[Delivery]) -> list[str]:
 
 def receive(broker: Broker, count: int) -> list[Delivery]:
     deliveries: list[Delivery] = []
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while len(deliveries) < count and time.monotonic() < deadline:
         deliveries += broker.receive(count - len(deliveries), 5)
     return deliveries
@@ -105,9 +105,9 @@ def test_interrupt_ends_a_waiting_receive(broker: Broker, queue: str) -> None:
     started = time.monotonic()
     threading.Timer(0.1, broker.interrupt).start()
 
-    assert broker.receive(10, 20) == []
+    assert broker.receive(10, 60) == []
 
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
 
 
 def test_a_listener_gets_what_its_patterns_match() -> None:

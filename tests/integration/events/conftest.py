@@ -25,7 +25,7 @@ from engine.wire.dead_letter import DeadLetter, read_dead
 from engine.wire.message import DEAD_QUEUE
 
 #: Seconds until what does not come is missed.
-PATIENCE = 20.0
+PATIENCE = 90.0
 
 WAITING = {
     "name": "waiting",

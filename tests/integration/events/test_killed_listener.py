@@ -60,7 +60,7 @@ def test_a_listener_that_is_killed_before_it_acks_starts_one_run_all_the_same(
         site.decide()
         (execution,) = site.done(1)
         second.terminate()
-        assert second.wait(20) == 0
+        assert second.wait(60) == 0
     assert (execution.status, execution.id) == ("COMPLETED", "m-1_0")
     assert [run.id for run in site.runs("ship")] == [execution.output["workflowId"]]
     assert site.outside.ready("orders") == 0

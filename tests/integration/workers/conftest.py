@@ -31,7 +31,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent.parent
 
 #: Seconds until a missing answer is a failure; far more than any of them takes.
-PATIENCE = 20.0
+PATIENCE = 90.0
 
 
 class Desk:
@@ -154,7 +154,7 @@ class Launcher:
             process.terminate()
         for process in self._processes:
             try:
-                process.wait(10)
+                process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -21,7 +21,7 @@ from engine.wire.request_message import encode_request
 from engine.wire.start_message import encode_start
 
 #: Seconds until what must happen counts as not happening.
-PATIENCE = 20.0
+PATIENCE = 90.0
 
 
 class Engine:

@@ -123,11 +123,11 @@ def test_results_of_other_senders_go_to_the_apps_own_backend(
     shop: Desk, backend: str, outsider: Callable[[str], Celery]
 ) -> None:
     other = outsider(backend)
-    assert other.send_task("shop.give", kwargs={"kind": "dict"}).get(timeout=20) == {"width": 3}
+    assert other.send_task("shop.give", kwargs={"kind": "dict"}).get(timeout=60) == {"width": 3}
     with pytest.raises(TypeError):
-        other.send_task("shop.give", kwargs={"colour": "red"}).get(timeout=20)
+        other.send_task("shop.give", kwargs={"colour": "red"}).get(timeout=60)
     with pytest.raises(NotRegistered):
-        other.send_task("shop.nothing").get(timeout=20)
+        other.send_task("shop.nothing").get(timeout=60)
 
 
 def test_a_killed_worker_loses_nothing_and_the_next_one_asks_before_it_begins(
@@ -150,6 +150,6 @@ def test_a_worker_with_two_tasks_of_one_short_name_does_not_start(launch: Launch
     path = f"{tmp_path}:{Path(__file__).parents[3]}"
     process = launch.worker("threads", "-I", "twins", SHOP_CONNECTED="twins", PYTHONPATH=path)
     try:
-        assert process.wait(20) != 0
+        assert process.wait(60) != 0
     except subprocess.TimeoutExpired:
         pytest.fail("the worker started although a workflow could not say which of two tasks it means")

@@ -19,7 +19,7 @@ from workers.reply import EngineReplies
 EVENTS = events_queue(0)
 
 #: Seconds; far more than an answer takes.
-PATIENCE = 20.0
+PATIENCE = 90.0
 
 
 @pytest.fixture(params=["rabbitmq", pytest.param("redis", marks=pytest.mark.servers("redis"))])

@@ -107,7 +107,7 @@ def test_an_event_arrives_in_its_queue_under_the_tasks_id(system: Desk, vhost: s
     listener.consume("orders", 10)
     seq = ask(system, "system.event", event_produced="amqp_queue:orders", order=7)
     assert system.end(seq).output == {"event_produced": "amqp_queue:orders", "order": 7}
-    (delivery,) = listener.receive(1, 10.0)
+    (delivery,) = listener.receive(1, 60.0)
     assert delivery.message.message_id == f"run.{seq}"
     assert json.loads(delivery.message.body)["order"] == 7
     listener.ack([delivery])
@@ -142,7 +142,7 @@ def test_no_payload_stands_in_a_workers_log(lone: tuple[Desk, Launcher], rabbitm
     seq = desk.send("system.inline", "system.inline", expression="$.a + '-result'", a="secret")
     assert desk.end(seq).output == {"result": "secret-result"}
     worker.terminate()
-    worker.wait(20)
+    worker.wait(60)
     said = launch.log(worker)
     assert "ready." in said
     assert "secret" not in said

@@ -55,7 +55,7 @@ class Answerer:
                 self._connection.reconnect()
 
     def _turn(self):
-        for delivery in self._connection.receive(10, 5.0):
+        for delivery in self._connection.receive(10, 60.0):
             event = decode(delivery, new_id)
             self.asked.append(event)
             self._connection.publish([encode_outcome(event.reply_to, event.reply_id, self.outcome)])

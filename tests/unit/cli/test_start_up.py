@@ -33,17 +33,17 @@ def test_nothing_heavy_is_imported(arguments):
 
 
 def test_help_is_there_in_a_moment():
-    # Generous for slow machines; the best of several, because others may use the machine too.
+    # Seconds of CPU time, generous for slow machines.
     def seconds():
         command = [
             sys.executable,
             "-c",
-            "import time; t = time.perf_counter()\nfrom engine.cli import run; run(['--help'])\n"
-            "import sys; print(time.perf_counter() - t, file=sys.stderr)",
+            "import time; t = time.process_time()\nfrom engine.cli import run; run(['--help'])\n"
+            "import sys; print(time.process_time() - t, file=sys.stderr)",
         ]
         return float(subprocess.run(command, capture_output=True, text=True, check=True).stderr)
 
-    assert min(seconds() for _ in range(5)) < 0.3
+    assert min(seconds() for _ in range(3)) < 0.4
 
 
 def test_a_worker_without_the_client_of_its_broker_says_what_to_install():

@@ -80,7 +80,7 @@ def run(case: Case, status: str, tasks: list[dict[str, Any]] | None = None, **mo
     return {**shown, "reasonForIncompletion": outcome.reason, **more}
 
 
-def followed(conductor: Conductor, case: Case, seconds: float = 10) -> Track:
+def followed(conductor: Conductor, case: Case, seconds: float = 60) -> Track:
     tracks = start(conductor, [case], Path("/scratch"), "http://site")
     follow(conductor, tracks, seconds, lambda _: None)
     return tracks[0]

@@ -91,7 +91,7 @@ def test_messages_stay_where_they_are_once_nobody_listens(site: Site) -> None:
     site.outside.publish([Message(queue="orders", body=b"{}", message_id="m-1")])
     reader = Reader(ADDRESS, EngineQueue(site.hub.connect, "orders"), site.reactor)
     reader.start()
-    reader.join(10)
+    reader.join(60)
     assert not reader.is_alive
     assert site.outside.ready("orders") == 1
     assert site.statuses() == {}
@@ -151,7 +151,7 @@ def read(site: Site, *identities: str) -> None:
     reader.start()
     _until(lambda: site.outside.ready("orders") == 0 and len(site.statuses()) + len(site.letters()) == len(identities))
     reader.stop()
-    reader.join(10)
+    reader.join(60)
     assert site.outside.ready("orders") == 0
 
 

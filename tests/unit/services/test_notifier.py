@@ -63,7 +63,7 @@ class Office:
 
     def close(self) -> None:
         self.stop.now()
-        self.thread.join(10)
+        self.thread.join(60)
 
 
 @pytest.fixture(autouse=True)

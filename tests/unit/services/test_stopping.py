@@ -24,7 +24,7 @@ print("done", flush=True)
 
 
 @pytest.mark.parametrize(
-    ("most", "held_up", "code", "said"), [("30", "0.2", 0, "done"), ("0.3", "30", 1, "service.ended_by_force")]
+    ("most", "held_up", "code", "said"), [("300", "0.2", 0, "done"), ("0.3", "300", 1, "service.ended_by_force")]
 )
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_has_begun_may_be_finished_within_its_time(
@@ -39,7 +39,7 @@ def test_what_has_begun_may_be_finished_within_its_time(
         process.send_signal(number)
         # Impatience changes nothing.
         process.send_signal(number)
-        words, _ = process.communicate(timeout=20)
+        words, _ = process.communicate(timeout=120)
     assert process.returncode == code
     assert said in words
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 120

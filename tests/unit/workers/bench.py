@@ -49,10 +49,10 @@ class Bench:
         self.broker.publish([message])
         return self.sent
 
-    def answers(self, count: int, patience: float = 10.0) -> list[TaskResult]:
+    def answers(self, count: int, patience: float = 60.0) -> list[TaskResult]:
         return [decode_result(delivery) for delivery in self.deliveries(count, patience)]
 
-    def deliveries(self, count: int, patience: float = 10.0) -> list[Delivery]:
+    def deliveries(self, count: int, patience: float = 60.0) -> list[Delivery]:
         found: list[Delivery] = []
         deadline = time.monotonic() + patience
         while len(found) < count and time.monotonic() < deadline:

@@ -156,7 +156,7 @@ def test_progress_comes_before_the_end(bench: Bench) -> None:
 
 def test_a_task_that_takes_its_time_gives_a_sign_of_life(bench: Bench) -> None:
     release = threading.Event()
-    task(bench, lambda: release.wait(10))
+    task(bench, lambda: release.wait(60))
     bench.start()
     bench.send("work")
     (started,) = bench.answers(1)

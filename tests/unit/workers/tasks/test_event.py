@@ -89,7 +89,7 @@ def test_another_broker_is_reached_by_its_url(monkeypatch: pytest.MonkeyPatch) -
     run(Task(), event_produced="memory://elsewhere#orders", order=7)
     with Connection("memory://elsewhere") as connection:
         queue = connection.SimpleQueue("orders")
-        message = queue.get(timeout=5)
+        message = queue.get(timeout=60)
         assert json.loads(message.body)["order"] == 7
         assert message.properties["message_id"] == "run.3"
         message.ack()

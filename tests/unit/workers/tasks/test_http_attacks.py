@@ -250,7 +250,7 @@ class TestAnswers:
         with serving(drip) as (uri, _):
             assert "timed out" in failure(uri, readTimeOut=60_000) or start == b""
             over.set()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
 
     def test_redirects_have_an_end(self) -> None:
         with serving(always(response(b"", "Location: /again", status="302 Found"))) as (uri, seen):
