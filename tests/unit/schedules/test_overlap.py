@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from engine.clock import after
+import pytest
+
+from engine.clock import after, milliseconds
 from engine.wire.message import START_QUEUE
 from tests.unit.schedules.site import Killed, Site, killed
 
