@@ -23,7 +23,7 @@ MEGABYTE = 1024 * 1024
 LIMIT = 260 * MEGABYTE
 
 #: Seconds for all starts to be carried out, on a machine that is busy with other things.
-PATIENCE = 150.0
+PATIENCE = 300.0
 
 
 @pytest.fixture

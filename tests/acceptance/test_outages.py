@@ -12,7 +12,7 @@ from engine.broker.topology import MARKER_QUEUE
 from engine.wire.message import DEAD_QUEUE, START_QUEUE, events_queue
 from tests.acceptance.conftest import own_servers
 from tests.acceptance.gated import Gated, chains_end_well, define_chain, start_chains, under_way
-from tests.acceptance.processes import until
+from tests.acceptance.processes import PATIENCE, until
 from tests.acceptance.stack import HASTE, Stack, simple, task_def, vanilla, workflow
 
 
@@ -33,7 +33,7 @@ def test_a_decider_that_is_told_to_stop_ends_in_time_and_others_finish_the_work(
     # When one is told to stop.
     leaving.ask_to_stop()
     # Then it ends of its own will, within its time, and nothing is left undone.
-    assert leaving.wait(float(HASTE["BATON_DRAIN_SECONDS"])) == 0
+    assert leaving.wait(PATIENCE) == 0
     assert "service.stopped" in leaving.log()
     chains_end_well(small, runs)
 
