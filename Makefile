@@ -18,6 +18,10 @@ MARKDOWN =
 SEEDS = 10000
 FIRST = 0
 
+# For `make test`: how many files of tests run at the same time (0: one after the other, in one process). Most tests wait
+# for processes rather than compute, so a few more than there are processors.
+WORKERS = 3
+
 # For `make fuzz`: how long each parser is tried.
 FUZZ_SECONDS = 60
 
@@ -37,8 +41,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED) ## run the six workflows in one process, no server needed
 	@$(RUN) -m demo.run
 
-test: $(INSTALLED) ## run every test, on RabbitMQ and Postgres too
-	@$(RUN) -m pytest
+test: $(INSTALLED) ## run every test, on RabbitMQ and Postgres too (WORKERS)
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(INSTALLED) ## style, types, and who may import whom
 	$(RUN) -m ruff check .
