@@ -24,6 +24,9 @@ from engine.store.search_port import Found
 #: Conductor's limit of one page.
 PAGE_LIMIT: Final = 5000
 
+#: Nobody turns so many pages; the end of such a page must still be a number that every database knows.
+_FURTHEST_START: Final = 1_000_000_000
+
 
 class Asked(Struct, frozen=True):
     """The parameters that every search has."""
@@ -70,8 +73,8 @@ def check_page(start: int, size: int) -> None:
     """Raise ``BadMessage`` for a page that nobody can be given."""
     if not 1 <= size <= PAGE_LIMIT:
         raise BadMessage(f"size must be from 1 to {PAGE_LIMIT}, not {size}.")
-    if not 0 <= start < 2**63:
-        raise BadMessage(f"start must not be negative, nor beyond what can be counted: {start}.")
+    if not 0 <= start <= _FURTHEST_START:
+        raise BadMessage(f"start must be from 0 to {_FURTHEST_START:,}, not {start}.")
 
 
 def found_answer(found: Found, results: Json) -> Response:

@@ -200,7 +200,7 @@ def test_an_answer_admits_what_was_not_looked_at(client, store, shop, monkeypatc
         {"size": 5001},
         {"size": 0},
         {"start": -1},
-        {"start": 2**63},
+        {"start": 2**63 - 1},
         {"start": "x"},
     ],
 )
