@@ -36,11 +36,10 @@ class TaskSearches(Searches):
     def search_tasks(self, query: Query) -> FoundTasks:
         """See ``Searching.search_tasks``."""
         of_runs, of_tasks = apart(query.condition)
-        with self._planned_for_this():
-            plan = self._plan(of_runs)
-            if plan.empty:
-                return FoundTasks(total=0)
-            return self._of_known_runs(plan, of_tasks, query) if plan.pinned else self._of_runs(plan, of_tasks, query)
+        plan = self._plan(of_runs)
+        if plan.empty:
+            return FoundTasks(total=0)
+        return self._of_known_runs(plan, of_tasks, query) if plan.pinned else self._of_runs(plan, of_tasks, query)
 
     def _of_runs(self, plan: Plan, of_tasks: Condition, query: Query) -> FoundTasks:
         look = self._look(plan, query, lambda low, high: self._task_keys(plan, of_tasks, query.order, low, high))

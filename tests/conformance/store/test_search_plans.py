@@ -47,6 +47,8 @@ def explained(database: sqlalchemy.Engine, run: Any) -> list[dict[str, Any]]:
     def explain(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
         if statement.lstrip().upper().startswith(("SELECT", "WITH")):
             with connection.connection.cursor() as beside:
+                beside.execute("SHOW plan_cache_mode")
+                assert beside.fetchone()[0] == "force_custom_plan", "what is carried out has another plan"
                 beside.execute(f"EXPLAIN (FORMAT JSON, ANALYZE, TIMING OFF) {statement}", parameters)
                 found = beside.fetchone()[0]
                 plans.append((json.loads(found) if isinstance(found, str) else found)[0]["Plan"])
