@@ -39,6 +39,7 @@ from engine.model.command import Command
 from engine.model.event import Event, StartWorkflow, Wake
 from engine.model.request import Request
 from engine.named_values import environment_values, runtime_values, secret_values
+from engine.operations import is_logged
 from engine.outlook import Outlook
 from engine.results import keep_results
 from engine.round import Round
@@ -341,7 +342,8 @@ class Executor:
             LoggedRequest(event, outcome, now)
             for each in stood
             for event in each.group.events
-            if isinstance(event, Request) and (outcome := each.decision.outcomes.get(event.event_id)) is not None
+            if isinstance(event, Request) and is_logged(event.verb)
+            if (outcome := each.decision.outcomes.get(event.event_id)) is not None
         ]
         if lines:
             transaction.log_requests(lines)

@@ -144,12 +144,12 @@ class Outlook:
         if known is None or now >= known[1]:
             if len(self._served) >= _MOST_SERVED:
                 self._served.clear()
-            served = bool(self._broker.consumers(queue)) or _is_polled(transaction, queue, now)
+            served = bool(self._broker.consumers(queue)) or is_polled(transaction, queue, now)
             self._served[queue] = known = served, Instant(now + _SERVED_KEPT)
         return known[0]
 
 
-def _is_polled(transaction: Transaction, queue: str, now: Instant) -> bool:
+def is_polled(transaction: Transaction, queue: str, now: Instant) -> bool:
     """Return whether somebody has polled for this queue lately."""
     domain, _, task_type = queue.rpartition(":")
     polls = transaction.last_polls(task_type)

@@ -23,3 +23,15 @@ def operations() -> dict[str, Operation]:
         for found in pkgutil.iter_modules(__path__)
         if found.name not in _FRAME
     }
+
+
+def is_logged(verb: str) -> bool:
+    """Return whether requests of this verb go into the audit trail; all do but those whose file says otherwise."""
+    return verb not in _unlogged()
+
+
+@cache
+def _unlogged() -> frozenset[str]:
+    return frozenset(
+        verb for verb in operations() if not getattr(importlib.import_module(f"{__name__}.{verb}"), "LOGGED", True)
+    )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from engine.model.event import Beginning, TaskResult
 from engine.model.request import HANDED_OUT, Outcome, Request
 from engine.model.status import TaskStatus
 from engine.operations.desk import Desk, refused, task_named
+
+#: Asked for every task that is polled for: the task's row says who has it, and asking twice does no harm.
+LOGGED: Final = False
 
 
 def operate(desk: Desk, request: Request) -> Outcome:

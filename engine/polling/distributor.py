@@ -30,8 +30,15 @@ _log = get_logger(__name__)
 #: Seconds that the thread waits for messages before it looks around; a new poll interrupts the wait.
 _IDLE_SECONDS = 5.0
 
+#: Polls that wait in one server; each is a connection that the server keeps open.
+_MOST_POLLS = 10_000
+
 #: Messages that one look at the connection takes.
 _MOST_AT_ONCE = 1000
+
+
+class TooManyPolls(Transient):
+    """As many polls wait in this server as it lets wait."""
 
 
 class NotDecided(Transient):
@@ -77,11 +84,20 @@ class Distributor:
         self._claims: dict[str, _Claim] = {}
         self._lost: BrokerUnavailable | None = None
         self._stopped = threading.Event()
+        self._resting = False
         self._thread = threading.Thread(target=self._run, name="distributor", daemon=True)
 
     def start(self) -> None:
         """Begin to hand out; a broker that is away is waited for."""
         self._thread.start()
+
+    def rest(self) -> None:
+        """Let nobody wait any more: polls get what there is at once, so that a server that ends need not wait for them.
+
+        May be called by a signal handler.
+        """
+        self._resting = True
+        self._broker.interrupt()
 
     def close(self) -> None:
         """Stop, and tell everybody who still waits; what is in hand goes back to its queues."""
@@ -94,11 +110,13 @@ class Distributor:
         """Let somebody wait for up to ``count`` tasks of a queue; the poll's answer comes as soon as there is one.
 
         The answer fails with ``BrokerUnavailable`` when the connection is lost meanwhile,
-        and with ``NotDecided``. Raises ``BrokerUnavailable`` while there is none.
+        and with ``NotDecided``. Raises ``BrokerUnavailable`` while there is none, and ``TooManyPolls``.
         """
         poll = Poll(queue, count, time.monotonic() + seconds, worker)
         with self._lock:
             self._check()
+            if self._lines.length + len(self._arriving) >= _MOST_POLLS:
+                raise TooManyPolls(f"{_MOST_POLLS:,} polls wait in this server: poll again in a moment.")
             self._arriving.append(poll)
         self._broker.interrupt()
         return poll
@@ -254,7 +272,7 @@ class Distributor:
         """Answer the polls that have waited long enough."""
         now = time.monotonic()
         kept_waiting = self._is_kept_waiting()
-        for poll in self._lines.take_out(now):
+        for poll in self._lines.take_all() if self._resting else self._lines.take_out(now):
             if kept_waiting:
                 self._fail(poll, self._not_decided())
             else:

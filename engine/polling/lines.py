@@ -21,11 +21,14 @@ class Lines:
         #: When each poll has waited long enough, the first on top; those that have left stay until they get there.
         self._ends: list[tuple[float, int, Poll]] = []
         self._number = count()
+        #: How many polls stand in all lines.
+        self.length = 0
 
     def join(self, poll: Poll) -> None:
         """Put a poll at the end of its line."""
         self._lines.setdefault(poll.queue, OrderedDict())[poll] = None
         self._wanted[poll.queue] = self._wanted.get(poll.queue, 0) + poll.count
+        self.length += 1
         heappush(self._ends, (poll.until, next(self._number), poll))
 
     def leave(self, poll: Poll) -> bool:
@@ -34,6 +37,7 @@ class Lines:
         if line is None or poll not in line:
             return False
         del line[poll]
+        self.length -= 1
         self._wanted[poll.queue] -= poll.count
         if not line:
             del self._lines[poll.queue], self._wanted[poll.queue]

@@ -20,6 +20,7 @@ from engine.services.finding import Finding, sentence
 from engine.services.listening_checkup import examine_listening
 from engine.services.opening import new_broker, partitions_of
 from engine.services.payload_checkup import examine_payloads
+from engine.services.poll_checkup import unpolled
 from engine.services.set_aside_checkup import examine_set_aside
 from engine.services.worker_checkup import examine_workers
 from engine.store import open_store
@@ -71,7 +72,8 @@ def examine(timeout_seconds: float) -> Iterator[Finding]:
         if database.state == "ok":
             yield from examine_set_aside(settings)
             yield from examine_listening(settings)
-        yield from examine_workers(settings, waiting, definitions, timeout_seconds)
+        left = unpolled(settings, waiting) if database.state == "ok" else waiting
+        yield from examine_workers(settings, left, definitions, timeout_seconds)
     yield server
 
 

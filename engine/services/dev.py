@@ -108,6 +108,8 @@ def run(
     partitions = partitions_of(store, settings)
     requester = Requester(hub.connect, partitions)
     news = News(hub.connect, limit=settings.waiting_limit)
+    distributor = Distributor(hub.connect, partitions)
+    stop.also(distributor.rest)
     app = create_app(
         store,
         requester,
@@ -115,7 +117,7 @@ def run(
         payloads=payload_storage(settings),
         secrets=secret_values(settings.secrets_directory),
         settings=settings,
-        distributor=Distributor(hub.connect, partitions),
+        distributor=distributor,
         embedded=True,
     )
     serve(app, listener, settings, stop, lambda: greet(started), leaving=news.end)

@@ -41,6 +41,8 @@ def run(settings: Settings) -> int:
             partitions = partitions_of(store, settings)
             requester = Requester(lambda: new_broker(settings), partitions)
             news = News(lambda: new_broker(settings), limit=settings.waiting_limit)
+            distributor = Distributor(lambda: new_broker(settings), partitions)
+            stop.also(distributor.rest)
             app = create_app(
                 store,
                 requester,
@@ -48,7 +50,7 @@ def run(settings: Settings) -> int:
                 payloads=payload_storage(settings),
                 secrets=secret_values(settings.secrets_directory),
                 settings=settings,
-                distributor=Distributor(lambda: new_broker(settings), partitions),
+                distributor=distributor,
             )
             serve(app, listener, settings, stop, leaving=news.end)
         store.close()

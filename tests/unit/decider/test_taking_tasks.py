@@ -36,6 +36,14 @@ def test_what_the_row_remembers_of_the_answer_does_not_repeat_the_task(harness: 
     assert "workflowTask" not in str(harness.run(run).unconfirmed)
 
 
+def test_the_audit_trail_holds_what_people_ask_for_and_not_every_poll(harness: Harness) -> None:
+    run = run_of(harness, step("a"), defs=defined())
+    take(harness, run)
+    harness.request(run, "pause")
+    with harness.store.transaction() as transaction:
+        assert [line.request.verb for line in transaction.requests(run)] == ["pause"]
+
+
 def test_a_second_message_of_a_task_that_somebody_works_on_is_an_old_one(harness: Harness) -> None:
     run = run_of(harness, step("a"), defs=defined())
     take(harness, run)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from engine.polling import distributor
 from engine.wire.message import DEAD_QUEUE, Message
 
 from .conftest import Site
@@ -75,3 +78,19 @@ def test_a_server_that_ends_gives_back_what_it_had_in_hand(idle_site: Site) -> N
     idle_site.distributor.close()
     assert poll.answer.exception(10) is not None
     assert [entry.message.headers["id"] for entry in idle_site.hub.queues["a"].entries()] == [task_id]
+
+
+def test_a_server_that_is_to_end_lets_nobody_wait(site: Site) -> None:
+    poll = site.distributor.poll("a", 1, 60.0, None)
+    site.distributor.rest()
+    assert poll.answer.result(10) == []
+    task_id = site.start()
+    assert [task["taskId"] for task in site.poll(wait_ms=5000)] == [task_id]
+    assert site.poll(wait_ms=5000) == []
+
+
+def test_more_polls_than_a_server_lets_wait_are_turned_away(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributor, "_MOST_POLLS", 1)
+    site.distributor.poll("a", 1, 60.0, None)
+    answer = site.client.get("/api/tasks/poll/a")
+    assert (answer.status_code, answer.json()["retryable"]) == (503, True)
