@@ -6,7 +6,16 @@ from collections.abc import Callable
 from typing import Final
 
 from engine.model.schedule import OverlapPolicy
-from tests.simulation.scenario import DECIDERS, PARTITIONS, STORE_POINTS, Happening, Root, Scenario, scenario
+from tests.simulation.scenario import (
+    BROKER_POINTS,
+    DECIDERS,
+    PARTITIONS,
+    STORE_POINTS,
+    Happening,
+    Root,
+    Scenario,
+    scenario,
+)
 from tests.simulation.shapes import Shape
 
 #: In how many orders each is told.
@@ -131,6 +140,14 @@ TALES: Final[dict[str, Callable[[int], Scenario]]] = {
     ),
     "somebody has a run done over from a task of a run below it": lambda order: _story(
         [["child", [["work", "once", {}], ["wait", 4]], False, "", {}]], _every(60 + order, "rerun_child", 4, order)
+    ),
+    "a decider dies while it hands a task to a worker that polls": lambda order: _story(
+        [["work", "once", {}], ["work", "once", {}], ["work", "work", {}]],
+        [
+            *(["worker", number, "polls"] for number in range(6)),
+            *(["crash", 20 + 5 * order, process, STORE_POINTS[-1], bool(order % 2)] for process in DECIDERS),
+            ["cut", 40 + 7 * order, DECIDERS[order % 2], BROKER_POINTS[order]],
+        ],
     ),
     **{f"a schedule, {policy}": _scheduled(policy) for policy in OverlapPolicy},
 }

@@ -13,7 +13,7 @@ from engine.clock import Instant, after
 from engine.errors import BrokerUnavailable
 from engine.model.event import StartWorkflow
 from engine.model.execution import NEVER, Task, split_task_id
-from engine.model.request import Outcome, Request
+from engine.model.request import HANDED_OUT, Outcome, Request
 from engine.model.status import TaskStatus, WorkflowStatus
 from engine.store.port import Rows
 from engine.testing.harness import result_message
@@ -119,6 +119,8 @@ class Workers:
             self._asked.add(task_id)
             self.begun[task_id] += 2
             world.client.ask(task_id.rpartition(".")[0], "take_again", taskId=task_id, workerId="w")
+        if behaviour == "polls":
+            self._ask_for(delivery, task_id)
         if behaviour == "deadly" or task_id in self.deadly:
             self._die_of(delivery, task_id)
             return
@@ -136,6 +138,12 @@ class Workers:
             return
         seconds = self._seconds(behaviour, str(delivery.message.queue))
         self.jobs.append(Job(delivery, task_id, after(world.clock.now(), seconds), behaviour))
+
+    def _ask_for(self, delivery: Delivery, task_id: str) -> None:
+        """Ask for a task as a server does for a worker that polls; this one begins without waiting for the answer."""
+        self.begun[task_id] += 2
+        run, again = task_id.rpartition(".")[0], delivery.redelivered
+        self._world.client.ask(run, "take_task", taskId=task_id, workerId="w", redelivered=again)
 
     def _die_of(self, delivery: Delivery, task_id: str) -> None:
         """Begin a task that kills whoever begins it; from the second time on, the engine is asked first."""
@@ -304,8 +312,12 @@ class Client:
         for each in found:
             asked = str(each.message.correlation_id)
             self.answered.add(asked)
+            outcome = decode_outcome(each)
             if asked in self._ended_before:
-                self._check_answer(self._ended_before[asked], decode_outcome(each))
+                self._check_answer(self._ended_before[asked], outcome)
+            if outcome.result.get(HANDED_OUT):
+                # The audit trail does not tell of it.
+                self._world.invariants.granted.add("take_task")
 
     def _check_answer(self, then: Rows, outcome: Outcome) -> None:
         """A run that had ended, and that nobody has had go on since, does not go on."""
