@@ -46,6 +46,9 @@ async def wait_for_tasks(
     gone = asyncio.create_task(_hang_up(request))
     try:
         return await _answer(distributor, poll, gone)
+    except asyncio.CancelledError:
+        distributor.hang_up(poll)
+        raise
     finally:
         gone.cancel()
 

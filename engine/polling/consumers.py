@@ -7,14 +7,16 @@ from contextlib import suppress
 
 from engine.broker.port import Broker
 from engine.errors import BrokerUnavailable
+from engine.polling.refusals import Refusals
 from engine.wire.message import Delivery
 
 
 class Consumers:
     """The consumers of one connection, and what of theirs is in hand: the broker counts it among the prefetched."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, refusals: Refusals) -> None:
         self._broker = broker
+        self._refusals = refusals
         self._prefetch: dict[str, int] = {}
         #: The receipts of what is in hand, by queue.
         self._in_hand: dict[str, list[object]] = {}
@@ -32,7 +34,8 @@ class Consumers:
             prefetch = count + len(self._in_hand.get(queue, ()))
             if self._prefetch.get(queue) != prefetch:
                 self._prefetch[queue] = prefetch
-                self._broker.consume(queue, prefetch)
+                with self._refusals.of(queue):
+                    self._broker.consume(queue, prefetch)
 
     def took(self, deliveries: Sequence[Delivery]) -> None:
         """Note that messages have come by themselves and are in hand."""

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import CancelledError, InvalidStateError
+from contextlib import suppress
 
 from msgspec import Struct
 
@@ -21,6 +22,7 @@ from engine.polling.claim import claim, giving_back, handed_out
 from engine.polling.consumers import Consumers
 from engine.polling.lines import Lines
 from engine.polling.poll import HandedOut, Poll
+from engine.polling.refusals import Refusals
 from engine.wire.dead_letter import bury
 from engine.wire.message import Delivery, Message
 from engine.wire.request_message import decode_outcome, encode_request
@@ -80,7 +82,8 @@ class Distributor:
         self._leaving: deque[Poll] = deque()
         self._returned: deque[HandedOut] = deque()
         self._lines = Lines()
-        self._consumers = Consumers(self._broker)
+        self._refusals = Refusals()
+        self._consumers = Consumers(self._broker, self._refusals)
         self._claims: dict[str, _Claim] = {}
         self._lost: BrokerUnavailable | None = None
         self._stopped = threading.Event()
@@ -109,10 +112,12 @@ class Distributor:
     def poll(self, queue: str, count: int, seconds: float, worker: str | None) -> Poll:
         """Let somebody wait for up to ``count`` tasks of a queue; the poll's answer comes as soon as there is one.
 
-        The answer fails with ``BrokerUnavailable`` when the connection is lost meanwhile,
-        and with ``NotDecided``. Raises ``BrokerUnavailable`` while there is none, and ``TooManyPolls``.
+        The answer fails with ``BrokerUnavailable`` when the connection is lost meanwhile, and with ``NotDecided``.
+        Raises ``BrokerUnavailable`` while there is none, ``TooManyPolls``, and ``Refused`` for a queue that the broker
+        does not let us read.
         """
         poll = Poll(queue, count, time.monotonic() + seconds, worker)
+        self._refusals.check(queue)
         with self._lock:
             self._check()
             if self._lines.length + len(self._arriving) >= _MOST_POLLS:
@@ -123,7 +128,8 @@ class Distributor:
 
     def hang_up(self, poll: Poll) -> None:
         """End a poll that nobody waits for any more; what was taken for it goes to the next one."""
-        poll.answer.cancel()
+        if not poll.answer.cancel() and poll.answer.exception() is None:
+            self.give_back(poll.answer.result())
         with self._lock:
             self._leaving.append(poll)
         self._broker.interrupt()
@@ -154,9 +160,13 @@ class Distributor:
                 connected = False
                 if not isinstance(error, BrokerUnavailable):
                     _log.exception("distributor.failed")
+                self._refusals.note()
                 self._give_up(BrokerUnavailable(f"The broker cannot be reached: {error}"))
                 self._stopped.wait(self._back_off_seconds)
         self._give_up(BrokerUnavailable("The server is shutting down: poll again in a moment."))
+        if connected:
+            with suppress(BrokerUnavailable):
+                self._put_back()
         self._broker.close()
 
     def _connect(self) -> None:
@@ -198,7 +208,8 @@ class Distributor:
         found: list[Delivery] = []
         for queue in queues:
             if not self._consumers.consumes(queue):
-                found += self._broker.fetch(queue, min(self._lines.wanted(queue), _MOST_AT_ONCE))
+                with self._refusals.of(queue):
+                    found += self._broker.fetch(queue, min(self._lines.wanted(queue), _MOST_AT_ONCE))
         self._claim(found)
 
     def _claim(self, deliveries: Sequence[Delivery]) -> None:
@@ -255,7 +266,6 @@ class Distributor:
         if not poll.got and not poll.is_over and poll.until > time.monotonic():
             with self._lock:
                 self._arriving.appendleft(poll)
-            self._broker.interrupt()
             return
         self._answer(poll)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ PARTITIONS = 1
 
 
 class Site:
-    """The workflow ``one``, which is a single task ``a``, and everybody who carries it."""
+    """Workflows of a single task each, and everybody who carries them; ``kind`` is the name of the last one's task."""
 
     def __init__(self) -> None:
         self.hub = MemoryBroker()
@@ -38,11 +39,25 @@ class Site:
         self._hands = ThreadPoolExecutor(8)
         self._stop: Stop | None = None
         self._decider: threading.Thread | None = None
+        self.kind = ""
+        self._kinds = 0
+        self.define()
+
+    def define(self) -> None:
+        """Define another workflow, whose task is of a kind of its own."""
+        self._kinds += 1
+        self.kind = f"a{self._kinds}"
+        step = {"name": self.kind, "taskReferenceName": "a", "type": "SIMPLE"}
+        inputs = {"inputParameters": {"who": "${workflow.input.who}"}}
         with self.store.transaction() as transaction:
-            transaction.register_tasks([check_task({"name": "a", "retryCount": 0})])
-            step = {"name": "a", "taskReferenceName": "a", "inputParameters": {"who": "${workflow.input.who}"}}
-            definition = check_workflow({"name": "one", "tasks": [{**step, "type": "SIMPLE"}]})
+            transaction.register_tasks([check_task({"name": self.kind, "retryCount": 0})])
+            definition = check_workflow({"name": self.workflow, "tasks": [{**step, **inputs}]})
             transaction.register_workflow(definition, overwrite=True)
+
+    @property
+    def workflow(self) -> str:
+        """The name of the last workflow that was defined."""
+        return f"only_{self.kind}"
 
     def begin_deciding(self) -> None:
         self._stop = Stop()
@@ -63,24 +78,26 @@ class Site:
 
     def start(self, **fields: Any) -> str:
         """Start a run and return the id of its task."""
-        return f"{self.client.post('/api/workflow', json={'name': 'one', **fields}).text}.1"
+        return f"{self.client.post('/api/workflow', json={'name': self.workflow, **fields}).text}.1"
 
     def start_when_possible(self) -> str:
         """Start a run as soon as the server can, and return the id of its task."""
-        while (answer := self.client.post("/api/workflow", json={"name": "one"})).status_code == 503:
+        while (answer := self.client.post("/api/workflow", json={"name": self.workflow})).status_code == 503:
             pass
         return f"{answer.text}.1"
 
     def poll_when_possible(self) -> list[dict[str, Any]]:
         """Wait for a task as soon as the server can."""
-        while (answer := self.client.get("/api/tasks/poll/batch/a", params={"timeout": 5000})).status_code == 503:
+        while (
+            answer := self.client.get(f"/api/tasks/poll/batch/{self.kind}", params={"timeout": 5000})
+        ).status_code == 503:
             pass
         found: list[dict[str, Any]] = answer.json()
         return found
 
     def poll(self, count: int = 1, wait_ms: int = 0, **more: Any) -> list[dict[str, Any]]:
         query = {"count": count, "timeout": wait_ms, "workerid": "w1", **more}
-        answer = self.client.get("/api/tasks/poll/batch/a", params=query)
+        answer = self.client.get(f"/api/tasks/poll/batch/{self.kind}", params=query)
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()
         return found
@@ -104,17 +121,34 @@ class Site:
         return str(self.client.get(f"/api/workflow/{task_id.rpartition('.')[0]}").json()["status"])
 
 
-@pytest.fixture
-def idle_site() -> Iterator[Site]:
-    """Return a server without a decider."""
+@contextmanager
+def open_site() -> Iterator[Site]:
+    """Give a server with a decider."""
     site = Site()
-    with TestClient(site.app, raise_server_exceptions=False) as client:
-        site.client = client
+    try:
+        with TestClient(site.app, raise_server_exceptions=False) as client:
+            site.client = client
+            site.begin_deciding()
+            yield site
+    finally:
+        site.close()
+
+
+@pytest.fixture(scope="module")
+def shared_site() -> Iterator[Site]:
+    with open_site() as site:
         yield site
-    site.close()
 
 
 @pytest.fixture
-def site(idle_site: Site) -> Site:
-    idle_site.begin_deciding()
-    return idle_site
+def site(shared_site: Site) -> Site:
+    """Return a site with a kind of task that no other test has."""
+    shared_site.define()
+    return shared_site
+
+
+@pytest.fixture
+def own_site() -> Iterator[Site]:
+    """Return a site in which a test may break things."""
+    with open_site() as site:
+        yield site
