@@ -14,6 +14,7 @@ import click
 import engine
 from engine.cli.failure import FAULT, INTERRUPTED, OK, UNREACHABLE, USAGE, Failure, complain
 from engine.cli.lazy import LazyGroup
+from engine.cli.options import Chosen
 from engine.errors import BadConfiguration, BatonError, Transient
 
 _COMMANDS = {
@@ -24,17 +25,21 @@ _COMMANDS = {
     "timekeeper": ("engine.cli.services:timekeeper", "Run a timekeeper: it wakes what is due."),
     "listener": ("engine.cli.services:listener", "Run a listener: it reads the queues of event handlers."),
     "notifier": ("engine.cli.services:notifier", "Run a notifier: it brings word to those who listen."),
-    "worker": ("engine.cli.services:worker", "Run system workers: http, script, event, kafka, sql."),
+    "worker": ("engine.cli.services:worker", "Run system workers, or any program as a worker."),
     "migrate": ("engine.cli.services:migrate", "Bring the database's tables up to date."),
     "definition": ("engine.cli.definition:definition", "Register and look at definitions."),
     "schema": ("engine.cli.schema:schema", "Schemas: what inputs and outputs must be like."),
     "webhook": ("engine.cli.webhook:webhook", "Webhooks: addresses at which other services tell of events."),
     "event": ("engine.cli.event:event", "Event handlers: what is done when a message arrives."),
     "workflow": ("engine.cli.workflow:workflow", "Start, watch and steer workflows."),
+    "task": ("engine.cli.task:task", "Look at tasks, find them, and report on them."),
+    "bulk": ("engine.cli.bulk:bulk", "Pause, retry, terminate … many workflows at once."),
+    "queue": ("engine.cli.queue:queue", "Task queues: how much waits, and who polls."),
     "schedule": ("engine.cli.schedule:schedule", "Start workflows by the clock."),
     "rescue": ("engine.cli.rescue:rescue", "Let every open workflow go on after a loss of data."),
     "dead": ("engine.cli.dead:dead", "Look at messages that could not be understood."),
     "notice": ("engine.cli.notice:notice", "Look at notices that their sinks have not taken."),
+    "profile": ("engine.cli.profile:profile", "Servers by name."),
     "doctor": ("engine.cli.doctor:doctor", "Check database, broker and workers, and say what to do."),
 }
 
@@ -54,8 +59,12 @@ First steps:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(engine.__version__, prog_name="baton")
-def baton() -> None:
+@click.option("--server", metavar="URL", help="Where the server is, for whatever command follows.")
+@click.option("--profile", metavar="NAME", envvar="BATON_PROFILE", show_envvar=True, help="The server of this name.")
+@click.pass_context
+def baton(context: click.Context, server: str | None, profile: str | None) -> None:
     """Baton runs workflows written as JSON; the work is done by Celery workers."""
+    context.obj = Chosen(server, profile)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from engine.cli.failure import UNREACHABLE, USAGE, Failure, code_of_status
-from engine.cli.options import server_url
+from engine.cli.options import headers_for, server_url
 
 #: Seconds; above the server's own limit for an answer of the deciders, so that its reason arrives here.
 _TIMEOUT = 30.0
@@ -27,6 +27,7 @@ class Client:
 
     def __init__(self, server: str | None) -> None:
         self._url = server_url(server).rstrip("/")
+        self._headers = {"Accept": "application/json, text/plain", **headers_for(self._url)}
         parts = urlsplit(self._url)
         try:
             port = parts.port
@@ -85,7 +86,7 @@ class Client:
     ) -> tuple[int, str, bytes]:
         given = urlencode({name: _written(value) for name, value in query.items() if value is not None})
         target = f"{self._base}/api/" + "/".join(quote(part, safe="") for part in path) + (f"?{given}" if given else "")
-        headers = {"Accept": "application/json, text/plain"}
+        headers = dict(self._headers)
         payload = None
         if body is not None:
             payload = json.dumps(body).encode()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+from click.core import ParameterSource
+
+if TYPE_CHECKING:
+    from engine.cli.profiles import Profile
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -34,11 +38,51 @@ def output_option(command: _F) -> _F:
     )(command)
 
 
+class Chosen(NamedTuple):
+    """What was said before the command: a server's address, and the name of a profile."""
+
+    server: str | None = None
+    profile: str | None = None
+
+
 def server_url(given: str | None) -> str:
-    """Return the server's address: the option or variable, else what ``.env`` says, else the default."""
+    """Return the server's address.
+
+    That is what stands nearest to the command: its own option, the one before the command, the profile, the variable,
+    ``.env``, else the default.
+    """
+    context = click.get_current_context(silent=True)
+    written = context is not None and context.get_parameter_source("server") is ParameterSource.COMMANDLINE
+    if given and (written or context is None):
+        return given
+    if (chosen := _chosen()).server:
+        return chosen.server
+    if chosen.profile:
+        return _profile(chosen.profile).server
     if given:
         return given
     # Costs as much as the rest of a command's start, so only when nothing was said.
     from engine import config
 
     return config.load().server_url
+
+
+def headers_for(url: str) -> dict[str, str]:
+    """Return the headers that are sent with every call: those of the profile, if the server is the profile's."""
+    chosen = _chosen()
+    if not chosen.profile:
+        return {}
+    found = _profile(chosen.profile)
+    return found.headers if found.server.rstrip("/") == url else {}
+
+
+def _chosen() -> Chosen:
+    context = click.get_current_context(silent=True)
+    found = None if context is None else context.find_root().obj
+    return found if isinstance(found, Chosen) else Chosen()
+
+
+def _profile(name: str) -> Profile:
+    from engine.cli import profiles
+
+    return profiles.named(name)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from engine.cli.failure import CONFLICT, USAGE, Failure
+from engine.cli.stdio import stdio
 from engine.errors import BadConfiguration, BadDefinition, NotFound, Refused
 
 if TYPE_CHECKING:
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
 #: Entry points of this group carry out tasks; the engine itself knows none of them.
 WORKERS = "baton.workers"
 
-_KINDS = ("http", "script", "event", "kafka", "sql")
+#: The kinds of system workers, and what each carries.
+_KINDS = {
+    "http": "HTTP and HTTP_POLL",
+    "script": "INLINE, LAMBDA and JSON_JQ_TRANSFORM",
+    "event": "EVENT",
+    "kafka": "KAFKA_PUBLISH",
+    "sql": "SQL and JDBC",
+}
 
 
 @click.command()
@@ -136,40 +144,54 @@ def notifier(context: click.Context) -> None:
     context.exit(service.run(settings))
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("kind", type=click.Choice(_KINDS))
-@click.option("-c", "--concurrency", type=click.IntRange(1), help="How many tasks at a time.")
-@click.option("--pool", type=click.Choice(["prefork", "threads", "solo"]), default="prefork", show_default=True)
-@click.option("--namespace", help="Serve tasks of this executionNameSpace, and no others.")
-@click.option("--isolation-group", "groups", multiple=True, help="Serve tasks of this isolationGroupId, and no others.")
-@click.argument("celery_options", nargs=-1, type=click.UNPROCESSED)
-def worker(
-    kind: str,
-    concurrency: int | None,
-    pool: str,
-    namespace: str | None,
-    groups: tuple[str, ...],
-    celery_options: tuple[str, ...],
-) -> None:
-    """Run system workers of one kind: http, script (INLINE, LAMBDA and jq), event, kafka or sql.
+@click.group()
+def worker() -> None:
+    """Run workers: system workers of one kind, or any program that carries tasks."""
 
-    Further options are handed to 'celery worker'.
-    """
-    settings = _settings()
-    from engine.broker.opening import open_broker
 
-    # Nothing is connected: a broker whose client is missing is told now, before Celery trips over it.
-    open_broker(settings.broker_url)
-    _worker_pool()(
+def _system_workers(kind: str, types: str) -> None:
+    """Add the command that runs the system workers of a kind."""
+
+    @worker.command(
         kind,
-        settings.broker_url,
-        concurrency=concurrency,
-        pool=pool,
-        options=("-l", settings.log_level, *celery_options),
-        task_queues=settings.task_queue_type,
-        namespace=namespace,
-        groups=groups,
+        context_settings={"ignore_unknown_options": True},
+        help=f"Run system workers for {types}. Further options are handed to 'celery worker'.",
+        short_help=f"Run system workers for {types}.",
     )
+    @click.option("-c", "--concurrency", type=click.IntRange(1), help="How many tasks at a time.")
+    @click.option("--pool", type=click.Choice(["prefork", "threads", "solo"]), default="prefork", show_default=True)
+    @click.option("--namespace", help="Serve tasks of this executionNameSpace, and no others.")
+    @click.option(
+        "--isolation-group", "groups", multiple=True, help="Serve tasks of this isolationGroupId, and no others."
+    )
+    @click.argument("celery_options", nargs=-1, type=click.UNPROCESSED)
+    def run(
+        concurrency: int | None,
+        pool: str,
+        namespace: str | None,
+        groups: tuple[str, ...],
+        celery_options: tuple[str, ...],
+    ) -> None:
+        settings = _settings()
+        from engine.broker.opening import open_broker
+
+        # Nothing is connected: a broker whose client is missing is told now, before Celery trips over it.
+        open_broker(settings.broker_url)
+        _worker_pool()(
+            kind,
+            settings.broker_url,
+            concurrency=concurrency,
+            pool=pool,
+            options=("-l", settings.log_level, *celery_options),
+            task_queues=settings.task_queue_type,
+            namespace=namespace,
+            groups=groups,
+        )
+
+
+for _kind, _types in _KINDS.items():
+    _system_workers(_kind, _types)
+worker.add_command(stdio)
 
 
 @click.command()

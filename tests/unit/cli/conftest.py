@@ -14,6 +14,7 @@ from engine.broker.memory import MemoryBroker
 from engine.cli import run
 from engine.clock import SystemClock
 from engine.config import Settings
+from engine.polling.distributor import Distributor
 from engine.services.decider import RoadService
 from engine.services.opening import partitions_of
 from engine.services.server import listen
@@ -52,7 +53,8 @@ def server(store, hub, unused_port):
     listener = listen(settings)
     # Whoever connects before the server has begun is served when it has.
     listener.listen()
-    app = create_app(store, Requester(hub.connect, partitions_of(store, settings)))
+    partitions = partitions_of(store, settings)
+    app = create_app(store, Requester(hub.connect, partitions), distributor=Distributor(hub.connect, partitions))
     web = uvicorn.Server(uvicorn.Config(app, log_config=None))
     listening = threading.Thread(target=web.run, kwargs={"sockets": [listener]})
     decider.start()
