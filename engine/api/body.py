@@ -13,7 +13,7 @@ from engine.model.payload import Json, JsonObject
 from engine.wire.fields import MESSAGE_LIMIT, Fields, read_json, write_json
 
 
-async def _raw(request: Request) -> bytes:
+async def _of_any_kind(request: Request) -> bytes:
     """Read the body; stop as soon as it is too large, or the memory would be the sender's to spend."""
     chunks: list[bytes] = []
     size = 0
@@ -26,11 +26,17 @@ async def _raw(request: Request) -> bytes:
         if size > MESSAGE_LIMIT:
             raise _too_large()
         chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def _raw(request: Request) -> bytes:
+    """Read a body that says it is JSON."""
+    body = await _of_any_kind(request)
     # A page in a browser may post texts and forms anywhere, but not JSON: demanding it keeps strangers' pages out.
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if size and kind != "application/json" and not kind.endswith("+json"):
+    if body and kind != "application/json" and not kind.endswith("+json"):
         raise HTTPException(415, "The body must be JSON: send it with the header 'Content-Type: application/json'.")
-    return b"".join(chunks)
+    return body
 
 
 def _too_large() -> HTTPException:
@@ -48,6 +54,9 @@ Version = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 
 #: The raw body of a request that claims to be JSON; empty when there is none.
 RawBody = Annotated[bytes, Depends(_raw)]
+
+#: The raw body of whatever kind.
+AnyBody = Annotated[bytes, Depends(_of_any_kind)]
 
 
 def document(body: bytes) -> Json:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from engine.api import schedules
 from engine.api.body import RawBody, answer, document, done
 from engine.api.search import Search, check_page
+from engine.api.strangers import refuse_strangers
 from engine.clock import Clock
 from engine.errors import BadMessage, NotFound
 from engine.model.payload import Json
@@ -125,17 +126,25 @@ def _pausing_several(router: APIRouter, store: Store, clock: Clock) -> None:
         """Let several schedules go on."""
         return change(_names(body), paused=False)
 
+    # Conductor's clients send GET.
+    @router.get("/admin/pause", dependencies=[Depends(refuse_strangers)])
     @router.put("/admin/pause")
     def pause_all() -> Response:
         """Pause every schedule."""
         running = [each["name"] for each in _every(store) if not each["paused"]]
         return change(running, paused=True, reason=_ALL_PAUSED)
 
+    @router.get("/admin/resume", dependencies=[Depends(refuse_strangers)])
     @router.put("/admin/resume")
     def resume_all() -> Response:
         """Let those go on that were paused with all others."""
         paused = [each["name"] for each in _every(store) if each.get("pausedReason") == _ALL_PAUSED]
         return change(paused, paused=False)
+
+    @router.get("/admin/requeue")
+    def requeue_all() -> Response:
+        """Have dates taken up that were forgotten: there are none, because nothing stands in a queue."""
+        return answer({})
 
 
 def _keeping(router: APIRouter, store: Store, clock: Clock) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from engine.api.body import RawBody, answer, done
+from engine.api.body import AnyBody, answer, done
+from engine.api.strangers import refuse_strangers
 from engine.clock import Clock
 from engine.errors import BadMessage, NotFound
 from engine.model.execution import split_task_id
@@ -20,8 +21,9 @@ def task_log_routes(store: Store, clock: Clock) -> APIRouter:
     """Return the routes; all of them block, so they run in the server's thread pool."""
     router = APIRouter(prefix="/api/tasks", tags=["tasks"])
 
-    @router.post("/{task_id}/log")
-    def write(task_id: str, body: RawBody) -> Response:
+    # Workers of Conductor send texts of any kind, which a browser lets any page do too.
+    @router.post("/{task_id}/log", dependencies=[Depends(refuse_strangers)])
+    def write(task_id: str, body: AnyBody) -> Response:
         """Append to the log of a task; the body is the entry, as a JSON string or as it stands."""
         text = read_entry(body)
         if not text:

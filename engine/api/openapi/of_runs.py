@@ -46,6 +46,7 @@ _LOOKING: Final = {
     "GET /api/workflow/{workflow_id}/size": Shape(
         gives=gives(OBJECT, {"sizeBytes": 3881, "limitBytes": 0, "ratio": 0})
     ),
+    "GET /api/workflow/{workflow_id}/tasks": Shape(gives=gives(ref("SearchResult"), {"totalHits": 0, "results": []})),
     "GET /api/workflow/{workflow_id}/history": Shape(gives=gives(list_of(OBJECT))),
     "GET /api/workflow/{workflow_id}/requests": Shape(gives=gives(list_of(OBJECT))),
     "GET /api/workflow/running/{name}": Shape(gives=gives(_TEXTS, [RUN_ID])),
@@ -79,7 +80,9 @@ _POLL: Final = {"queueName": "resize", "domain": "blue", "workerId": "w1", "last
 _NUMBER: Final = {"type": "integer"}
 
 _WORKERS: Final = {
-    "POST /api/tasks/{task_id}/log": Shape(takes=Body({"type": "string"}, "resized in 80 ms"), gives=NOTHING),
+    "POST /api/tasks/{task_id}/log": Shape(
+        takes=Body({"type": "string"}, "resized in 80 ms"), gives=NOTHING, also=(403,)
+    ),
     "GET /api/tasks/{task_id}/log": Shape(gives=(*gives(list_of(OBJECT), [_ENTRY]), *NO_CONTENT)),
     "GET /api/tasks/queue/size": Shape(gives=gives(_NUMBER, 3)),
     "GET /api/tasks/queue/sizes": Shape(gives=gives(map_of(_NUMBER), {"resize": 3})),

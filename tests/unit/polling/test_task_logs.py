@@ -56,3 +56,14 @@ def test_logs_of_a_wrong_shape_are_told_apart(logs: Any) -> None:
 def test_a_result_without_logs_has_none() -> None:
     assert read_logs({"logs": None}) == []
     assert read_logs({}) == []
+
+
+def test_an_entry_may_be_a_text_of_any_kind_but_not_from_a_page_of_another_site(site: Site) -> None:
+    task_id = site.start()
+    path = f"/api/tasks/{task_id}/log"
+
+    assert site.client.post(path, content=b"plain", headers={"Content-Type": "text/plain"}).status_code == 200
+    strange = site.client.post(path, content=b"strange", headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert strange.status_code == 403
+    assert log_of(site, task_id) == ["plain"]

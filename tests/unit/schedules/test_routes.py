@@ -228,7 +228,8 @@ def test_several_are_paused_and_resumed_together_each_by_itself(client: TestClie
 def test_all_are_paused_and_those_resume_that_were_not_paused_before(client: TestClient) -> None:
     client.post("schedules", json=a_schedule())
     client.post("schedules", json=a_schedule(name="resting", paused=True, pausedReason="mine"))
-    assert client.get("admin/pause").status_code == 405, "a page in a browser could send it"
+    strange = client.get("admin/pause", headers={"Sec-Fetch-Site": "cross-site"})
+    assert strange.status_code == 403, "a page in a browser could send it"
     assert client.put("admin/pause").json()["bulkSuccessfulResults"] == ["nightly"]
     assert all(each["paused"] for each in client.get("schedules").json())
     assert client.put("admin/resume").json()["bulkSuccessfulResults"] == ["nightly"]
@@ -286,3 +287,11 @@ def test_what_became_of_dates_is_found(client: TestClient, store: MemoryStore) -
     ]
     for wrong in ("state = DONE", "colour = red", "nonsense"):
         assert client.get("search/executions", params={"query": wrong}).status_code == 400
+
+
+def test_all_are_paused_and_resume_by_get_too_as_conductors_clients_ask(client: TestClient) -> None:
+    client.post("schedules", json=a_schedule())
+
+    assert client.get("admin/pause").json()["bulkSuccessfulResults"] == ["nightly"]
+    assert client.get("admin/resume").json()["bulkSuccessfulResults"] == ["nightly"]
+    assert client.get("admin/requeue").json() == {}
