@@ -18,6 +18,8 @@ _HEALTH: Final = Shape(
 
 _METRICS: Final = Shape(gives=gives_text('baton_workflows{status="RUNNING"} 3.0\n'))
 
+_SINK: Final = Body(OBJECT, {"sink": "https://example.com/notices"})
+
 SHAPES: Final = {
     "GET /health": _HEALTH,
     "GET /api/health": _HEALTH,
@@ -48,6 +50,9 @@ SHAPES: Final = {
     "GET /api/admin/dead": Shape(gives=gives(ref("SearchResult"), {"totalHits": 0, "results": []})),
     "GET /api/admin/dead/{letter}": Shape(gives=gives(OBJECT)),
     "POST /api/admin/dead/{letter}/requeue": Shape(gives=gives(OBJECT, {"id": "a1b2", "queue": "baton.start"})),
+    "GET /api/admin/notices": Shape(gives=gives(OBJECT)),
+    "POST /api/admin/notices/send": Shape(takes=_SINK, gives=gives(OBJECT, {"sent": 3})),
+    "POST /api/admin/notices/drop": Shape(takes=_SINK, gives=gives(OBJECT, {"dropped": 3})),
     "GET /api/queue/size": Shape(gives=gives(OBJECT, {})),
     "GET /api/queue": Shape(gives=gives(OBJECT, {})),
     "GET /api/queue/": Shape(gives=gives(OBJECT, {})),
