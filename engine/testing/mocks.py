@@ -117,7 +117,7 @@ def _read_answer(document: Json, subject: str) -> Answer:
     fields = Fields(document, subject)
     if isinstance(document, Mapping) and document and not document.keys() & _ANSWER_FIELDS:
         first = next(iter(document))
-        fields.fault(first, f'a mock in a list has an output, and maybe a status: {{"output": {{"{first}": …}}}}')
+        fields.fault(first, f'is no field of a mock in a list; an output is written {{"output": {{"{first}": …}}}}')
     status = fields.one_of("status", [each.value for each in REPORTABLE])
     output = fields.mapping("output")
     waited, worked = fields.integer("queueWaitTime", 0) or 0, fields.integer("executionTime", 0) or 0
