@@ -134,8 +134,7 @@ def test_a_decider_that_is_killed_takes_no_slot_along(limited: Limited) -> None:
     limited.limit("visit", concurrentExecLimit=LIMIT)
     runs = limited.visitors(2 * RUNS)
     for place in range(2):
-        seen = len(limited.visits())
-        until("some more were at work", lambda seen=seen: len(limited.visits()) >= seen + 10)
+        until("some more were at work", lambda most=10 * (place + 1): len(limited.visits()) >= most)
         killed: Process = limited.deciders[place]
         killed.kill()
         limited.deciders[place] = limited.stack.baton("decider")

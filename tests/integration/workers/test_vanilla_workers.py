@@ -130,13 +130,12 @@ def test_a_task_that_ignores_results_answers_all_the_same(shop: Desk, pool: str)
 
 def test_a_celery_retry_is_a_heartbeat_and_the_same_attempt(shop: Desk, pool: str) -> None:
     seq = shop.send(pool, "shop.again")
-    assert shop.end(seq).output == {"result": 2}
-    *before, _ = shop.answers(seq)
-    # A slow machine gives more than two signs of life.
-    assert len(before) >= 2
-    assert all(answer.heartbeat for answer in before)
+    answers = shop.answers(seq, 3)
+    # The second run may be over before the first has said that there will be one.
+    (end,) = [place for place, answer in enumerate(answers) if not answer.heartbeat]
+    assert answers[end].output == {"result": 2}
     # Why the body's task id counts: the worker no longer echoes the workflow's id.
-    assert shop.deliveries(seq, 1)[-1].message.correlation_id == f"run.{seq}"
+    assert shop.deliveries(seq, 3)[end].message.correlation_id == f"run.{seq}"
 
 
 def test_the_task_can_read_its_attempt_and_priority(shop: Desk, pool: str) -> None:
