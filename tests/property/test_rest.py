@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from engine import log
 from engine.api.app import create_app
 from engine.api.openapi import examples
+from engine.api.openapi.document import SHAPES
 from engine.api.requester import Requester
 from engine.broker.memory import MemoryBroker
 from engine.clock import SystemClock
@@ -126,3 +127,11 @@ def test_every_call_gets_an_answer_that_the_document_knows(server: str) -> None:
             case.validate_response(response, checks=_CHECKS)
 
         call()
+
+
+def test_every_operation_says_what_it_is_for_and_what_it_takes_and_gives(server: str) -> None:
+    paths = requests.get(f"{server}/openapi.json", timeout=30).json()["paths"]
+    found = {f"{method.upper()} {path}": each for path, methods in paths.items() for method, each in methods.items()}
+
+    assert sorted(found.keys() - SHAPES.keys()) == []
+    assert [name for name, each in found.items() if not each.get("description")] == []
