@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Depends, FastAPI
-from starlette.responses import PlainTextResponse, Response
 
 import engine
 from engine.api import problem
 from engine.api.admin_routes import admin_routes
 from engine.api.asker import note_asker
-from engine.api.body import answer, storable_address
+from engine.api.body import storable_address
 from engine.api.bulk_routes import bulk_routes
 from engine.api.client_routes import client_routes
 from engine.api.dead_routes import dead_routes
@@ -20,6 +20,7 @@ from engine.api.definition_routes import definition_routes
 from engine.api.event_routes import event_routes
 from engine.api.execute_routes import execute_routes
 from engine.api.gate import Gate
+from engine.api.health_routes import health_routes
 from engine.api.lifecycle_routes import lifecycle_routes
 from engine.api.listing_routes import listing_routes
 from engine.api.metrics_routes import metrics_routes
@@ -45,13 +46,27 @@ from engine.api.webhook_routes import webhook_routes
 from engine.api.workflow_routes import workflow_routes
 from engine.clock import Clock, SystemClock
 from engine.config import Settings
-from engine.errors import StoreUnavailable
-from engine.model.payload import Json
 from engine.named_values import environment_values, secret_names, secret_values
 from engine.polling.distributor import Distributor
 from engine.polling.poll_book import PollBook
 from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
+
+
+@dataclass(frozen=True)
+class _Site:
+    """What the routes work with; see ``create_app``."""
+
+    store: Store
+    requester: Requester
+    news: News
+    clock: Clock
+    payloads: PayloadStorage | None
+    secrets: Secrets
+    settings: Settings | None
+    distributor: Distributor | None
+    book: PollBook
+    embedded: bool
 
 
 def create_app(
@@ -74,97 +89,93 @@ def create_app(
     nobody can. It is started and closed likewise.
     ``embedded`` says that everything else runs in this process too, which ``/health`` tells those who ask.
     """
-    heard = news or News(requester.open_broker)
-    book = PollBook(store, clock=clock)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        requester.start()
-        heard.start()
-        if distributor is not None:
-            distributor.start()
-            book.start()
-        yield
-        if distributor is not None:
-            distributor.close()
-            book.close()
-        heard.close()
-        requester.close()
-
+    site = _Site(
+        store,
+        requester,
+        news or News(requester.open_broker),
+        clock or SystemClock(),
+        payloads,
+        secrets or secret_values(None),
+        settings,
+        distributor,
+        PollBook(store, clock=clock),
+        embedded,
+    )
     app = FastAPI(
         title="Baton",
         version=engine.__version__,
-        lifespan=lifespan,
+        lifespan=_lifespan(site),
         redoc_url=None,
         redirect_slashes=False,
         dependencies=[Depends(storable_address), Depends(note_asker)],
     )
     problem.install(app)
     app.add_middleware(Gate, most=(settings or Settings()).http_most_requests)
-    app.include_router(bulk_routes(store, requester))
-    # Before the runs and tasks, whose ids its words could be taken for.
-    app.include_router(payload_routes(payloads))
-    app.include_router(search_routes(store))
-    app.include_router(rehearsal_routes(store, clock or SystemClock()))
-    app.include_router(listing_routes(store))
-    app.include_router(execute_routes(store, requester, heard, payloads))
-    app.include_router(stream_routes(store, heard))
-    app.include_router(workflow_routes(store, requester, payloads))
-    app.include_router(lifecycle_routes(store, requester))
-    if distributor is not None:
-        app.include_router(poll_routes(distributor, book))
-        app.include_router(update_routes(distributor, requester, store, clock or SystemClock(), payloads))
-    app.include_router(task_queue_routes(store, requester, clock or SystemClock()))
-    app.include_router(task_log_routes(store, clock or SystemClock()))
-    app.include_router(task_routes(store, requester, clock or SystemClock(), payloads))
-    app.include_router(definition_routes(store, clock or SystemClock()))
-    app.include_router(schema_routes(store, clock or SystemClock()))
-    app.include_router(task_definition_routes(store, clock or SystemClock()))
-    app.include_router(schedule_routes(store, clock or SystemClock()))
-    app.include_router(dead_routes(requester))
-    app.include_router(notice_routes(store, clock or SystemClock()))
-    app.include_router(queue_routes(requester))
-    app.include_router(client_routes())
-    app.include_router(admin_routes(store, requester, {} if settings is None else settings.shown()))
-    app.include_router(_outside(settings))
-    app.include_router(event_routes(store))
-    app.include_router(webhook_routes(store, requester, clock or SystemClock(), secrets or secret_values(None)))
-    app.include_router(metrics_routes(store, requester, clock or SystemClock()))
-    _health(app, store, requester, embedded=embedded)
+    for router in (*_runs_and_tasks(site), *_everything_else(site)):
+        app.include_router(router)
     describe(app)
     return app
+
+
+def _lifespan(site: _Site) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Return what starts and closes all that has a connection or a thread of its own."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        site.requester.start()
+        site.news.start()
+        if site.distributor is not None:
+            site.distributor.start()
+            site.book.start()
+        yield
+        if site.distributor is not None:
+            site.distributor.close()
+            site.book.close()
+        site.news.close()
+        site.requester.close()
+
+    return lifespan
+
+
+def _runs_and_tasks(site: _Site) -> Iterator[APIRouter]:
+    """Yield the routers in the order in which they are asked: fixed words stand before ids that could be the same."""
+    store, requester, payloads = site.store, site.requester, site.payloads
+    yield bulk_routes(store, requester)
+    yield payload_routes(payloads)
+    yield search_routes(store)
+    yield rehearsal_routes(store, site.clock)
+    yield listing_routes(store)
+    yield execute_routes(store, requester, site.news, payloads)
+    yield stream_routes(store, site.news)
+    yield workflow_routes(store, requester, payloads)
+    yield lifecycle_routes(store, requester)
+    if site.distributor is not None:
+        yield poll_routes(site.distributor, site.book)
+        yield update_routes(site.distributor, requester, store, site.clock, payloads)
+    yield task_queue_routes(store, requester, site.clock)
+    yield task_log_routes(store, site.clock)
+    yield task_routes(store, requester, site.clock, payloads)
+
+
+def _everything_else(site: _Site) -> Iterator[APIRouter]:
+    store, requester, clock, settings = site.store, site.requester, site.clock, site.settings
+    yield definition_routes(store, clock)
+    yield schema_routes(store, clock)
+    yield task_definition_routes(store, clock)
+    yield schedule_routes(store, clock)
+    yield dead_routes(requester)
+    yield notice_routes(store, clock)
+    yield queue_routes(requester)
+    yield client_routes()
+    yield admin_routes(store, requester, {} if settings is None else settings.shown())
+    yield _outside(settings)
+    yield event_routes(store)
+    yield webhook_routes(store, requester, clock, site.secrets)
+    yield metrics_routes(store, requester, clock)
+    yield health_routes(store, requester, embedded=site.embedded)
 
 
 def _outside(settings: Settings | None) -> APIRouter:
     if settings is None:
         return outside_routes({}, list)
     return outside_routes(environment_values(), secret_names(settings.secrets_directory))
-
-
-def _health(app: FastAPI, store: Store, requester: Requester, *, embedded: bool) -> None:
-    @app.get("/health")
-    @app.get("/api/health")
-    def health() -> Response:
-        """Say whether database and broker can be reached: 200 when both can, else 503 with the reasons."""
-        results = [_database(store), _result("broker", requester.lost)]
-        healthy = all(result["healthy"] for result in results)
-        body = {"healthResults": results, "suppressedHealthResults": [], "healthy": healthy, "embedded": embedded}
-        return answer(body, 200 if healthy else 503)
-
-    @app.get("/api/version")
-    def version() -> Response:
-        """Say which version this is."""
-        return PlainTextResponse(engine.__version__)
-
-
-def _database(store: Store) -> dict[str, Json]:
-    try:
-        with store.transaction() as tx:
-            tx.next_ring()
-    except StoreUnavailable as error:
-        return _result("database", error)
-    return _result("database", None)
-
-
-def _result(name: str, error: Exception | None) -> dict[str, Json]:
-    return {"name": name, "healthy": error is None, **({} if error is None else {"reason": str(error)})}

@@ -17,22 +17,17 @@ import msgspec
 from celery import Celery
 from celery.app.utils import find_app
 
-from engine.api.app import create_app
-from engine.api.news import News
-from engine.api.requester import Requester
 from engine.broker.memory import MemoryBroker
 from engine.clock import SystemClock
 from engine.config import LOOPBACK, Settings
 from engine.errors import BadConfiguration
 from engine.log import get_logger
-from engine.named_values import secret_values
-from engine.polling.distributor import Distributor
 from engine.services.decider import RoadService
 from engine.services.listener import Listener
 from engine.services.notifier import Notifier
-from engine.services.opening import partitions_of, payload_storage, ready_store
+from engine.services.opening import ready_store
 from engine.services.registering import register_folder
-from engine.services.server import listen, serve, url_of
+from engine.services.server import application, listen, serve, url_of
 from engine.services.stopping import Stop
 from engine.services.timekeeper import Timekeeper
 from engine.store.port import Store
@@ -105,22 +100,8 @@ def run(
     for thread in threads:
         thread.start()
     started = _started(settings, store, data, workers)
-    partitions = partitions_of(store, settings)
-    requester = Requester(hub.connect, partitions)
-    news = News(hub.connect, limit=settings.waiting_limit)
-    distributor = Distributor(hub.connect, partitions)
-    stop.also(distributor.rest)
-    app = create_app(
-        store,
-        requester,
-        news=news,
-        payloads=payload_storage(settings),
-        secrets=secret_values(settings.secrets_directory),
-        settings=settings,
-        distributor=distributor,
-        embedded=True,
-    )
-    serve(app, listener, settings, stop, lambda: greet(started), leaving=news.end)
+    app, end_waits = application(settings, store, hub.connect, stop, embedded=True)
+    serve(app, listener, settings, stop, lambda: greet(started), leaving=end_waits)
     stop.now()
     workers.stop(settings.drain_seconds)
     for thread in threads:

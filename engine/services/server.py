@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from engine.api.app import create_app
 from engine.api.news import News
 from engine.api.requester import Requester
+from engine.broker.port import OpenBroker
 from engine.config import Settings, variable_of
 from engine.errors import BadConfiguration
 from engine.log import get_logger
@@ -19,6 +20,7 @@ from engine.polling.distributor import Distributor
 from engine.services.opening import new_broker, partitions_of, payload_storage, ready_store
 from engine.services.presence import Presence
 from engine.services.stopping import Stop
+from engine.store.port import Store
 
 log = get_logger(__name__)
 
@@ -38,26 +40,37 @@ def run(settings: Settings) -> int:
     code = 0
     if store is not None:
         with Presence(settings, "server", stop) as presence:
-            partitions = partitions_of(store, settings)
-            requester = Requester(lambda: new_broker(settings), partitions)
-            news = News(lambda: new_broker(settings), limit=settings.waiting_limit)
-            distributor = Distributor(lambda: new_broker(settings), partitions)
-            stop.also(distributor.rest)
-            app = create_app(
-                store,
-                requester,
-                news=news,
-                payloads=payload_storage(settings),
-                secrets=secret_values(settings.secrets_directory),
-                settings=settings,
-                distributor=distributor,
-            )
-            serve(app, listener, settings, stop, leaving=news.end)
+            app, end_waits = application(settings, store, lambda: new_broker(settings), stop)
+            serve(app, listener, settings, stop, leaving=end_waits)
         store.close()
         code = presence.exit_code
     listener.close()
     log.info("service.stopped")
     return code
+
+
+def application(
+    settings: Settings, store: Store, connect: OpenBroker, stop: Stop, *, embedded: bool = False
+) -> tuple[FastAPI, Callable[[], None]]:
+    """Return the application on a store and a broker, and what ends the requests that wait in it, for its event loop.
+
+    Polls that wait end when ``stop`` is wanted. ``embedded`` says that everything else runs in this process too.
+    """
+    partitions = partitions_of(store, settings)
+    news = News(connect, limit=settings.waiting_limit)
+    distributor = Distributor(connect, partitions)
+    stop.also(distributor.rest)
+    app = create_app(
+        store,
+        Requester(connect, partitions),
+        news=news,
+        payloads=payload_storage(settings),
+        secrets=secret_values(settings.secrets_directory),
+        settings=settings,
+        distributor=distributor,
+        embedded=embedded,
+    )
+    return app, news.end
 
 
 class _Server(uvicorn.Server):

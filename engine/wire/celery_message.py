@@ -89,7 +89,25 @@ def encode_task(
     ``max_retries`` keeps its meaning. ``time_limits`` are seconds, hard and soft, and override those of the task.
     """
     body = _encode(input)
-    headers: dict[str, Json] = {
+    headers = _headers(task_id, name, workflow_id, attempt, time_limits)
+    headers["kwargsrepr"] = body[:_REPR_LENGTH].decode("utf-8", "ignore")
+    headers.update(extra_headers or {})
+    return Message(
+        queue=queue,
+        body=b"[[]," + body + _EMBED,
+        headers=headers,
+        message_id=task_id,
+        correlation_id=workflow_id,
+        reply_to=reply_to,
+        priority=min(max(priority, 0), 9),
+    )
+
+
+def _headers(
+    task_id: str, name: str, workflow_id: str, attempt: int, time_limits: tuple[float | None, float | None]
+) -> dict[str, Json]:
+    """Return what Celery's message protocol 2 wants, and what is ours."""
+    return {
         "lang": "py",
         "task": name,
         "id": task_id,
@@ -102,24 +120,12 @@ def encode_task(
         "retries": 0,
         "timelimit": list(time_limits),
         "argsrepr": "()",
-        "kwargsrepr": body[:_REPR_LENGTH].decode("utf-8", "ignore"),
         "origin": "baton",
         # Without it, a worker set to task_ignore_result=True never answers; null does not help.
         "ignore_result": False,
         "workflow_id": workflow_id,
         "attempt": attempt,
     }
-    if extra_headers:
-        headers.update(extra_headers)
-    return Message(
-        queue=queue,
-        body=b"[[]," + body + _EMBED,
-        headers=headers,
-        message_id=task_id,
-        correlation_id=workflow_id,
-        reply_to=reply_to,
-        priority=min(max(priority, 0), 9),
-    )
 
 
 def decode_result(delivery: Delivery, max_result_bytes: int = MAX_RESULT_BYTES) -> TaskResult:

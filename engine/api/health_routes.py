@@ -1,0 +1,47 @@
+"""Routes that say whether the server can work, and which version it is (reference 5.8)."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import PlainTextResponse, Response
+
+import engine
+from engine.api.body import answer
+from engine.api.requester import Requester
+from engine.errors import StoreUnavailable
+from engine.model.payload import Json
+from engine.store.port import Store
+
+
+def health_routes(store: Store, requester: Requester, *, embedded: bool) -> APIRouter:
+    """Return the routes; ``embedded`` says that everything else runs in this process too."""
+    router = APIRouter()
+
+    @router.get("/health")
+    @router.get("/api/health")
+    def health() -> Response:
+        """Say whether database and broker can be reached: 200 when both can, else 503 with the reasons."""
+        results = [_database(store), _result("broker", requester.lost)]
+        healthy = all(result["healthy"] for result in results)
+        body = {"healthResults": results, "suppressedHealthResults": [], "healthy": healthy, "embedded": embedded}
+        return answer(body, 200 if healthy else 503)
+
+    @router.get("/api/version")
+    def version() -> Response:
+        """Say which version this is."""
+        return PlainTextResponse(engine.__version__)
+
+    return router
+
+
+def _database(store: Store) -> dict[str, Json]:
+    try:
+        with store.transaction() as tx:
+            tx.next_ring()
+    except StoreUnavailable as error:
+        return _result("database", error)
+    return _result("database", None)
+
+
+def _result(name: str, error: Exception | None) -> dict[str, Json]:
+    return {"name": name, "healthy": error is None, **({} if error is None else {"reason": str(error)})}
