@@ -42,11 +42,22 @@ def _stored(record: _S) -> _S:
     return msgspec.structs.replace(record, **changed) if changed else record
 
 
+#: What a run and a task look like to whoever leaves their data where they are.
+_NO_DATA: dict[str, Json] = {"input": {}, "output": {}, "variables": {}, "task_to_domain": {}, "messages": ()}
+_NO_TASK_DATA: dict[str, Json] = {"input": {}, "output": {}, "own_definition": None}
+
+
 def _without_payloads(rows: Rows) -> Rows:
-    """Return a run as it looks to whoever leaves its data where it is."""
-    workflow = msgspec.structs.replace(rows.workflow, input={}, output={}, variables={}, task_to_domain={}, messages=())
-    nothing: dict[str, Json] = {"input": {}, "output": {}, "own_definition": None}
-    return Rows(workflow, tuple(msgspec.structs.replace(task, **nothing) for task in rows.tasks))
+    workflow = msgspec.structs.replace(rows.workflow, **_NO_DATA)
+    return Rows(workflow, tuple(msgspec.structs.replace(task, **_NO_TASK_DATA) for task in rows.tasks))
+
+
+def _written_over(stored: _S | None, record: _S, before: _S | None, payloads: Collection[str]) -> _S:
+    """Return what is stored from now on: payloads that are the very same objects as before stay as they are."""
+    if stored is None or before is None:
+        return _stored(record)
+    kept = {name: getattr(stored, name) for name in payloads if getattr(record, name) is getattr(before, name)}
+    return msgspec.structs.replace(_stored(record), **kept)
 
 
 def _expect_identity(stored: Workflow | None, workflow: Workflow, rows: Mapping[int, Task], save: Save) -> None:
@@ -84,11 +95,12 @@ class _Runs(MemoryHistory):
                 continue
             if stored is None:
                 journal.put(tables.tasks, workflow.id, {})
-            journal.put(tables.workflows, workflow.id, workflow)
+            journal.put(tables.workflows, workflow.id, _written_over(stored, workflow, save.before, _NO_DATA))
             rows = tables.tasks[workflow.id]
             _expect_identity(stored, workflow, rows, save)
             for task in (*save.inserted, *save.updated):
-                journal.put(rows, task.seq, _stored(task))
+                before = save.tasks_before.get(task.seq)
+                journal.put(rows, task.seq, _written_over(rows.get(task.seq), task, before, _NO_TASK_DATA))
             for seq in save.forgotten:
                 journal.drop(rows, seq)
             self.put_aside([save.earlier] if save.earlier else ())
