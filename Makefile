@@ -42,7 +42,8 @@ demo: $(INSTALLED) ## run the six workflows in one process, no server needed
 	@$(RUN) -m demo.run
 
 test: $(INSTALLED) ## run every test, on RabbitMQ and Postgres too (WORKERS)
-	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	@$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone"
+	@$(RUN) -m pytest -m alone
 
 check: $(INSTALLED) ## style, types, and who may import whom
 	$(RUN) -m ruff check .

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 #: Modules that a command which only asks the server and prints JSON has no use for.
 HEAVY = {"rich", "httpx", "pydantic", "sqlalchemy", "celery", "kombu", "pika", "fastapi", "structlog", "asyncio"}
 
