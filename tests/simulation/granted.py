@@ -55,8 +55,11 @@ def _signalled(line: LoggedRequest, rows: Rows) -> bool:
 
 
 def _reported(line: LoggedRequest, rows: Rows) -> bool:
-    ends = line.request.arguments["status"] in ("COMPLETED", "FAILED")
-    return not (ends and line.outcome.result["applied"]) or _has_ended(line.outcome.result["taskId"], rows)
+    ends = line.request.arguments["status"] in ("COMPLETED", "FAILED") and line.outcome.result["applied"]
+    task_id = line.outcome.result["taskId"]
+    # With asyncComplete the first such report ends the worker's part only.
+    handed_over = any(task.id == task_id and task.dispatched and not task.queue for task in rows.tasks)
+    return not ends or handed_over or _has_ended(task_id, rows)
 
 
 def _has_ended(task_id: str, rows: Rows) -> bool:
