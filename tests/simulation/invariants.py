@@ -63,6 +63,8 @@ class Invariants:
         self.services: dict[str, RoadService] = {}
         #: When each message was last confirmed to whoever sent it, by its name; counted in confirms.
         self.confirms: dict[str, int] = {}
+        #: … and when for the first time.
+        self.first_confirms: dict[str, int] = {}
         self._count = 0
         #: For each event that a commit has applied: when.
         self._applied: dict[tuple[str, str], int] = {}
@@ -178,6 +180,7 @@ class Invariants:
         self._count += 1
         for name in names:
             self.confirms[name] = self._count
+            self.first_confirms.setdefault(name, self._count)
         for name, message in zip(names, sent, strict=True):
             self._world.note(f"sent {name}")
             if name.startswith("dead:"):

@@ -154,7 +154,7 @@ class Rest:
         rows, confirms = world.rows(str(task.child_id)), world.invariants.confirms
         if rows is None or rows.workflow.created_at < task.ended_at or self._child_ended_so(task):
             return
-        begun = confirms.get(f"status:{task.child_id}:RUNNING", 0)
+        begun = world.invariants.first_confirms.get(f"status:{task.child_id}:RUNNING", 0)
         asked = max((at for name, at in confirms.items() if name.startswith(f"request:{task.id}/cancel")), default=0)
         expect(asked > begun, Rule.I8, f"the child of {task.id} began when nobody wanted it, and was left running")
 
