@@ -20,7 +20,7 @@ from tests.acceptance.processes import ROOT, Process, until
 from tests.acceptance.stack import Stack
 
 #: Seconds within which all seven runs must end, also when processes are lost on the way.
-SECONDS = 90.0
+SECONDS = 240.0
 
 
 @pytest.fixture(scope="module", params=["whole", "whole_on_redis"])
