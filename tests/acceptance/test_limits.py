@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -23,9 +24,10 @@ pytestmark = pytest.mark.alone
 LIMIT = 3
 RUNS = 30
 
-#: Seconds within which a freed slot has its next task at work, on a machine however busy: it takes some hundredths when
-#: nobody else wants the processor, and ten seconds when nobody tells the next one and a rescuer has to notice.
-HAND_OVER = 3.0
+#: Seconds within which a freed slot has its next task at work, message to the worker included; and how many ordinary
+#: steps of a workflow that may take where they are slower than that, because the machine is busy with something else.
+HAND_OVER = 0.1
+STEPS = 4
 
 
 class Limited:
@@ -42,6 +44,10 @@ class Limited:
         stack.define(
             workflow("visitors", simple("visit", journal="${workflow.input.journal}", seconds=0.05)),
             workflow("holders", simple("hold", gate="${workflow.input.gate}")),
+            workflow(
+                "steps",
+                *(simple("visit", f"visit_{n}", journal="${workflow.input.journal}", seconds=0.05) for n in range(12)),
+            ),
             workflow("adders", simple("add", left=1, right=2)),
             *(
                 {
@@ -66,6 +72,20 @@ class Limited:
         chance = random.Random(count)
         given = {"journal": str(self.journal)}
         return [self.stack.start(name, input=given, priority=chance.randrange(100), **fields) for _ in range(count)]
+
+    def ordinary_step(self) -> float:
+        """Return how long it takes from the end of a task that nobody limits to the beginning of the next."""
+        self.limit("visit")
+        self.journal.unlink(missing_ok=True)
+        self.all_end_well([self.stack.start("steps", input={"journal": str(self.journal)})])
+        visits = self.visits()
+        return median(after[0] - before[1] for before, after in pairwise(visits))
+
+    def hands_over_at_once(self, gaps: list[float], step: float, steps: int) -> None:
+        """Check these gaps, which may be so many ordinary steps of before or, as the machine gets busier, of after."""
+        if median(gaps) >= max(HAND_OVER, steps * step):
+            step = max(step, self.ordinary_step())
+        assert median(gaps) < max(HAND_OVER, steps * step), [f"{1000 * gap:.0f} ms" for gap in (step, *gaps)]
 
     def visits(self) -> list[tuple[float, float]]:
         """Return when each visit began and ended; one that a broker delivered twice counts the first time."""
@@ -98,6 +118,7 @@ def limited(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def test_never_more_than_the_limit_are_at_work_and_a_freed_slot_is_taken_at_once(limited: Limited) -> None:
+    step = limited.ordinary_step()
     limited.limit("visit", concurrentExecLimit=LIMIT)
     runs = limited.visitors(RUNS)
     adder = limited.stack.start("adders")
@@ -108,7 +129,7 @@ def test_never_more_than_the_limit_are_at_work_and_a_freed_slot_is_taken_at_once
     assert most_at_once(visits) == LIMIT
     ends = sorted(end for _, end in visits)
     gaps = [begin - freed for (begin, _), freed in zip(visits[LIMIT:], ends, strict=False)]
-    assert median(gaps) < HAND_OVER, [f"{1000 * gap:.0f} ms" for gap in gaps]
+    limited.hands_over_at_once(gaps, step, STEPS)
 
 
 def test_a_decider_that_is_killed_takes_no_slot_along(limited: Limited) -> None:
@@ -154,7 +175,7 @@ def test_a_rate_lets_the_next_ones_go_when_its_window_has_moved_on(limited: Limi
 def test_no_more_runs_of_one_key_go_on_than_their_workflow_allows_and_the_next_follows_at_once(
     limited: Limited,
 ) -> None:
-    limited.limit("visit")
+    step = limited.ordinary_step()
     runs = limited.visitors(RUNS, "turns", correlationId="shop 7")
     limited.all_end_well(runs)
     visits = limited.visits()
@@ -162,7 +183,7 @@ def test_no_more_runs_of_one_key_go_on_than_their_workflow_allows_and_the_next_f
     assert most_at_once(visits) == LIMIT
     ends = sorted(end for _, end in visits)
     gaps = [begin - freed for (begin, _), freed in zip(visits[LIMIT:], ends, strict=False)]
-    assert median(gaps) < HAND_OVER, [f"{1000 * gap:.0f} ms" for gap in gaps]
+    limited.hands_over_at_once(gaps, step, 2 * STEPS)
 
 
 def test_runs_that_may_not_wait_are_refused_and_never_more_than_the_limit_are_taken(limited: Limited) -> None:
