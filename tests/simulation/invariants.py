@@ -103,6 +103,8 @@ class Invariants:
             if rows is None:
                 ended = before is not None and before.workflow.status.is_terminal
                 expect(ended and save.removed is not None, Rule.OPERATOR, f"{save.workflow.id} has gone")
+                # Another run may have its id from now on.
+                self._began.pop(save.workflow.id, None)
                 continue
             self._note_applied(save, before)
             run = self._restored(rows)
