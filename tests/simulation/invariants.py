@@ -69,8 +69,8 @@ class Invariants:
         #: For each event that a commit has applied: when.
         self._applied: dict[tuple[str, str], int] = {}
         self.dead_letters: dict[str, str] = {}
-        #: Ids of requests of the client that stand in the audit trail.
-        self._carried_out: set[str] = set()
+        #: Requests of the client that stand in the audit trail, and of which run.
+        self._carried_out: dict[str, str] = {}
         #: What was asked of runs and granted.
         self.granted: set[str] = set()
         self.recalled = 0
@@ -103,8 +103,7 @@ class Invariants:
             if rows is None:
                 ended = before is not None and before.workflow.status.is_terminal
                 expect(ended and save.removed is not None, Rule.OPERATOR, f"{save.workflow.id} has gone")
-                # Another run may have its id from now on.
-                self._began.pop(save.workflow.id, None)
+                self._is_removed(save.workflow.id)
                 continue
             self._note_applied(save, before)
             run = self._restored(rows)
@@ -120,6 +119,11 @@ class Invariants:
             self._check_once(line)
         for line in {line.request.workflow_id: line for line in logged}.values():
             self._check_done(line)
+
+    def _is_removed(self, workflow_id: str) -> None:
+        """Forget a run: another one may have its id from now on, and be given what was on its way to this one."""
+        self._began.pop(workflow_id, None)
+        self._carried_out = {request: run for request, run in self._carried_out.items() if run != workflow_id}
 
     def _note_applied(self, save: Save, before: Rows | None) -> None:
         known = {note[0] for note in before.workflow.unconfirmed} if before is not None else set()
@@ -158,7 +162,7 @@ class Invariants:
         identity = line.request.event_id
         if identity in self._world.client.every_request and identity not in self._world.doubled:
             expect(identity not in self._carried_out, Rule.I2, f"{identity} was carried out twice")
-            self._carried_out.add(identity)
+            self._carried_out[identity] = line.request.workflow_id
 
     def _check_done(self, line: LoggedRequest) -> None:
         """What was granted last has happened."""
