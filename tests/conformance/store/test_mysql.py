@@ -22,6 +22,9 @@ from engine.wire.dead_letter import read_dead
 from engine.wire.start_message import encode_start
 from tests.conformance.store.runs import a_run, a_task, change, create, load, save
 
+#: A setting of the whole server is changed meanwhile.
+pytestmark = pytest.mark.alone
+
 PACKET = 1_048_576
 
 
