@@ -17,7 +17,7 @@ from tests.simulation.scenario import POINTS, scenario
 from tests.simulation.shrink import shrink
 from tests.simulation.story import Verdict, tell
 
-SEEDS = int(os.environ.get("BATON_TEST_SEEDS", "500"))
+SEEDS = int(os.environ.get("BATON_TEST_SEEDS", "600"))
 
 
 @pytest.fixture(scope="module")
