@@ -6,7 +6,6 @@ A thread of its own reads the status exchange. Everything else happens in the ev
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
@@ -14,9 +13,10 @@ from typing import TypeVar
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
+from engine.broker.connection_thread import IDLE_SECONDS, ConnectionThread
 from engine.broker.port import OpenBroker
 from engine.broker.topology import REPLY_PREFIX
-from engine.errors import BadMessage, BrokerUnavailable, Transient
+from engine.errors import BadMessage, Transient
 from engine.identifier import new_id
 from engine.log import get_logger
 from engine.wire.message import Delivery
@@ -29,9 +29,6 @@ _log = get_logger(__name__)
 #: Reads that those who watch have under way at a time, each with a thread and a connection to the database: however
 #: many watch, and however large their runs are, the server has some left for everything else.
 _READS = 8
-
-#: Seconds that the thread waits for news before it looks around; an interruption ends the wait.
-_IDLE_SECONDS = 5.0
 
 #: Messages in hand; each tells of a whole batch of runs.
 _PREFETCH = 1_000
@@ -109,15 +106,15 @@ class News:
     def __init__(self, open_broker: OpenBroker, *, limit: int = 1_000, back_off_seconds: float = 1.0) -> None:
         self._broker = open_broker()
         self._limit = limit
-        self._back_off_seconds = back_off_seconds
         self._queue = f"{REPLY_PREFIX}news.{new_id()}"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watches: set[Watch] = set()
         self._by_run: dict[str, set[Watch]] = {}
         self._of_statuses: set[Watch] = set()
         self._closing = False
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="news", daemon=True)
+        self._thread = ConnectionThread(
+            "news", self._broker, connect=self._connect, turn=self._turn, back_off_seconds=back_off_seconds
+        )
 
     def start(self) -> None:
         """Begin to listen; call it in the event loop. A broker that is away is waited for."""
@@ -133,10 +130,7 @@ class News:
 
     def close(self) -> None:
         """Stop listening."""
-        self._stopped.set()
-        self._broker.interrupt()
-        if self._thread.is_alive():
-            self._thread.join(timeout=_IDLE_SECONDS)
+        self._thread.close()
 
     @contextmanager
     def watch(self, workflow_id: str) -> Iterator[Watch]:
@@ -205,29 +199,13 @@ class News:
 
     # in the thread
 
-    def _run(self) -> None:
-        connected = False
-        while not self._stopped.is_set():
-            try:
-                if not connected:
-                    self._connect()
-                    connected = True
-                self._turn()
-            except Exception as error:  # a thread that dies silently would leave everybody waiting
-                connected = False
-                if not isinstance(error, BrokerUnavailable):
-                    _log.exception("news.failed")
-                self._stopped.wait(self._back_off_seconds)
-        self._broker.close()
-
     def _connect(self) -> None:
-        self._broker.reconnect()
         self._broker.subscribe(NEWS_KEY, self._queue)
         self._broker.consume(self._queue, _PREFETCH)
         self._in_loop(self._tell_of_gap)
 
     def _turn(self) -> None:
-        deliveries = self._broker.receive(_PREFETCH, _IDLE_SECONDS)
+        deliveries = self._broker.receive(_PREFETCH, IDLE_SECONDS)
         wanted = [each for delivery in deliveries for each in _read(delivery) if self._is_watched(each)]
         if wanted:
             self._in_loop(lambda: self._tell(wanted))
@@ -243,7 +221,7 @@ class News:
             self._loop.call_soon_threadsafe(tell)
         except RuntimeError:
             # The loop has ended, and with it everybody who could be told.
-            self._stopped.set()
+            self._thread.stop()
 
 
 def _read(delivery: Delivery) -> Collection[Changed]:

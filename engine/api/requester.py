@@ -13,11 +13,11 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from engine.api.asker import asker
+from engine.broker.connection_thread import IDLE_SECONDS, ConnectionThread
 from engine.broker.port import Broker, OpenBroker, Unsendable
 from engine.broker.topology import REPLY_PREFIX
 from engine.errors import BadMessage, BatonError, BrokerUnavailable, NotFound, Permanent, Transient
 from engine.identifier import new_id
-from engine.log import get_logger
 from engine.model.event import StartWorkflow, Wake
 from engine.model.execution import WORKFLOW_ID
 from engine.model.request import Outcome, Request
@@ -28,10 +28,7 @@ from engine.wire.start_message import encode_start
 
 _T = TypeVar("_T")
 
-_log = get_logger(__name__)
-
-#: Seconds that the thread waits for answers before it looks around; what is sent interrupts the wait.
-_IDLE_SECONDS = 5.0
+_SHUTTING_DOWN = "The server is shutting down: send the request again in a moment."
 
 
 class NoAnswer(Transient):
@@ -93,15 +90,21 @@ class Requester:
         self._broker = open_broker()
         self._partitions = partitions
         self._timeout_seconds = timeout_seconds
-        self._back_off_seconds = back_off_seconds
         self._queue = REPLY_PREFIX + new_id()
         self._lock = threading.Lock()
         self._outgoing: deque[_Ask] = deque()
         self._jobs: deque[_Job] = deque()
         self._waiting: dict[str, _Ask] = {}
         self._lost: BrokerUnavailable | None = None
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="requester", daemon=True)
+        self._thread = ConnectionThread(
+            "requester",
+            self._broker,
+            connect=self._connect,
+            turn=self._turn,
+            lost=self._give_up,
+            ended=self._end,
+            back_off_seconds=back_off_seconds,
+        )
 
     def start(self) -> None:
         """Begin to send and to listen; a broker that is away is waited for."""
@@ -109,10 +112,7 @@ class Requester:
 
     def close(self) -> None:
         """Stop, and tell everybody who still waits."""
-        self._stopped.set()
-        self._broker.interrupt()
-        if self._thread.is_alive():
-            self._thread.join(timeout=_IDLE_SECONDS)
+        self._thread.close()
 
     def ask(self, event: StartWorkflow | Request) -> Outcome:
         """Send a start or a request to the partition of its workflow and return the decider's answer.
@@ -204,8 +204,8 @@ class Requester:
         return self._lost
 
     def _check(self) -> None:
-        if self._stopped.is_set():
-            raise BrokerUnavailable("The server is shutting down: send the request again in a moment.")
+        if self._thread.is_stopping:
+            raise BrokerUnavailable(_SHUTTING_DOWN)
         if self._lost is not None:
             raise self._lost
 
@@ -218,28 +218,13 @@ class Requester:
             case Request():
                 return encode_request(event, self._partitions)
 
-    def _run(self) -> None:
-        connected = False
-        while not self._stopped.is_set():
-            try:
-                if not connected:
-                    self._connect()
-                    connected = True
-                self._turn()
-            except Exception as error:  # a thread that dies silently would leave every caller without an answer
-                connected = False
-                if not isinstance(error, BrokerUnavailable):
-                    _log.exception("requester.failed")
-                self._give_up(BrokerUnavailable(f"The broker cannot be reached: {error}"))
-                self._stopped.wait(self._back_off_seconds)
-        self._give_up(BrokerUnavailable("The server is shutting down: send the request again in a moment."))
-        self._broker.close()
-
     def _connect(self) -> None:
-        self._broker.reconnect()
         self._broker.declare_replies(self._queue)
         self._broker.consume(self._queue, prefetch=1000)
         self._lost = None
+
+    def _end(self, connected: bool) -> None:
+        self._give_up(BrokerUnavailable(_SHUTTING_DOWN))
 
     def _turn(self) -> None:
         """Send what is to be sent, do what is to be done, then hand out answers as they come."""
@@ -249,7 +234,7 @@ class Requester:
         self._publish(asks)
         while self._jobs:
             self._jobs.popleft().do()
-        deliveries = self._broker.receive(1000, _IDLE_SECONDS)
+        deliveries = self._broker.receive(1000, IDLE_SECONDS)
         for delivery in deliveries:
             ask = self._waiting.get(delivery.message.correlation_id or "")
             if ask is None or ask.answer.done():

@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from msgspec import Struct
 
+from engine.broker.connection_thread import IDLE_SECONDS, ConnectionThread
 from engine.broker.port import OpenBroker, Unsendable
 from engine.broker.topology import REPLY_PREFIX
 from engine.clock import SystemClock
@@ -29,14 +30,13 @@ from engine.wire.request_message import decode_outcome, encode_request
 
 _log = get_logger(__name__)
 
-#: Seconds that the thread waits for messages before it looks around; a new poll interrupts the wait.
-_IDLE_SECONDS = 5.0
-
 #: Polls that wait in one server; each is a connection that the server keeps open.
 _MOST_POLLS = 10_000
 
 #: Messages that one look at the connection takes.
 _MOST_AT_ONCE = 1000
+
+_SHUTTING_DOWN = "The server is shutting down: poll again in a moment."
 
 
 class TooManyPolls(Transient):
@@ -75,7 +75,6 @@ class Distributor:
         self._broker = open_broker()
         self._partitions = partitions
         self._patience_seconds = patience_seconds
-        self._back_off_seconds = back_off_seconds
         self._replies = REPLY_PREFIX + new_id()
         self._lock = threading.Lock()
         self._arriving: deque[Poll] = deque()
@@ -86,9 +85,16 @@ class Distributor:
         self._consumers = Consumers(self._broker, self._refusals)
         self._claims: dict[str, _Claim] = {}
         self._lost: BrokerUnavailable | None = None
-        self._stopped = threading.Event()
         self._resting = False
-        self._thread = threading.Thread(target=self._run, name="distributor", daemon=True)
+        self._thread = ConnectionThread(
+            "distributor",
+            self._broker,
+            connect=self._connect,
+            turn=self._turn,
+            lost=self._on_loss,
+            ended=self._end,
+            back_off_seconds=back_off_seconds,
+        )
 
     def start(self) -> None:
         """Begin to hand out; a broker that is away is waited for."""
@@ -104,10 +110,7 @@ class Distributor:
 
     def close(self) -> None:
         """Stop, and tell everybody who still waits; what is in hand goes back to its queues."""
-        self._stopped.set()
-        self._broker.interrupt()
-        if self._thread.is_alive():
-            self._thread.join(timeout=_IDLE_SECONDS)
+        self._thread.close()
 
     def poll(self, queue: str, count: int, seconds: float, worker: str | None) -> Poll:
         """Let somebody wait for up to ``count`` tasks of a queue; the poll's answer comes as soon as there is one.
@@ -141,36 +144,24 @@ class Distributor:
         self._broker.interrupt()
 
     def _check(self) -> None:
-        if self._stopped.is_set():
-            raise BrokerUnavailable("The server is shutting down: poll again in a moment.")
+        if self._thread.is_stopping:
+            raise BrokerUnavailable(_SHUTTING_DOWN)
         if self._lost is not None:
             raise self._lost
 
     # the thread
 
-    def _run(self) -> None:
-        connected = False
-        while not self._stopped.is_set():
-            try:
-                if not connected:
-                    self._connect()
-                    connected = True
-                self._turn()
-            except Exception as error:  # a thread that dies silently would leave every poll without an answer
-                connected = False
-                if not isinstance(error, BrokerUnavailable):
-                    _log.exception("distributor.failed")
-                self._refusals.note()
-                self._give_up(BrokerUnavailable(f"The broker cannot be reached: {error}"))
-                self._stopped.wait(self._back_off_seconds)
-        self._give_up(BrokerUnavailable("The server is shutting down: poll again in a moment."))
+    def _on_loss(self, error: BrokerUnavailable) -> None:
+        self._refusals.note()
+        self._give_up(error)
+
+    def _end(self, connected: bool) -> None:
+        self._give_up(BrokerUnavailable(_SHUTTING_DOWN))
         if connected:
             with suppress(BrokerUnavailable):
                 self._put_back()
-        self._broker.close()
 
     def _connect(self) -> None:
-        self._broker.reconnect()
         self._broker.declare_replies(self._replies)
         self._broker.consume(self._replies, prefetch=_MOST_AT_ONCE)
         self._lost = None
@@ -310,7 +301,7 @@ class Distributor:
         with self._lock:
             if self._arriving or self._leaving or self._returned:
                 return 0.0
-        ends = [now + _IDLE_SECONDS]
+        ends = [now + IDLE_SECONDS]
         if (first := self._lines.first_end()) is not None:
             ends.append(first)
         ends += [each.since + self._patience_seconds for each in self._claims.values() if not each.poll.is_over]
