@@ -7,11 +7,11 @@ from typing import Protocol
 
 from engine.clock import Instant
 from engine.model.definition import WorkflowDef, WorkflowTask
-from engine.model.event import TaskResult
+from engine.model.event import Beginning, TaskResult
 from engine.model.execution import Task, Workflow, split_task_id
 from engine.model.payload import Json, JsonObject
 from engine.model.request import Outcome, Request
-from engine.model.status import WorkflowStatus
+from engine.model.status import TaskStatus, WorkflowStatus
 
 
 class Desk(Protocol):
@@ -179,6 +179,31 @@ def task_named(desk: Desk, identity: Json) -> Task | None:
     """Return the run's task of this id; None when it has none."""
     parts = split_task_id(str(identity))
     return desk.task(parts[1]) if parts is not None and parts[0] == desk.workflow.id else None
+
+
+def begin_task(
+    desk: Desk, request: Request, task: Task, beginning: Beginning, *, polled: bool = False
+) -> tuple[bool, Task]:
+    """Have the worker that a request names begin a task; return whether that was counted, and the task as it is then.
+
+    ``polled`` says that the worker has asked for it over HTTP.
+    """
+    worker = request.arguments.get("workerId")
+    applied = desk.apply(
+        TaskResult(
+            event_id=request.event_id,
+            workflow_id=request.workflow_id,
+            seq=task.seq,
+            status=TaskStatus.IN_PROGRESS,
+            worker=None if worker is None else str(worker),
+            heartbeat=True,
+            beginning=beginning,
+            polled=polled,
+        )
+    )
+    now = desk.task(task.seq)
+    assert now is not None, "a run forgets tasks at the end of a decision only"
+    return applied, now
 
 
 def granted(message: str = "", **result: Json) -> Outcome:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from engine.model.event import Beginning, TaskResult
+from engine.model.event import Beginning
 from engine.model.request import Outcome, Request
-from engine.model.status import TaskStatus
-from engine.operations.desk import Desk, granted, refused, task_named
+from engine.operations.desk import Desk, begin_task, granted, refused, task_named
 
 
 def operate(desk: Desk, request: Request) -> Outcome:
@@ -20,20 +19,7 @@ def operate(desk: Desk, request: Request) -> Outcome:
         return refused(404, f"Workflow {desk.workflow.id} has no task {identity}.")
     if task.status.is_open and not task.queue:
         return refused(409, f"Task {task.id} was done by a worker and waits for somebody else to complete it.")
-    worker = request.arguments.get("workerId")
-    applied = desk.apply(
-        TaskResult(
-            event_id=request.event_id,
-            workflow_id=request.workflow_id,
-            seq=task.seq,
-            status=TaskStatus.IN_PROGRESS,
-            worker=None if worker is None else str(worker),
-            heartbeat=True,
-            beginning=Beginning.AGAIN,
-        )
-    )
-    now = desk.task(task.seq)
-    assert now is not None, "tasks are never forgotten"
+    applied, now = begin_task(desk, request, task, Beginning.AGAIN)
     if not applied and now.status.is_open:
         return refused(409, f"Task {task.id} is to be handed out again later: this message is an old one.")
     if not applied or not now.status.is_open:

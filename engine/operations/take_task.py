@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from engine.model.event import Beginning, TaskResult
+from engine.model.event import Beginning
 from engine.model.request import HANDED_OUT, Outcome, Request
 from engine.model.status import TaskStatus
-from engine.operations.desk import Desk, refused, task_named
+from engine.operations.desk import Desk, begin_task, refused, task_named
 
 #: Asked for every task that is polled for: the task's row says who has it, and asking twice does no harm.
 LOGGED: Final = False
@@ -28,21 +28,7 @@ def operate(desk: Desk, request: Request) -> Outcome:
     again = task.status is TaskStatus.IN_PROGRESS
     if again and not (task.queue and request.arguments.get("redelivered")):
         return refused(409, f"Task {task.id} is in progress already: this message is an old one.")
-    worker = request.arguments.get("workerId")
-    applied = desk.apply(
-        TaskResult(
-            event_id=request.event_id,
-            workflow_id=request.workflow_id,
-            seq=task.seq,
-            status=TaskStatus.IN_PROGRESS,
-            worker=None if worker is None else str(worker),
-            heartbeat=True,
-            beginning=Beginning.AGAIN if again else Beginning.FIRST,
-            polled=True,
-        )
-    )
-    now = desk.task(task.seq)
-    assert now is not None, "tasks are never forgotten"
+    applied, now = begin_task(desk, request, task, Beginning.AGAIN if again else Beginning.FIRST, polled=True)
     if not applied or not now.status.is_open:
         return refused(409, f"Task {task.id} is not to be begun now: {now.reason or 'this message is an old one'}.")
     return Outcome(granted=True, result={HANDED_OUT: task.seq})

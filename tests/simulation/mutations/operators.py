@@ -111,8 +111,8 @@ OPERATORS: tuple[Mutation, ...] = (
     ),
     mutation(
         "a worker that is handed a task once more is not counted",
-        "engine/operations/take_again.py",
-        "            beginning=Beginning.AGAIN,\n",
+        "engine/operations/desk.py",
+        "            beginning=beginning,\n",
         "",
     ),
     mutation(
