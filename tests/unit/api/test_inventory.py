@@ -95,15 +95,6 @@ GET    /api/tasks/queue/polldata/all
 POST   /api/tasks/queue/requeue/{}
 GET    /api/tasks/search
 GET    /api/tasks/search-v2
-POST   /api/tasks/{}/log
-GET    /api/tasks/{}/log
-GET    /api/tasks/queue/size
-GET    /api/tasks/queue/sizes
-GET    /api/tasks/queue/all
-GET    /api/tasks/queue/all/verbose
-GET    /api/tasks/queue/polldata
-GET    /api/tasks/queue/polldata/all
-POST   /api/tasks/queue/requeue/{}
 GET    /api/tasks/externalstoragelocation
 
 POST   /api/event
