@@ -10,13 +10,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from engine.api import runs
 from engine.api.body import answer
-from engine.api.problem import granted
+from engine.api.operating import operate
 from engine.api.requester import Requester
 from engine.errors import NotFound
-from engine.identifier import new_id
 from engine.model.event_handler import EventHandler
 from engine.model.payload import Json
-from engine.model.request import Request
 from engine.store.port import Store
 
 #: Tasks of one page: each is shown whole, and with its run in memory meanwhile.
@@ -58,7 +56,7 @@ def _looking(router: APIRouter, store: Store, configuration: Mapping[str, object
 
 def _mending(router: APIRouter, store: Store, requester: Requester) -> None:
     def decide(workflow_id: str) -> None:
-        granted(requester.ask(Request(event_id=new_id(), workflow_id=workflow_id, verb="decide", arguments={})))
+        operate(requester, workflow_id, "decide")
 
     @router.post("/sweep/requeue/{workflow_id}")
     def requeue(workflow_id: str) -> Response:

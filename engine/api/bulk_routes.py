@@ -10,12 +10,11 @@ from starlette.responses import Response
 
 from engine.api import runs
 from engine.api.body import RawBody, answer, document
+from engine.api.operating import operation
 from engine.api.problem import told
 from engine.api.requester import Requester
 from engine.errors import BadMessage, BatonError, NotFound
-from engine.identifier import new_id
 from engine.model.payload import Json
-from engine.model.request import Request
 from engine.store.port import Store
 
 #: Runs that one call may name (Conductor 5.3).
@@ -103,9 +102,7 @@ def _asked(requester: Requester, ids: Sequence[str], verb: str, **arguments: Jso
 
 def _refusals(requester: Requester, ids: Sequence[str], verb: str, **arguments: Json) -> dict[str, str]:
     """Ask all of these runs; return why those that refuse do, by their ids."""
-    outcomes = requester.ask_all(
-        [Request(event_id=new_id(), workflow_id=each, verb=verb, arguments=arguments) for each in ids]
-    )
+    outcomes = requester.ask_all([operation(each, verb, **arguments) for each in ids])
     return {
         each: told(outcome) if isinstance(outcome, BatonError) else outcome.message
         for each, outcome in zip(ids, outcomes, strict=True)

@@ -9,22 +9,20 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from engine.api import runs
+from engine.api import reports, runs
 from engine.api.body import RawBody, Version, answer, mapping
 from engine.api.family import Family
 from engine.api.news import News
+from engine.api.operating import operate
 from engine.api.payload_routes import INPUT_PATH, with_payload
-from engine.api.problem import granted
 from engine.api.requester import Requester
 from engine.api.starting import started
-from engine.api.task_routes import reportable
 from engine.api.waiting import settle, unless_gone
 from engine.errors import BadMessage
 from engine.identifier import new_id
 from engine.model.event import StartWorkflow
 from engine.model.execution import task_id
 from engine.model.payload import Json
-from engine.model.request import Request as Asked
 from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
 from engine.wire.signal_response import ReturnStrategy, Waited, run_response, task_response
@@ -97,12 +95,12 @@ def _signalling(router: APIRouter, store: Store, requester: Requester, news: New
     ) -> Response:
         """End the first task that waits for somebody, and answer when the run has come to rest again."""
         strategy = _strategy(return_strategy)
-        arguments = {"status": reportable(status), "output": mapping(body)}
+        arguments = {"status": reports.reportable(status), "output": mapping(body)}
 
         async def work() -> Response:
             latest = _deadline(milliseconds / 1_000)
             with news.watch(workflow_id) as watch:
-                await run_in_threadpool(_ask, requester, workflow_id, "signal", arguments)
+                await run_in_threadpool(operate, requester, workflow_id, "signal", **arguments)
                 family = Family(store, workflow_id)
                 timed_out = not await settle(family, news, watch, latest)
             waited = Waited(strategy=strategy, request_id=new_id(), timed_out=timed_out)
@@ -121,13 +119,8 @@ def _reporting(router: APIRouter, store: Store, requester: Requester) -> None:
         worker_id: Annotated[str | None, Query(alias="workerid")] = None,
     ) -> Response:
         """Report on the open task of a name, and answer with the run as it is once that has been decided upon."""
-        arguments = {"ref": ref, "status": reportable(status), "output": mapping(body), "workerId": worker_id}
-        _ask(requester, workflow_id, "update_task", arguments)
+        reports.report(requester, workflow_id, status, mapping(body), ref=ref, workerId=worker_id)
         return answer(runs.run_json(store, workflow_id, include_tasks=True))
-
-
-def _ask(requester: Requester, workflow_id: str, verb: str, arguments: Json) -> None:
-    granted(requester.ask(Asked(event_id=new_id(), workflow_id=workflow_id, verb=verb, arguments=arguments)))
 
 
 def _deadline(seconds: float) -> float:

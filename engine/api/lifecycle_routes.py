@@ -9,11 +9,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from engine.api import history
 from engine.api.body import RawBody, answer, done, mapping
-from engine.api.problem import granted
+from engine.api.operating import operate, operation
 from engine.api.requester import Requester
-from engine.identifier import new_id
-from engine.model.payload import Json
-from engine.model.request import Outcome, Request
 from engine.store.port import Store
 
 #: What a body of ``rerun`` may say; ``reRunFromWorkflowId`` is the id in the path.
@@ -38,26 +35,20 @@ def lifecycle_routes(store: Store, requester: Requester) -> APIRouter:
     return router
 
 
-def _ask(requester: Requester, workflow_id: str, verb: str, **arguments: Json) -> Outcome:
-    return granted(requester.ask(_request(workflow_id, verb, **arguments)))
-
-
-def _request(workflow_id: str, verb: str, **arguments: Json) -> Request:
-    return Request(event_id=new_id(), workflow_id=workflow_id, verb=verb, arguments=arguments)
-
-
 def _again(router: APIRouter, requester: Requester) -> None:
     @router.post("/{workflow_id}/restart")
     def restart(workflow_id: str, latest: Annotated[bool, Query(alias="useLatestDefinitions")] = False) -> Response:
         """Begin a run anew under its id."""
-        _ask(requester, workflow_id, "restart", useLatestDefinitions=latest)
+        operate(requester, workflow_id, "restart", useLatestDefinitions=latest)
         return done(204)
 
     @router.post("/{workflow_id}/rerun")
     def rerun(workflow_id: str, body: RawBody) -> Response:
         """Do a task and all that came behind it over, or the whole run."""
         given = mapping(body)
-        _ask(requester, workflow_id, "rerun", **{name: given[name] for name in _RERUN if given.get(name) is not None})
+        operate(
+            requester, workflow_id, "rerun", **{name: given[name] for name in _RERUN if given.get(name) is not None}
+        )
         return PlainTextResponse(workflow_id)
 
 
@@ -67,7 +58,7 @@ def _ahead(router: APIRouter, requester: Requester) -> None:
         """Pass over a step when the flow comes to it."""
         given = mapping(body)
         wish = {name: given[name] for name in _SKIP if given.get(name) is not None}
-        _ask(requester, workflow_id, "skip_task", ref=ref, **wish)
+        operate(requester, workflow_id, "skip_task", ref=ref, **wish)
         return done()
 
 
@@ -75,7 +66,7 @@ def _other_way(router: APIRouter, requester: Requester) -> None:
     @router.post("/{workflow_id}/jump/{ref}")
     def jump(workflow_id: str, ref: str, body: RawBody) -> Response:
         """Go on at another step; the body is its input (Orkes)."""
-        _ask(requester, workflow_id, "jump", ref=ref, taskInput=mapping(body))
+        operate(requester, workflow_id, "jump", ref=ref, taskInput=mapping(body))
         return done()
 
     @router.post("/{workflow_id}/upgrade")
@@ -83,7 +74,7 @@ def _other_way(router: APIRouter, requester: Requester) -> None:
         """Go on by another version of the definition (Orkes)."""
         given = mapping(body)
         wanted = {name: given[name] for name in _UPGRADE if given.get(name) is not None}
-        _ask(requester, workflow_id, "upgrade", **wanted)
+        operate(requester, workflow_id, "upgrade", **wanted)
         return done()
 
 
@@ -91,7 +82,7 @@ def _decide(router: APIRouter, requester: Requester) -> None:
     @router.put("/decide/{workflow_id}")
     def decide(workflow_id: str) -> Response:
         """Look at a run afresh from its rows."""
-        _ask(requester, workflow_id, "decide")
+        operate(requester, workflow_id, "decide")
         return done()
 
 
@@ -101,8 +92,8 @@ def _gone(router: APIRouter, requester: Requester) -> None:
         """Delete a run; what can be read of it is kept in the archive."""
         if not archive:
             # One that has ended may refuse: it is not open, which is all that matters.
-            requester.ask(_request(workflow_id, "terminate", reason="The workflow is removed"))
-        _ask(requester, workflow_id, "remove", archiveWorkflow=archive)
+            requester.ask(operation(workflow_id, "terminate", reason="The workflow is removed"))
+        operate(requester, workflow_id, "remove", archiveWorkflow=archive)
         return done()
 
     @router.delete("/{workflow_id}/terminate-remove")
@@ -112,8 +103,8 @@ def _gone(router: APIRouter, requester: Requester) -> None:
         archive: Annotated[bool, Query(alias="archiveWorkflow")] = True,
     ) -> Response:
         """Terminate a run and delete it."""
-        _ask(requester, workflow_id, "terminate", reason=reason)
-        _ask(requester, workflow_id, "remove", archiveWorkflow=archive)
+        operate(requester, workflow_id, "terminate", reason=reason)
+        operate(requester, workflow_id, "remove", archiveWorkflow=archive)
         return done()
 
 

@@ -6,23 +6,17 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from engine.api.body import RawBody, answer, done, mapping
-from engine.api.problem import granted
+from engine.api.reports import report
 from engine.api.requester import Requester
-from engine.api.task_routes import reportable
-from engine.identifier import new_id
 from engine.model.payload import Json
-from engine.model.request import Request
 
 
 def queue_routes(requester: Requester) -> APIRouter:
     """Return the routes; no queue stands between them and the run, so they answer what became of the report."""
     router = APIRouter(prefix="/api/queue", tags=["queue"])
 
-    def report(workflow_id: str, status: str, body: bytes, **named: Json) -> Response:
-        arguments = {**named, "status": reportable(status), "output": mapping(body)}
-        granted(
-            requester.ask(Request(event_id=new_id(), workflow_id=workflow_id, verb="update_task", arguments=arguments))
-        )
+    def reported(workflow_id: str, status: str, body: bytes, **named: Json) -> Response:
+        report(requester, workflow_id, status, mapping(body), **named)
         return done()
 
     @router.get("/size")
@@ -39,11 +33,11 @@ def queue_routes(requester: Requester) -> APIRouter:
     @router.post("/update/{workflow_id}/task/{task_id}/{status}")
     def update_by_id(workflow_id: str, task_id: str, status: str, body: RawBody) -> Response:
         """Report on a task by its id; the body is its output."""
-        return report(workflow_id, status, body, taskId=task_id)
+        return reported(workflow_id, status, body, taskId=task_id)
 
     @router.post("/update/{workflow_id}/{ref}/{status}")
     def update_by_ref(workflow_id: str, ref: str, status: str, body: RawBody) -> Response:
         """Report on the open task of a reference name; the body is its output."""
-        return report(workflow_id, status, body, ref=ref)
+        return reported(workflow_id, status, body, ref=ref)
 
     return router

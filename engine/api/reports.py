@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from engine.api.operating import operate
 from engine.api.payload_routes import OUTPUT_PATH, with_payload
-from engine.api.problem import granted
 from engine.api.requester import Requester
 from engine.api.task_log_routes import add_log
 from engine.clock import Clock
-from engine.errors import NotFound
-from engine.identifier import new_id
-from engine.model.payload import Json
-from engine.model.request import Outcome, Request
+from engine.errors import BadMessage, NotFound
+from engine.model.payload import Json, JsonObject
+from engine.model.request import Outcome
 from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
-from engine.wire.conductor import read_task_result
+from engine.wire.conductor import REPORTABLE, read_task_result
 from engine.wire.task_log import read_logs
 
 
@@ -32,8 +31,7 @@ class Report(Struct, frozen=True):
         With ``then_polls`` the outcome names the task's queue.
         """
         arguments = {**self.arguments, "thenPolls": True} if then_polls else self.arguments
-        request = Request(event_id=new_id(), workflow_id=self.workflow_id, verb="update_task", arguments=arguments)
-        outcome = granted(requester.ask(request))
+        outcome = operate(requester, self.workflow_id, "update_task", **arguments)
         if self.logs:
             self._keep_log(store, clock)
         return outcome
@@ -44,6 +42,22 @@ class Report(Struct, frozen=True):
         except NotFound:
             # An operator has taken the task out of the flow meanwhile: the report stands all the same.
             return
+
+
+def report(requester: Requester, workflow_id: str, status: str, output: JsonObject, **named: Json) -> Outcome:
+    """Report on the task that ``taskId`` or ``ref`` names and return the outcome; the status stood in a path.
+
+    Raises ``BadMessage`` for a status that cannot be reported, ``Declined`` when the report is refused.
+    """
+    return operate(requester, workflow_id, "update_task", **named, status=reportable(status), output=output)
+
+
+def reportable(status: str) -> str:
+    """Return the status in a path if it can be reported; raise ``BadMessage`` for any other."""
+    known = [each.value for each in REPORTABLE]
+    if status not in known:
+        raise BadMessage(f"A task cannot be reported as {status!r}: use one of {', '.join(known)}.")
+    return status
 
 
 def read_report(document: Json, payloads: PayloadStorage | None) -> Report:

@@ -9,15 +9,15 @@ from starlette.responses import PlainTextResponse, Response
 
 from engine.api import runs
 from engine.api.body import RawBody, answer, document, done, mapping
+from engine.api.operating import operate
 from engine.api.payload_routes import INPUT_PATH, with_payload
-from engine.api.problem import granted
 from engine.api.requester import Requester
 from engine.api.search import check_page
 from engine.api.starting import started
 from engine.identifier import new_id
 from engine.model.event import StartWorkflow
 from engine.model.payload import Json
-from engine.model.request import Outcome, Request
+from engine.model.request import Outcome
 from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
 from engine.wire.start_message import read_start
@@ -99,8 +99,7 @@ def _looking(router: APIRouter, store: Store) -> None:
 
 def _changing(router: APIRouter, requester: Requester) -> None:
     def ask(workflow_id: str, verb: str, **arguments: Json) -> Outcome:
-        request = Request(event_id=new_id(), workflow_id=workflow_id, verb=verb, arguments=arguments)
-        return granted(requester.ask(request))
+        return operate(requester, workflow_id, verb, **arguments)
 
     @router.put("/{workflow_id}/pause")
     def pause(workflow_id: str) -> Response:
