@@ -21,7 +21,7 @@ _PACE_SECONDS = 1.0
 _REST = 9
 
 
-class _Count(Struct, frozen=True):
+class Count(Struct, frozen=True):
     """What was counted, when that began, and how long it took, in the loop's seconds."""
 
     statuses: dict[str, int]
@@ -36,18 +36,19 @@ class Counting:
         self._store = store
         self._news = news
         self._turn = asyncio.Lock()
-        self._counts: dict[frozenset[str] | None, _Count] = {}
+        self._counts: dict[frozenset[str] | None, Count] = {}
 
-    async def count(self, names: frozenset[str] | None, since: float) -> _Count:
-        """Return a count of these workflows' runs that began after ``since``; raise ``StoreUnavailable``."""
+    async def count(self, names: frozenset[str] | None) -> Count:
+        """Return a count of these workflows' runs that begins after this call; raise ``StoreUnavailable``."""
         loop = asyncio.get_running_loop()
+        asked = loop.time()
         async with self._turn:
             known = self._counts.get(names)
-            if known is not None and known.begun >= since:
+            if known is not None and known.begun >= asked:
                 return known
             begun = loop.time()
             statuses = await self._news.reading(partial(self._look, names))
-            counted = self._counts[names] = _Count(statuses, begun, loop.time() - begun)
+            counted = self._counts[names] = Count(statuses, begun, loop.time() - begun)
             return counted
 
     def forget(self, names: frozenset[str] | None) -> None:
@@ -59,27 +60,25 @@ class Counting:
             return {status.value: number for status, number in tx.count_runs(names).items()}
 
 
-async def told(counting: Counting, watch: Watch, names: frozenset[str] | None) -> AsyncIterator[bytes]:
-    """Yield the counts of these workflows' runs, and again whenever they have changed, until the server ends."""
+async def told(counting: Counting, watch: Watch, names: frozenset[str] | None, first: Count) -> AsyncIterator[bytes]:
+    """Yield the ``first`` count of these workflows' runs, and again whenever it has changed, until the server ends."""
     said: Json = None
-    try:
-        while not watch.closing:
-            counted = await _counted(counting, watch, names)
-            if counted is not None and counted.statuses != said:
-                said = counted.statuses
-                yield event("counts", {"counts": said, "total": sum(said.values())})
-            await watch.rests(max(_PACE_SECONDS, 0 if counted is None else counted.took * _REST))
-            while not await watch.stirs(HEARTBEAT_SECONDS):
-                yield HEARTBEAT
-    finally:
-        counting.forget(names)
+    counted: Count | None = first
+    while not watch.closing:
+        if counted is not None and counted.statuses != said:
+            said = counted.statuses
+            yield event("counts", {"counts": said, "total": sum(said.values())})
+        await watch.rests(max(_PACE_SECONDS, 0 if counted is None else counted.took * _REST))
+        while not await watch.stirs(HEARTBEAT_SECONDS):
+            yield HEARTBEAT
+        counted = await _counted(counting, watch, names)
 
 
-async def _counted(counting: Counting, watch: Watch, names: frozenset[str] | None) -> _Count | None:
+async def _counted(counting: Counting, watch: Watch, names: frozenset[str] | None) -> Count | None:
     """Return how the runs stand after all news so far; None while the database is away, to be asked for again."""
     watch.take()
     try:
-        return await counting.count(names, since=asyncio.get_running_loop().time())
+        return await counting.count(names)
     except Transient:
         watch.miss()
         return None

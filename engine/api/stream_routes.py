@@ -47,6 +47,8 @@ def stream_routes(store: Store, news: News) -> APIRouter:
         names = frozenset(named) if workflow_types else None
         with ExitStack() as held:
             watch = held.enter_context(news.watch_statuses(names))
-            return EventStream(count_stream.told(counting, watch, names), held.pop_all())
+            held.callback(counting.forget, names)
+            first = await counting.count(names)
+            return EventStream(count_stream.told(counting, watch, names, first), held.pop_all())
 
     return router

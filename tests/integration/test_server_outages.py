@@ -82,7 +82,7 @@ def test_without_its_database_every_reading_call_is_a_503_until_it_is_back(away:
     told = {path for path, each in answers.items() if each.status_code == 503}
     assert all(refused(answers[path]) for path in told)
     assert {each.status_code for path, each in answers.items() if path not in told} <= {200, 400, 404}
-    assert {"/api/workflow/1", "/api/workflow/search", "/api/metadata/workflow", "/api/event"} <= told
+    assert {"/api/workflow/1", "/api/workflow/search", "/api/metadata/workflow", "/api/event", "/api/stream"} <= told
     assert refused(away.client.get("/api/tasks/w.1"))
     away.database.open()
     until("all is well again", all_well(away))
