@@ -184,6 +184,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     notice_give_up_seconds: Seconds = 86_400.0
     #: How long a process that was told to stop may finish what it has begun.
     drain_seconds: Seconds = 30.0
+    #: A file that deciders, starters, timekeepers, listeners and notifiers touch while they go on, at most once a
+    #: second, and not while they compute one batch; by its age a supervisor sees who hangs.
+    alive_file: str | None = None
     #: A directory whose files are secrets, named like them, beside the variables `BATON_SECRET_<NAME>`.
     secrets_directory: str | None = None
     #: Where large inputs and outputs are kept instead of in their rows: fsspec's URL of a folder or bucket, as in

@@ -23,7 +23,7 @@ from engine.services.opening import new_broker, partitions_of, ready_store
 from engine.services.orphans import Orphans
 from engine.services.presence import Presence
 from engine.services.quarantine import Portion, Quarantine
-from engine.services.stopping import Stop, carry_on
+from engine.services.stopping import Stop, carry_on, heeding_signals
 from engine.services.watchdog import Watchdog
 from engine.store.port import Store
 from engine.wire.dead_letter import bury
@@ -214,8 +214,7 @@ def by_size(deliveries: Sequence[Delivery], most_bytes: int) -> Iterator[int]:
 
 def run(settings: Settings, *, starter: bool = False) -> int:
     """Run a decider (or a starter) until SIGTERM; return the exit code."""
-    stop = Stop()
-    stop.on_signals(settings.drain_seconds)
+    stop = heeding_signals(settings)
     store = ready_store(settings, stop)
     if store is None:
         return 0

@@ -20,7 +20,7 @@ from engine.log import get_logger
 from engine.services.opening import new_broker, partitions_of, ready_store
 from engine.services.presence import Presence
 from engine.services.reactor import Arrival, Reactor
-from engine.services.stopping import Patience, Stop
+from engine.services.stopping import Patience, Stop, heeding_signals
 from engine.store.port import Store
 from engine.wire.event_address import CONDUCTOR, read_address
 from engine.wire.message import SINK_QUEUE
@@ -207,8 +207,7 @@ class Listener:
 
 def run(settings: Settings) -> int:
     """Run a listener until SIGTERM; return the exit code."""
-    stop = Stop()
-    stop.on_signals(settings.drain_seconds)
+    stop = heeding_signals(settings)
     store = ready_store(settings, stop)
     if store is None:
         return 0

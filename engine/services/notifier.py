@@ -23,7 +23,7 @@ from engine.outgoing import network
 from engine.services.delivery import TURN_SECONDS, Attempt, Courier
 from engine.services.opening import new_broker, ready_store
 from engine.services.presence import Presence
-from engine.services.stopping import Stop, carry_on
+from engine.services.stopping import Stop, carry_on, heeding_signals
 from engine.store.notice_port import HeldNotice
 from engine.store.port import Store
 from engine.wire.dead_letter import bury
@@ -183,8 +183,7 @@ def _dead_letter(attempt: Attempt, held: HeldNotice, now: Instant) -> Message:
 
 def run(settings: Settings) -> int:
     """Run a notifier until SIGTERM; return the exit code."""
-    stop = Stop()
-    stop.on_signals(settings.drain_seconds)
+    stop = heeding_signals(settings)
     network.use(network.rules_of(settings))
     store = ready_store(settings, stop)
     if store is None:

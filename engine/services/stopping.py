@@ -10,8 +10,10 @@ from collections.abc import Callable
 from types import FrameType
 
 from engine.broker.port import Broker
+from engine.config import Settings
 from engine.errors import BrokerUnavailable, Transient
 from engine.log import get_logger
+from engine.services.alive_file import AliveFile
 
 log = get_logger(__name__)
 
@@ -21,9 +23,13 @@ _MOST_SECONDS = 3.0
 
 
 class Stop:
-    """The wish to stop: set once, by a signal or another thread; whoever waits on something is woken."""
+    """The wish to stop: set once, by a signal or another thread; whoever waits on something is woken.
 
-    def __init__(self) -> None:
+    Every service asks for it at each turn, so that being asked is the sign that it goes on: ``alive`` is touched then.
+    """
+
+    def __init__(self, alive: AliveFile | None = None) -> None:
+        self._alive = alive
         self._wanted = threading.Event()
         self._wake: list[Callable[[], None]] = []
 
@@ -62,11 +68,23 @@ class Stop:
 
     def wanted(self) -> bool:
         """True once somebody wants the service to stop."""
+        if self._alive is not None:
+            self._alive.touch()
         return self._wanted.is_set()
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not beyond the wish to stop."""
         self._wanted.wait(seconds)
+
+
+def heeding_signals(settings: Settings) -> Stop:
+    """Return the wish to stop of a process: signals wake it, the drain bounds it, the alive file shows who goes on.
+
+    Raises ``BadConfiguration`` when that file cannot be made.
+    """
+    stop = Stop(None if settings.alive_file is None else AliveFile(settings.alive_file))
+    stop.on_signals(settings.drain_seconds)
+    return stop
 
 
 class Patience:

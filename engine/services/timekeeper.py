@@ -18,7 +18,7 @@ from engine.services.opening import new_broker, partitions_of, ready_store
 from engine.services.presence import Presence
 from engine.services.rescuer import Rescuer
 from engine.services.scheduler import Scheduler
-from engine.services.stopping import Stop, carry_on
+from engine.services.stopping import Stop, carry_on, heeding_signals
 from engine.slots import ask_again
 from engine.store.port import Store
 from engine.wire.message import Message
@@ -138,8 +138,7 @@ class Timekeeper:
 
 def run(settings: Settings) -> int:
     """Run a timekeeper until SIGTERM; return the exit code."""
-    stop = Stop()
-    stop.on_signals(settings.drain_seconds)
+    stop = heeding_signals(settings)
     store = ready_store(settings, stop)
     if store is None:
         return 0
