@@ -27,6 +27,7 @@ from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
 from engine.wire.signal_response import ReturnStrategy, Waited, run_response, task_response
 from engine.wire.start_message import read_start
+from engine.wire.state_update import read_state_update
 
 #: Seconds that ``execute`` waits unless it is told otherwise; 0 means the same (Conductor 5.2).
 _USUAL_SECONDS = 10
@@ -37,12 +38,15 @@ _LONGEST_SECONDS = 3_600
 _Seconds = Annotated[float, Query(alias="waitForSeconds", ge=0)]
 _Milliseconds = Annotated[float, Query(alias="timeoutMillis", ge=0)]
 _Strategy = Annotated[str, Query(alias="returnStrategy")]
+_RequestId = Annotated[str | None, Query(alias="requestId")]
+_Until = Annotated[str, Query(alias="waitUntilTaskRef")]
 
 
 def execute_routes(store: Store, requester: Requester, news: News, payloads: PayloadStorage | None = None) -> APIRouter:
     """Return the routes; they stand before those of runs and tasks, whose patterns they also fit."""
     router = APIRouter()
     _executing(router, store, requester, news, payloads)
+    _updating(router, store, requester, news)
     _signalling(router, store, requester, news)
     _reporting(router, store, requester)
     return router
@@ -57,13 +61,13 @@ def _executing(
         name: str,
         version: Version,
         body: RawBody,
-        request_id: Annotated[str | None, Query(alias="requestId")] = None,
-        until: Annotated[str, Query(alias="waitUntilTaskRef")] = "",
+        request_id: _RequestId = None,
+        until: _Until = "",
         seconds: _Seconds = _USUAL_SECONDS,
         return_strategy: _Strategy = ReturnStrategy.TARGET_WORKFLOW.value,
     ) -> Response:
         """Start a run, and answer when it has ended, somebody has to do something in it, or the time is up."""
-        strategy, refs = _strategy(return_strategy), [ref.strip() for ref in until.split(",") if ref.strip()]
+        strategy, refs = _strategy(return_strategy), _refs(until)
 
         def wish() -> StartWorkflow:
             given = with_payload(mapping(body), INPUT_PATH, "input", payloads)
@@ -77,6 +81,38 @@ def _executing(
                 workflow_id = await run_in_threadpool(started, requester, wanted)
                 family = Family(store, workflow_id, refs)
                 timed_out = not await settle(family, news, watch, latest)
+            waited = Waited(strategy=strategy, request_id=request_id or new_id(), timed_out=timed_out)
+            return await run_in_threadpool(_told, store, family, waited)
+
+        return await unless_gone(request, work())
+
+
+def _updating(router: APIRouter, store: Store, requester: Requester, news: News) -> None:
+    @router.post("/api/workflow/{workflow_id}/state", tags=["workflow"])
+    async def update(
+        request: Request,
+        workflow_id: str,
+        body: RawBody,
+        request_id: _RequestId = None,
+        until: _Until = "",
+        seconds: _Seconds = _USUAL_SECONDS,
+    ) -> Response:
+        """Write variables of a run, then report on one of its tasks, and answer as `execute` does (Orkes)."""
+        wanted = read_state_update(mapping(body))
+
+        def change() -> None:
+            if wanted.variables:
+                operate(requester, workflow_id, "update_variables", variables=wanted.variables)
+            if wanted.report:
+                operate(requester, workflow_id, "update_task", **wanted.report)
+
+        async def work() -> Response:
+            latest = _deadline(seconds or _USUAL_SECONDS)
+            with news.watch(workflow_id) as watch:
+                await run_in_threadpool(change)
+                family = Family(store, workflow_id, _refs(until))
+                timed_out = not await settle(family, news, watch, latest)
+            strategy = ReturnStrategy.TARGET_WORKFLOW
             waited = Waited(strategy=strategy, request_id=request_id or new_id(), timed_out=timed_out)
             return await run_in_threadpool(_told, store, family, waited)
 
@@ -121,6 +157,10 @@ def _reporting(router: APIRouter, store: Store, requester: Requester) -> None:
         """Report on the open task of a name, and answer with the run as it is once that has been decided upon."""
         reports.report(requester, workflow_id, status, mapping(body), ref=ref, workerId=worker_id)
         return answer(runs.run_json(store, workflow_id, include_tasks=True))
+
+
+def _refs(until: str) -> list[str]:
+    return [ref.strip() for ref in until.split(",") if ref.strip()]
 
 
 def _deadline(seconds: float) -> float:

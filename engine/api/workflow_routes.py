@@ -28,7 +28,7 @@ def workflow_routes(store: Store, requester: Requester, payloads: PayloadStorage
     router = APIRouter(prefix="/api/workflow")
     _starting(router, requester, payloads)
     _looking(router, store)
-    _changing(router, requester)
+    _changing(router, store, requester)
     return router
 
 
@@ -66,10 +66,13 @@ def _looking(router: APIRouter, store: Store) -> None:
     def show(
         workflow_id: str,
         include_tasks: Annotated[bool, Query(alias="includeTasks")] = True,
-        summarize: bool = False,
+        include_payloads: Annotated[bool, Query(alias="includePayloads")] = True,
     ) -> Response:
-        """Show a run with its tasks, also one that was archived; `summarize` leaves out inputs, outputs, variables."""
-        if summarize and include_tasks:
+        """Show a run with its tasks, also one that was archived; without payloads it has no inputs, outputs, variables.
+
+        `summarize`, which Conductor's UI always sends, is not read: its page shows inputs and outputs.
+        """
+        if include_tasks and not include_payloads:
             return answer(runs.run_without_payloads(store, workflow_id))
         return answer(runs.run_json(store, workflow_id, include_tasks=include_tasks))
 
@@ -97,7 +100,7 @@ def _looking(router: APIRouter, store: Store) -> None:
         return answer(shown)
 
 
-def _changing(router: APIRouter, requester: Requester) -> None:
+def _changing(router: APIRouter, store: Store, requester: Requester) -> None:
     def ask(workflow_id: str, verb: str, **arguments: Json) -> Outcome:
         return operate(requester, workflow_id, verb, **arguments)
 
@@ -121,8 +124,9 @@ def _changing(router: APIRouter, requester: Requester) -> None:
 
     @router.post("/{workflow_id}/variables")
     def update_variables(workflow_id: str, body: RawBody) -> Response:
-        """Put the body over the variables of a run; the answer is all of them."""
-        return answer(ask(workflow_id, "update_variables", variables=mapping(body)).result["variables"])
+        """Put the body over the variables of a run; the answer is the run (Orkes)."""
+        ask(workflow_id, "update_variables", variables=mapping(body))
+        return answer(runs.run_json(store, workflow_id, include_tasks=True))
 
     @router.post("/{workflow_id}/messages")
     def send_message(workflow_id: str, body: RawBody) -> Response:

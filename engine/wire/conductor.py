@@ -201,18 +201,20 @@ def read_task_result(document: Json) -> tuple[str, dict[str, Json]]:
     status = fields.one_of("status", [status.value for status in REPORTABLE])
     if status is None and fields.raw("status") is None:
         fields.fault("status", "is missing")
+    arguments = {"taskId": identity, "status": status, **read_word(fields), "extendLease": fields.flag("extendLease")}
+    fields.finish()
+    return workflow_id, arguments
+
+
+def read_word(fields: Fields) -> dict[str, Json]:
+    """Read what a TaskResult says beside its status: ``output``, ``reason``, ``workerId``, ``callbackAfterSeconds``."""
     reason = fields.text("reasonForIncompletion", limit=1_000_000)
-    arguments = {
-        "taskId": identity,
-        "status": status,
+    return {
         "output": fields.mapping("outputData"),
         "reason": reason[:REASON_LIMIT] if reason else None,
         "workerId": fields.text("workerId"),
         "callbackAfterSeconds": fields.integer("callbackAfterSeconds", 0) or 0,
-        "extendLease": fields.flag("extendLease"),
     }
-    fields.finish()
-    return workflow_id, arguments
 
 
 def _inside(payload: JsonObject) -> JsonObject:

@@ -64,6 +64,12 @@ TASK_RESULT: Final[Json] = {
     "workerId": "worker-1",
 }
 
+STATE_UPDATE: Final[Json] = {
+    "variables": {"approved": True},
+    "taskReferenceName": "approve",
+    "taskResult": {"status": "COMPLETED", "outputData": {"by": "Grace"}},
+}
+
 EVENT_HANDLER: Final[Json] = {
     "name": "orders",
     "event": "amqp_queue:orders",

@@ -116,7 +116,7 @@ _CHANGING: Final = {
         takes=Body(ref("UpgradeRequest"), {"version": 2}, required=False), gives=NOTHING
     ),
     "POST /api/workflow/{workflow_id}/variables": Shape(
-        takes=Body(OBJECT, {"width": 300}), gives=gives(OBJECT, {"width": 300})
+        takes=Body(OBJECT, {"width": 300}), gives=gives(ref("Workflow"))
     ),
     "POST /api/workflow/{workflow_id}/messages": Shape(takes=Body(OBJECT, {"text": "hello"}), gives=_ID),
 }

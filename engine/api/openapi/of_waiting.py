@@ -15,6 +15,9 @@ SHAPES: Final = {
     "POST /api/workflow/execute/{name}/{version}": Shape(
         takes=Body(ref("StartWorkflowRequest"), examples.START, required=False), gives=_TOLD
     ),
+    "POST /api/workflow/{workflow_id}/state": Shape(
+        takes=Body(ref("WorkflowStateUpdate"), examples.STATE_UPDATE, required=False), gives=_TOLD
+    ),
     "POST /api/tasks/{workflow_id}/{status}/signal/sync": Shape(takes=_OUTPUT, gives=_TOLD),
     "POST /api/tasks/{workflow_id}/{ref}/{status}/sync": Shape(takes=_OUTPUT, gives=gives(ref("Workflow"))),
     "GET /api/workflow/{workflow_id}/stream": Shape(gives=(*_EVENTS, *NO_CONTENT)),

@@ -162,6 +162,7 @@ _SEEN: Final[dict[str, Json]] = {
         **_texts("reRunFromTaskId", "correlationId"), taskInput=OBJECT, workflowInput=OBJECT
     ),
     "SkipTaskRequest": _object(taskInput=OBJECT, taskOutput=OBJECT),
+    "WorkflowStateUpdate": _object(**_texts("taskReferenceName"), taskResult=OBJECT, variables=OBJECT),
     "UpgradeRequest": _object(**_texts("name"), version=_WHOLE, workflowInput=OBJECT),
     "SearchResult": _object(("totalHits", "results"), totalHits=_WHOLE, results=list_of(OBJECT)),
     "DefinitionVersion": _object(

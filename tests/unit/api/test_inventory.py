@@ -62,6 +62,7 @@ GET    /api/workflow/search-v2
 GET    /api/workflow/search-by-tasks
 GET    /api/workflow/search-by-tasks-v2
 POST   /api/workflow/execute/{}/{}
+POST   /api/workflow/{}/state
 GET    /api/workflow/externalstoragelocation
 GET    /api/workflow/external-storage-location
 POST   /api/workflow/test

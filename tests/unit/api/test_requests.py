@@ -173,16 +173,6 @@ def test_a_body_above_the_limit_is_refused_before_it_is_kept(client):
     assert response.status_code == 413
 
 
-def test_variables_are_answered_as_they_are_then(client, decider):
-    decider.outcome = Outcome(granted=True, result={"variables": {"a": 1, "b": 2}})
-
-    response = client.post("/api/workflow/w/variables", json={"b": 2})
-
-    assert (response.status_code, response.json()) == (200, {"a": 1, "b": 2})
-    (request,) = decider.asked
-    assert (request.verb, request.arguments) == ("update_variables", {"variables": {"b": 2}})
-
-
 def test_a_message_is_answered_with_its_id_and_with_429_when_too_many_wait(client, decider):
     decider.outcome = Outcome(granted=True, result={"messageId": "m-1"})
 

@@ -169,14 +169,18 @@ def test_the_tasks_of_an_archived_run_come_page_by_page_too(client, shop, store)
 
 
 def test_a_run_is_shown_without_its_payloads_on_demand(client, shop):
-    shown = client.get("/api/workflow/m?summarize=true").json()
+    shown = client.get("/api/workflow/m?includePayloads=false").json()
 
     assert [(task["inputData"], task["workflowTask"]["taskReferenceName"]) for task in shown["tasks"]] == [
         ({}, "many"),
         ({}, "small"),
     ]
     assert (shown["input"], shown["output"], shown["variables"]) == ({}, {}, {})
-    assert client.get("/api/workflow/m?summarize=true&includeTasks=false").json()["tasks"] == []
+    assert client.get("/api/workflow/m?includePayloads=false&includeTasks=false").json()["tasks"] == []
+
+
+def test_a_run_that_a_page_asks_for_summarized_has_its_inputs_and_outputs(client, shop):
+    assert client.get("/api/workflow/m?summarize=true").json() == client.get("/api/workflow/m").json()
 
 
 def test_an_answer_admits_what_was_not_looked_at(client, store, shop, monkeypatch):
