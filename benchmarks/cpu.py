@@ -46,3 +46,7 @@ class Meter:
     def stop(self) -> dict[str, float]:
         """Return the seconds used since ``start``, by name."""
         return {name: cpu_seconds(pids) - self._before[name] for name, pids in self._processes.items()}
+
+    def milliseconds_for(self, tasks: int) -> dict[str, float]:
+        """Return the milliseconds used since ``start`` for each of so many tasks, by name."""
+        return {name: 1_000 * used / tasks for name, used in self.stop().items()}

@@ -7,19 +7,31 @@ import json
 import os
 import platform
 import tempfile
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks.chain import Chain, Round, middle
+from benchmarks import chain, decide, deep, fan_out, latency, light, long_loop, start, waiting
+from benchmarks.figure import Figure
+from benchmarks.scope import Scope
 from benchmarks.stack import Stack, running
+from benchmarks.table import table_of
 from deploy.kinds import PAIR
 
-#: The share of bare Celery's rate that chains have to reach.
-TARGET = 0.6
+SCENARIOS: dict[str, Callable[[Scope], list[Figure]]] = {
+    "chain": chain.measure,
+    "start": start.measure,
+    "latency": latency.measure,
+    "fan-out": fan_out.measure,
+    "long-loop": long_loop.measure,
+    "deep": deep.measure,
+    "waiting": waiting.measure,
+    "decide": decide.measure,
+    "light": light.measure,
+}
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -27,85 +39,40 @@ RESULTS = Path(__file__).parent / "results.json"
 def main() -> int:
     """Run the benchmark; exit 1 when a target is missed."""
     arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("scenarios", nargs="*", metavar="scenario", help=f"of {', '.join(SCENARIOS)} (default all)")
     arguments.add_argument("--rounds", type=int, default=5, help="measurements of each side (default 5)")
-    arguments.add_argument("--workflows", type=int, default=500, help="chains of ten tasks in a round (default 500)")
+    arguments.add_argument("--quick", action="store_true", help="one round of small sizes, to see whether it works")
     arguments.add_argument("--database", choices=["postgres", "mysql"], default="postgres", help="what keeps the runs")
     arguments.add_argument("--broker", choices=["rabbitmq", "redis"], default="rabbitmq", help="what carries messages")
     given = arguments.parse_args()
+    unknown = sorted(set(given.scenarios) - set(SCENARIOS))
+    if unknown:
+        arguments.error(f"no scenario is called {', '.join(unknown)}; there are {', '.join(SCENARIOS)}")
     console = Console()
     logs = Path(tempfile.mkdtemp(prefix="baton-bench-"))
     console.print(f"Logs of the processes: {logs}", highlight=False)
-    with running(logs, given.database, given.broker) as stack:
-        console.print(stack.servers.versions(), highlight=False)
-        scenarios = [
-            _chain(stack, console, given.rounds, given.workflows, prefetch_multiplier=16, target=TARGET),
-            _chain(stack, console, given.rounds, given.workflows, prefetch_multiplier=1, target=None),
-        ]
-        versions = _versions(stack)
-    measured = {"machine": _machine(), "versions": versions, "scenarios": scenarios}
-    unusual = [kind for kind in (given.database, given.broker) if kind not in PAIR]
+    figures: list[Figure] = []
+    for name in given.scenarios or SCENARIOS:
+        # Servers of its own for each, so that the rows of one scenario do not weigh on the next.
+        with running(logs, given.database, given.broker) as stack:
+            console.print(f"{name}, on {stack.servers.versions()}", highlight=False)
+            scope = Scope(stack, 1 if given.quick else given.rounds, given.quick, _teller(console))
+            figures += SCENARIOS[name](scope)
+            versions = _versions(stack)
+    _write(figures, versions, [kind for kind in (given.database, given.broker) if kind not in PAIR])
+    console.print(table_of(figures, given.broker))
+    return 0 if all(each.met is not False for each in figures) else 1
+
+
+def _teller(console: Console) -> Callable[[str], None]:
+    return lambda words: console.print(f"  {words}", highlight=False)
+
+
+def _write(figures: Sequence[Figure], versions: dict[str, str], unusual: Sequence[str]) -> None:
+    """Write the file of results; servers that are not the usual pair name it."""
+    measured = {"machine": _machine(), "versions": versions, "scenarios": [each.to_json() for each in figures]}
     results = RESULTS.with_stem("-".join([RESULTS.stem, *unusual]))
-    results.write_text(json.dumps(measured, indent=2))
-    _print(console, scenarios, given.broker)
-    return 0 if all(each["met"] is not False for each in scenarios) else 1
-
-
-def _chain(
-    stack: Stack, console: Console, rounds: int, workflows: int, *, prefetch_multiplier: int, target: float | None
-) -> dict[str, object]:
-    """Alternate Baton and bare Celery on one worker; return the scenario's entry."""
-    name = f"chain (prefetch {prefetch_multiplier})"
-    with stack.decider() as decider, stack.worker(prefetch_multiplier) as worker:
-        processes = {"decider": [decider], "worker": [worker], **stack.server_processes()}
-        chain = Chain(stack, workflows, processes)
-        # The first round of each side warms connections, caches and the workers up, and does not count.
-        chain.celery(), chain.baton()
-        ours, theirs = [], []
-        for number in range(1, rounds + 1):
-            theirs.append(chain.celery())
-            ours.append(chain.baton())
-            console.print(
-                f"{name}, round {number}: Celery {theirs[-1].rate:,.0f}/s, Baton {ours[-1].rate:,.0f}/s",
-                highlight=False,
-            )
-        chain.close()
-    value, baseline = middle(ours), middle(theirs)
-    ratio = value.rate / baseline.rate
-    return {
-        "scenario": name,
-        "value": round(value.rate, 1),
-        "unit": "tasks/s",
-        "baseline": round(baseline.rate, 1),
-        "ratio": round(ratio, 3),
-        "target": target,
-        "met": None if target is None else ratio >= target,
-        "cpu_ms_per_task": {process: round(ms, 3) for process, ms in value.cpu_ms.items()},
-        "baseline_cpu_ms_per_task": {process: round(ms, 3) for process, ms in baseline.cpu_ms.items()},
-        "rounds": [{"baton": _entry(mine), "celery": _entry(other)} for mine, other in zip(ours, theirs, strict=True)],
-    }
-
-
-def _entry(measured: Round) -> dict[str, object]:
-    return {"rate": round(measured.rate, 1), "cpu_ms_per_task": {k: round(v, 3) for k, v in measured.cpu_ms.items()}}
-
-
-def _print(console: Console, scenarios: list[dict[str, object]], broker: str) -> None:
-    table = Table(title="Medians; CPU in milliseconds for each task, user + system")
-    for heading in ("scenario", "Baton", "bare Celery", "ratio", "target", "decider", "database", broker, "worker"):
-        table.add_column(heading, justify="left" if heading == "scenario" else "right")
-    for each in scenarios:
-        cpu = each["cpu_ms_per_task"]
-        assert isinstance(cpu, dict)
-        met = {True: "met", False: "MISSED", None: "shown"}[each["met"]]  # type: ignore[index]
-        table.add_row(
-            str(each["scenario"]),
-            f"{each['value']:,}/s",
-            f"{each['baseline']:,}/s",
-            f"{each['ratio']}",
-            f"{each['target'] or ''} {met}".strip(),
-            *(f"{cpu[name]:.3f}" for name in ("decider", "database", broker, "worker")),
-        )
-    console.print(table)
+    results.write_text(json.dumps(measured, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _machine() -> dict[str, object]:

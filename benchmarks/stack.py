@@ -70,14 +70,18 @@ class Stack:
 
     def decider(self) -> AbstractContextManager[int]:
         """Run one decider; a context manager that yields its process id."""
-        return self.process("decider", str(Path(sys.executable).with_name("baton")), "decider")
+        return self.baton("decider")
+
+    def baton(self, service: str) -> AbstractContextManager[int]:
+        """Run one of the engine's services; a context manager that yields its process id."""
+        return self.process(service, str(Path(sys.executable).with_name("baton")), service)
 
     def worker(self, prefetch_multiplier: int) -> AbstractContextManager[int]:
         """Run the Celery worker with eight threads; a context manager that yields its process id."""
         return self.process(
             f"worker-{prefetch_multiplier}",
             sys.executable, "-m", "celery", "-A", "benchmarks.worker", "worker", "-P", "threads", "-c", "8",
-            "--prefetch-multiplier", str(prefetch_multiplier), "-Q", "empty", "-l", "WARNING",
+            "--prefetch-multiplier", str(prefetch_multiplier), "-Q", "empty,fibo", "-l", "WARNING",
         )  # fmt: skip
 
 

@@ -1,0 +1,59 @@
+"""start: start messages until every run is stored and its first task dispatched, beside publishing alone."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+
+from benchmarks.cpu import Meter
+from benchmarks.figure import Figure, Round, Target
+from benchmarks.runs import PATIENCE, Runs
+from benchmarks.scope import Scope
+from engine.broker.port import Broker
+from engine.wire.message import Message
+
+#: Nobody serves this queue, so that its messages are the dispatched tasks.
+_PARKED = "bench_parked"
+
+_DEFINITION = {"name": "bench_start", "version": 1, "tasks": [{"name": _PARKED, "taskReferenceName": "parked"}]}
+
+
+def measure(scope: Scope) -> list[Figure]:
+    """Measure a decider and a starter against the broker's own rate of confirmed messages."""
+    stack, starts = scope.stack, scope.at_most(20_000, quick=1_000)
+    ours: list[Round] = []
+    bare: list[Round] = []
+    with ExitStack() as processes:
+        decider = processes.enter_context(stack.decider())
+        starter = processes.enter_context(stack.baton("starter"))
+        meter = Meter({"decider": [decider, starter], **stack.server_processes()})
+        runs = Runs(stack, _DEFINITION)
+        runs.broker.consume(_PARKED, 1_000)
+        for number in range(scope.rounds + 1):
+            bare.append(_publish_only(runs.broker, starts))
+            meter.start()
+            began = time.perf_counter()
+            runs.start([{}] * starts)
+            _collect(runs.broker, starts)
+            ours.append(Round(starts / (time.perf_counter() - began), meter.milliseconds_for(starts)))
+            scope.tell(f"start, round {number}: {bare[-1].value:,.0f}/s published, {ours[-1].value:,.0f}/s started")
+        runs.close()
+    return [Figure("start", "runs/s", ours[1:], bare[1:], Target("≥", 2_000))]
+
+
+def _publish_only(broker: Broker, messages: int) -> Round:
+    """Publish so many empty messages to a queue that nobody reads; return how many were confirmed each second."""
+    began = time.perf_counter()
+    broker.publish([Message(queue="bench_nobody", body=b"{}") for _ in range(messages)])
+    return Round(messages / (time.perf_counter() - began))
+
+
+def _collect(broker: Broker, tasks: int) -> None:
+    """Take dispatched tasks until there were so many."""
+    deadline = time.monotonic() + PATIENCE
+    while tasks:
+        found = broker.receive(1_000, 1.0)
+        broker.ack(found)
+        tasks -= sum(1 for each in found if each.queue == _PARKED)
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{tasks} tasks were not dispatched")

@@ -1,0 +1,97 @@
+"""waiting: a million runs in WAIT; what they cost while nothing is due, and how late those are that become due."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from statistics import quantiles
+
+import psutil
+
+from benchmarks.cpu import Meter
+from benchmarks.figure import Figure, Round, Target
+from benchmarks.runs import Runs
+from benchmarks.scope import Scope
+from benchmarks.stack import Stack
+from engine.clock import MILLISECOND, SECOND
+
+_NAME = "bench_waiting"
+
+#: Processor time of all processes together while nothing is due, percent of one core.
+_IDLE_PERCENT = 2.0
+
+#: How late the 99th of a hundred may be, milliseconds.
+_LATE_MS = 250.0
+
+#: Runs that become due, and over how many seconds their dates are spread.
+_DUE = 300
+_SPREAD_SECONDS = 30
+
+_MEGABYTE = 1_000_000
+
+
+def _definition(name: str) -> dict[str, object]:
+    wait = {
+        "name": "wait",
+        "taskReferenceName": "wait",
+        "type": "WAIT",
+        "inputParameters": {"duration": "${workflow.input.duration}"},
+    }
+    return {"name": name, "version": 1, "tasks": [wait]}
+
+
+def measure(scope: Scope) -> list[Figure]:
+    """Start them once; each round then looks at a quiet minute and at 300 dates."""
+    stack, waiting = scope.stack, scope.at_most(1_000_000, quick=10_000)
+    idle: list[Round] = []
+    late: list[Round] = []
+    with ExitStack() as processes:
+        names = ("decider", "starter", "timekeeper")
+        pids = {name: [processes.enter_context(stack.baton(name))] for name in names}
+        many, due = Runs(stack, _definition(_NAME)), Runs(stack, _definition(f"{_NAME}_due"))
+        started = time.perf_counter()
+        _fill(stack, many, waiting)
+        scope.tell(f"waiting: {waiting:,} runs wait after {time.perf_counter() - started:.0f} s")
+        memory = psutil.Process(pids["decider"][0]).memory_info().rss / _MEGABYTE
+        meter = Meter({**pids, **stack.server_processes()})
+        for number in range(scope.rounds):
+            idle.append(_quiet(meter, scope.at_most(60, quick=15)))
+            late.append(Round(_lateness(stack, due)))
+            scope.tell(f"waiting, round {number + 1}: idle {idle[-1].value:.2f} %, p99 {late[-1].value:.0f} ms late")
+        many.close()
+        due.close()
+    return [
+        Figure(f"waiting: {waiting:,} runs, idle CPU of all", "%", idle, (), Target("≤", _IDLE_PERCENT)),
+        Figure("waiting: lateness, p99", "ms", late, (), Target("≤", _LATE_MS)),
+        Figure("waiting: a decider's memory", "MB", [Round(memory)]),
+    ]
+
+
+def _fill(stack: Stack, runs: Runs, count: int) -> None:
+    """Start so many runs that wait for a day, and return once all of them are stored."""
+    for first in range(0, count, 10_000):
+        runs.start([{"duration": "1 day"}] * min(10_000, count - first))
+    runs.begun(count)
+
+
+def _quiet(meter: Meter, seconds: float) -> Round:
+    """Return the processor time that all processes use in a quiet while, in percent of one core."""
+    time.sleep(2.0)
+    meter.start()
+    time.sleep(seconds)
+    used = meter.stop()
+    return Round(100 * sum(used.values()) / seconds)
+
+
+def _lateness(stack: Stack, runs: Runs) -> float:
+    """Let runs become due; return how many milliseconds after its date the 99th of a hundred went on."""
+    seconds = [1 + number % _SPREAD_SECONDS for number in range(_DUE)]
+    ids = runs.start([{"duration": f"{each} seconds"} for each in seconds])
+    runs.wait(_DUE)
+    with stack.store.transaction() as transaction:
+        rows = transaction.load(ids)
+    late = []
+    for identity, each in zip(ids, seconds, strict=True):
+        (wait,) = rows[identity].tasks
+        late.append((wait.ended_at - wait.scheduled_at - each * SECOND) / MILLISECOND)
+    return quantiles(late, n=100)[98]
