@@ -22,6 +22,11 @@ FIRST = 0
 # for processes rather than compute, so a few more than there are processors.
 WORKERS = 3
 
+# For `make bench`: which scenarios (all unless named, as in ONLY="chain start"), small ones (QUICK=1), how many rounds.
+ONLY =
+QUICK =
+ROUNDS =
+
 # For `make fuzz`: how long each parser is tried.
 FUZZ_SECONDS = 60
 
@@ -51,8 +56,8 @@ check: $(INSTALLED) ## style, types, and who may import whom
 	$(RUN) -m mypy
 	.venv/bin/lint-imports --no-logo
 
-bench: $(INSTALLED) ## chains of tasks on RabbitMQ and Postgres, beside bare Celery
-	@$(RUN) -m benchmarks.run
+bench: $(INSTALLED) ## what orchestration costs, on RabbitMQ and Postgres, beside bare Celery (ONLY, QUICK, ROUNDS)
+	@$(RUN) -m benchmarks.run $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 chaos: $(INSTALLED) ## minutes of kills, wipes, freezes and cut lines (SECONDS, SEED, RATE, MARKDOWN)
 	@$(RUN) -m tests.chaos --seconds $(SECONDS) --rate $(RATE) $(if $(SEED),--seed $(SEED)) $(if $(MARKDOWN),--markdown $(MARKDOWN))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from benchmarks.cpu import Meter
 from benchmarks.figure import Round
 from benchmarks.stack import Stack
+from benchmarks.worker import app_for
 
 _PATIENCE = 300
 
@@ -16,11 +16,7 @@ class BareCelery:
     """Sends tasks to the benchmarks' worker with ``apply_async`` and collects their results over rpc."""
 
     def __init__(self, stack: Stack) -> None:
-        os.environ["BATON_BROKER_URL"] = stack.broker_url
-        from benchmarks.worker import app
-
-        app.conf.broker_url = stack.broker_url
-        self._app = app
+        self._app = app_for(stack.broker_url)
 
     def many(self, tasks: int, meter: Meter) -> Round:
         """Send so many at once and collect every result; return tasks a second, and CPU for each task."""
@@ -41,3 +37,7 @@ class BareCelery:
             task.apply_async(kwargs=arguments).get(timeout=_PATIENCE)
             trips.append(1_000 * (time.perf_counter() - began))
         return trips
+
+    def close(self) -> None:
+        """Close the connections, which belong to this stack's broker."""
+        self._app.close()

@@ -52,4 +52,5 @@ def _alternate(scope: Scope, prefetch_multiplier: int) -> tuple[list[Round], lis
                 f"Celery {bare[-1].value:,.0f}/s, Baton {ours[-1].value:,.0f}/s"
             )
         runs.close()
+        celery.close()
     return ours[1:], bare[1:]

@@ -14,7 +14,7 @@ from engine.decider.execution import Execution
 from engine.decider.validate import check_workflow
 from engine.model.definition import WorkflowDef
 from engine.model.event import StartWorkflow, TaskResult
-from engine.model.status import TaskStatus
+from engine.model.status import TaskStatus, WorkflowStatus
 
 #: Steps of the runs; the first is what the others are compared with.
 _SIZES = (10, 100, 1_000)
@@ -36,7 +36,7 @@ def measure(scope: Scope) -> list[Figure]:
     rounds: dict[int, list[Round]] = {size: [] for size in _SIZES}
     for _ in range(scope.rounds + 1):
         for size in _SIZES:
-            rounds[size].append(Round(_rate(_definition(size), size, max(1, _STEPS // size))))
+            rounds[size].append(Round(rate(size, max(1, _STEPS // size))))
     scope.tell(", ".join(f"chains of {size:,}: {rounds[size][-1].value:,.0f} steps/s" for size in _SIZES))
     short = rounds[_SIZES[0]][1:]
     return [
@@ -48,8 +48,9 @@ def measure(scope: Scope) -> list[Figure]:
     ]
 
 
-def _rate(definition: WorkflowDef, steps: int, runs: int) -> float:
+def rate(steps: int, runs: int) -> float:
     """Run chains from their start to their end, without store and broker; return steps a second."""
+    definition = _definition(steps)
     opened = [_begun(definition, number) for number in range(runs)]
     now, events = Instant(2_000_000), count()
     began = time.process_time()
@@ -64,7 +65,11 @@ def _rate(definition: WorkflowDef, steps: int, runs: int) -> float:
                 worker="bench",
             )
             _fold(decide(run, (result,), now, _SURROUNDINGS))
-    return steps * runs / (time.process_time() - began)
+    spent = time.process_time() - began
+    unfinished = sum(1 for run in opened if run.workflow.status is not WorkflowStatus.COMPLETED)
+    if unfinished:
+        raise RuntimeError(f"{unfinished} of {runs} chains did not come to their end")
+    return steps * runs / spent
 
 
 _SURROUNDINGS = Surroundings()

@@ -32,6 +32,7 @@ def measure(scope: Scope) -> list[Figure]:
                 f"Baton {ours[-1][0]:.1f} ms, p99 {ours[-1][1]:.1f}"
             )
         runs.close()
+        celery.close()
     figures = []
     for index, (name, more) in enumerate((("p50", _MORE_AT_MEDIAN), ("p99", _MORE_AT_P99))):
         mine, theirs = ([Round(each[index]) for each in side[1:]] for side in (ours, bare))

@@ -41,6 +41,7 @@ def measure(scope: Scope) -> list[Figure]:
             ours.append(Round(_TASKS / round_.value, round_.cpu_ms))
             scope.tell(f"light, round {number}: Celery {bare[-1].value:.2f} s, Baton {ours[-1].value:.2f} s")
         runs.close()
+        celery.close()
     shares = [
         Round(100 * (1 - other.value / mine.value), mine.cpu_ms) for mine, other in zip(ours[1:], bare[1:], strict=True)
     ]

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
+import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from importlib.metadata import version
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 from rich.console import Console
 
 from benchmarks import chain, decide, deep, fan_out, latency, light, long_loop, start, waiting
 from benchmarks.figure import Figure
-from benchmarks.scope import Scope
-from benchmarks.stack import Stack, running
+from benchmarks.results import write_results
+from benchmarks.scope import Scope, Skipped
+from benchmarks.stack import running
 from benchmarks.table import table_of
+from deploy.endpoint import Servers
 from deploy.kinds import PAIR
 
 SCENARIOS: dict[str, Callable[[Scope], list[Figure]]] = {
@@ -36,60 +35,69 @@ SCENARIOS: dict[str, Callable[[Scope], list[Figure]]] = {
 RESULTS = Path(__file__).parent / "results.json"
 
 
+@dataclass
+class Session:
+    """What has come out so far; a scenario that breaks down takes no other's figures with it."""
+
+    console: Console
+    results: Path
+    figures: list[Figure] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    servers: Servers | None = None
+
+    def measure(self, name: str, given: argparse.Namespace, logs: Path) -> None:
+        """Run a scenario on servers of its own, so that its rows do not weigh on the next one's."""
+        rounds = given.rounds or (1 if given.quick else 5)
+        try:
+            with running(logs, given.database, given.broker) as stack:
+                self.servers = stack.servers
+                self.tell(f"{name}, on {stack.servers.versions()}")
+                scope = Scope(stack, rounds, given.quick, lambda words: self.tell(f"  {words}"))
+                self.figures += SCENARIOS[name](scope)
+        except Skipped as reason:
+            self.tell(f"  {name} is left out: {reason}")
+        except Exception as error:
+            self.broken.append(name)
+            self.tell(f"  {name} broke down: {type(error).__name__}: {error}")
+        write_results(self.results, self.figures, self.servers)
+
+    def tell(self, words: str) -> None:
+        """Say how far it is."""
+        self.console.print(words, highlight=False, soft_wrap=True)
+
+    @property
+    def is_well(self) -> bool:
+        """Whether every scenario ran, and none missed its target."""
+        return not self.broken and all(each.met is not False for each in self.figures)
+
+
 def main() -> int:
-    """Run the benchmark; exit 1 when a target is missed."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("scenarios", nargs="*", metavar="scenario", help=f"of {', '.join(SCENARIOS)} (default all)")
-    arguments.add_argument("--rounds", type=int, default=5, help="measurements of each side (default 5)")
-    arguments.add_argument("--quick", action="store_true", help="one round of small sizes, to see whether it works")
+    """Run the benchmark; exit 1 when a target is missed or a scenario breaks down."""
+    given = _arguments().parse_args()
+    logs = Path(tempfile.mkdtemp(prefix="baton-bench-"))
+    # A quick look does not overwrite figures that mean something, and each pair of servers has its own file.
+    unusual = [kind for kind in (given.database, given.broker) if kind not in PAIR]
+    results = RESULTS.with_stem("-".join([RESULTS.stem, *unusual, *(["quick"] if given.quick else [])]))
+    session = Session(Console(), results)
+    session.tell(f"Logs of the processes: {logs}")
+    for name in given.only or SCENARIOS:
+        session.measure(name, given, logs)
+    width = None if sys.stdout.isatty() else 160
+    Console(width=width).print(table_of(session.figures, given.broker))
+    session.tell(f"Written to {results}")
+    for name in session.broken:
+        session.tell(f"{name} broke down; see above, and {logs}")
+    return 0 if session.is_well else 1
+
+
+def _arguments() -> argparse.ArgumentParser:
+    arguments = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    arguments.add_argument("--only", nargs="+", choices=SCENARIOS, metavar="NAME", help=f"of {', '.join(SCENARIOS)}")
+    arguments.add_argument("--rounds", type=int, help="measurements of each side (default 5, with --quick 1)")
+    arguments.add_argument("--quick", action="store_true", help="small sizes and one round, to see whether it works")
     arguments.add_argument("--database", choices=["postgres", "mysql"], default="postgres", help="what keeps the runs")
     arguments.add_argument("--broker", choices=["rabbitmq", "redis"], default="rabbitmq", help="what carries messages")
-    given = arguments.parse_args()
-    unknown = sorted(set(given.scenarios) - set(SCENARIOS))
-    if unknown:
-        arguments.error(f"no scenario is called {', '.join(unknown)}; there are {', '.join(SCENARIOS)}")
-    console = Console()
-    logs = Path(tempfile.mkdtemp(prefix="baton-bench-"))
-    console.print(f"Logs of the processes: {logs}", highlight=False)
-    figures: list[Figure] = []
-    for name in given.scenarios or SCENARIOS:
-        # Servers of its own for each, so that the rows of one scenario do not weigh on the next.
-        with running(logs, given.database, given.broker) as stack:
-            console.print(f"{name}, on {stack.servers.versions()}", highlight=False)
-            scope = Scope(stack, 1 if given.quick else given.rounds, given.quick, _teller(console))
-            figures += SCENARIOS[name](scope)
-            versions = _versions(stack)
-    _write(figures, versions, [kind for kind in (given.database, given.broker) if kind not in PAIR])
-    console.print(table_of(figures, given.broker))
-    return 0 if all(each.met is not False for each in figures) else 1
-
-
-def _teller(console: Console) -> Callable[[str], None]:
-    return lambda words: console.print(f"  {words}", highlight=False)
-
-
-def _write(figures: Sequence[Figure], versions: dict[str, str], unusual: Sequence[str]) -> None:
-    """Write the file of results; servers that are not the usual pair name it."""
-    measured = {"machine": _machine(), "versions": versions, "scenarios": [each.to_json() for each in figures]}
-    results = RESULTS.with_stem("-".join([RESULTS.stem, *unusual]))
-    results.write_text(json.dumps(measured, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _machine() -> dict[str, object]:
-    return {
-        "cpus": os.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
-
-
-def _versions(stack: Stack) -> dict[str, str]:
-    packages = ("baton-engine", "celery", "kombu", "pika", "psycopg", "PyMySQL", "SQLAlchemy", "msgspec")
-    return {
-        **{name: version(name) for name in packages},
-        **{server.product: server.version for server in stack.servers.by_kind.values()},
-    }
+    return arguments
 
 
 if __name__ == "__main__":

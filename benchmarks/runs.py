@@ -18,8 +18,6 @@ from engine.model.event import StartWorkflow
 from engine.wire.message import START_QUEUE
 from engine.wire.start_message import encode_start
 
-_LISTENER = "baton.replies.benchmark"
-
 #: Seconds after which runs that have not ended are given up.
 PATIENCE = 900
 
@@ -35,8 +33,9 @@ class Runs:
                 transaction.register_workflow(check_workflow(dict(each)), overwrite=True)
         # Children end too, and are not waited for: only the first workflow's ends are listened to.
         self._name = str(definitions[0]["name"])
-        self.broker.subscribe(f"workflow.*.{self._name}", _LISTENER)
-        self.broker.consume(_LISTENER, 10_000)
+        listener = f"baton.replies.{self._name}"
+        self.broker.subscribe(f"workflow.*.{self._name}", listener)
+        self.broker.consume(listener, 10_000)
 
     def start(self, inputs: Sequence[Mapping[str, Any]], name: str | None = None) -> list[str]:
         """Publish a start message for each input and wait for the confirms; return the ids of the runs."""

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from benchmarks.stack import Stack
 
 
+class Skipped(Exception):
+    """A scenario cannot be measured here; the text says what it lacks."""
+
+
 @dataclass(frozen=True)
 class Scope:
     """What every scenario is given."""

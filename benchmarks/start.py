@@ -5,12 +5,16 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 
+import msgspec
+
 from benchmarks.cpu import Meter
 from benchmarks.figure import Figure, Round, Target
 from benchmarks.runs import PATIENCE, Runs
 from benchmarks.scope import Scope
 from engine.broker.port import Broker
-from engine.wire.message import Message
+from engine.identifier import new_id
+from engine.model.event import StartWorkflow
+from engine.wire.start_message import encode_start
 
 #: Nobody serves this queue, so that its messages are the dispatched tasks.
 _PARKED = "bench_parked"
@@ -41,11 +45,13 @@ def measure(scope: Scope) -> list[Figure]:
     return [Figure("start", "runs/s", ours[1:], bare[1:], Target("≥", 2_000))]
 
 
-def _publish_only(broker: Broker, messages: int) -> Round:
-    """Publish so many empty messages to a queue that nobody reads; return how many were confirmed each second."""
+def _publish_only(broker: Broker, count: int) -> Round:
+    """Publish as many start messages to a durable queue that nobody reads; return how many were confirmed a second."""
     began = time.perf_counter()
-    broker.publish([Message(queue="bench_nobody", body=b"{}") for _ in range(messages)])
-    return Round(messages / (time.perf_counter() - began))
+    ids = [new_id() for _ in range(count)]
+    starts = (StartWorkflow(event_id=each, workflow_id=each, name="bench_start", input={}) for each in ids)
+    broker.publish([msgspec.structs.replace(encode_start(start), queue="bench_nobody") for start in starts])
+    return Round(count / (time.perf_counter() - began))
 
 
 def _collect(broker: Broker, tasks: int) -> None:

@@ -18,7 +18,7 @@ from engine.clock import MILLISECOND, SECOND
 _NAME = "bench_waiting"
 
 #: Processor time of all processes together while nothing is due, percent of one core.
-_IDLE_PERCENT = 2.0
+_IDLE = Target("≤", 2.0)
 
 #: How late the 99th of a hundred may be, milliseconds.
 _LATE_MS = 250.0
@@ -43,7 +43,7 @@ def _definition(name: str) -> dict[str, object]:
 def measure(scope: Scope) -> list[Figure]:
     """Start them once; each round then looks at a quiet minute and at 300 dates."""
     stack, waiting = scope.stack, scope.at_most(1_000_000, quick=10_000)
-    idle: list[Round] = []
+    idle: list[dict[str, float]] = []
     late: list[Round] = []
     with ExitStack() as processes:
         names = ("decider", "starter", "timekeeper")
@@ -57,11 +57,16 @@ def measure(scope: Scope) -> list[Figure]:
         for number in range(scope.rounds):
             idle.append(_quiet(meter, scope.at_most(60, quick=15)))
             late.append(Round(_lateness(stack, due)))
-            scope.tell(f"waiting, round {number + 1}: idle {idle[-1].value:.2f} %, p99 {late[-1].value:.0f} ms late")
+            each = ", ".join(f"{process} {used:.2f}" for process, used in idle[-1].items())
+            scope.tell(f"waiting, round {number + 1}: idle percent {each}; p99 {late[-1].value:.0f} ms late")
         many.close()
         due.close()
     return [
-        Figure(f"waiting: {waiting:,} runs, idle CPU of all", "%", idle, (), Target("≤", _IDLE_PERCENT)),
+        Figure(f"waiting: {waiting:,} runs, idle CPU of all", "%", [_all(each) for each in idle], (), _IDLE),
+        *(
+            Figure(f"waiting: idle CPU of {process}", "%", [Round(each[process]) for each in idle])
+            for process in idle[0]
+        ),
         Figure("waiting: lateness, p99", "ms", late, (), Target("≤", _LATE_MS)),
         Figure("waiting: a decider's memory", "MB", [Round(memory)]),
     ]
@@ -74,13 +79,16 @@ def _fill(stack: Stack, runs: Runs, count: int) -> None:
     runs.begun(count)
 
 
-def _quiet(meter: Meter, seconds: float) -> Round:
-    """Return the processor time that all processes use in a quiet while, in percent of one core."""
+def _quiet(meter: Meter, seconds: float) -> dict[str, float]:
+    """Return the processor time that each process uses in a quiet while, in percent of one core."""
     time.sleep(2.0)
     meter.start()
     time.sleep(seconds)
-    used = meter.stop()
-    return Round(100 * sum(used.values()) / seconds)
+    return {process: 100 * used / seconds for process, used in meter.stop().items()}
+
+
+def _all(percent: dict[str, float]) -> Round:
+    return Round(sum(percent.values()))
 
 
 def _lateness(stack: Stack, runs: Runs) -> float:

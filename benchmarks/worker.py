@@ -6,24 +6,28 @@ import os
 
 from celery import Celery
 
-app = Celery("benchmarks", broker=os.environ.get("BATON_BROKER_URL"), backend="rpc://")
-app.conf.update(
-    task_acks_late=True,
-    task_queue_max_priority=10,
-    task_default_queue="empty",
-    task_routes={"fibo": {"queue": "fibo"}},
-    worker_enable_remote_control=True,
-    broker_connection_retry_on_startup=True,
-    result_persistent=False,
-)
+
+def app_for(broker_url: str | None, backend: str = "rpc://") -> Celery:
+    """Return the app with its tasks, for a broker; one for each, because an app keeps its first connections."""
+    made = Celery("benchmarks", broker=broker_url, backend=backend, set_as_current=False)
+    made.conf.update(
+        task_acks_late=True,
+        task_queue_max_priority=10,
+        task_default_queue="empty",
+        task_routes={"fibo": {"queue": "fibo"}},
+        worker_enable_remote_control=True,
+        broker_connection_retry_on_startup=True,
+        result_persistent=False,
+    )
+    made.task(name="empty")(empty)
+    made.task(name="fibo")(fibo)
+    return made
 
 
-@app.task(name="empty")
 def empty(**_: object) -> None:
     """Do nothing, as fast as possible."""
 
 
-@app.task(name="fibo")
 def fibo(number: int) -> int:
     """Return a Fibonacci number, the slow way: a little work, as a light task has."""
     return fibonacci(number)
@@ -32,3 +36,6 @@ def fibo(number: int) -> int:
 def fibonacci(number: int) -> int:
     """Return the ``number``-th, by calling itself twice."""
     return number if number < 2 else fibonacci(number - 1) + fibonacci(number - 2)
+
+
+app = app_for(os.environ.get("BATON_BROKER_URL"))
