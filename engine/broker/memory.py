@@ -20,7 +20,7 @@ class MemoryBroker:
     """The queues that all connections of one process share."""
 
     def __init__(self) -> None:
-        # Reentrant, because a signal handler may call ``interrupt`` in the very thread that holds it.
+        # Reentrant, because what restores a connection calls the methods that everybody calls.
         self.lock = threading.RLock()
         self.queues: dict[str, MemoryQueue] = {}
         self.bindings: dict[tuple[str, Pattern[str], str], None] = {}

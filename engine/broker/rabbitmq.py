@@ -70,8 +70,7 @@ class RabbitBroker:
         self._most_bytes = most_bytes
         self._addresses = [connection_parameters(part) for part in url.split(";") if part]
         self._task_queues = task_queues
-        # Reentrant, because a signal handler may call ``interrupt`` in the very thread that holds it.
-        self._wake = threading.Condition(threading.RLock())
+        self._wake = threading.Condition()
         self._interrupted = False
         self._closed = False
         self._session: _Session | None = None

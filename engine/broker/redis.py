@@ -48,8 +48,7 @@ class RedisBroker:
         self._session: RedisSession | None = None
         self._ear: Ear
         self._lost: str | None = None
-        # Reentrant, because a signal handler may call ``interrupt`` in the very thread that holds it.
-        self._wake = threading.Condition(threading.RLock())
+        self._wake = threading.Condition()
         self._interrupted = False
         self._partitions = 0
         self._owned: dict[str, None] = {}

@@ -54,7 +54,7 @@ class KombuBroker:
                 [f"The broker's transport {scheme!r} cannot be used: {error}. Install what it needs (kombu[{scheme}])."]
             ) from error
         self._zero_is_urgent = self._kombu.transport_cls in _ZERO_IS_URGENT
-        # A plain value, because a signal handler may set it while this very thread looks at it.
+        # Set by another thread.
         self._interrupted = False
         self._lost: str | None = None
         self._opened = False

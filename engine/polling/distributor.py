@@ -101,10 +101,7 @@ class Distributor:
         self._thread.start()
 
     def rest(self) -> None:
-        """Let nobody wait any more: polls get what there is at once, so that a server that ends need not wait for them.
-
-        May be called by a signal handler.
-        """
+        """Let nobody wait any more: polls get what there is at once, and a server that ends need not wait for them."""
         self._resting = True
         self._broker.interrupt()
 

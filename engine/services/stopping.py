@@ -7,7 +7,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType
 
 from engine.broker.port import Broker
 from engine.config import Settings
@@ -41,14 +40,19 @@ class Stop:
         nothing by that, because what it has not acked comes again.
         """
         if most_seconds is not None:
-            # Begun here and not by the signal, which may come while its thread holds what a new thread needs.
             threading.Thread(target=self._end_after, args=[most_seconds], name="impatience", daemon=True).start()
-        signal.signal(signal.SIGTERM, self._on_signal)
-        signal.signal(signal.SIGINT, self._on_signal)
+        told, tell = os.pipe()
+        threading.Thread(target=self._heed, args=[told], name="signals", daemon=True).start()
+        # A handler runs in the middle of whatever its thread does, also while that holds a lock, of this event or of a
+        # log: it may take none, or the process would hang for ever.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda number, _frame: os.write(tell, bytes([number])))
 
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        log.info("service.stopping", signal=signal.Signals(number).name)
-        self.now()
+    def _heed(self, told: int) -> None:
+        while numbers := os.read(told, 64):
+            for number in numbers:
+                log.info("service.stopping", signal=signal.Signals(number).name)
+            self.now()
 
     def _end_after(self, seconds: float) -> None:
         self._wanted.wait()

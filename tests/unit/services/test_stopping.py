@@ -43,3 +43,23 @@ def test_what_has_begun_may_be_finished_within_its_time(
     assert process.returncode == code
     assert said in words
     assert time.monotonic() - began < 120
+
+
+#: Is told to stop while it holds every lock that a handler might want: those of its event and of the log.
+_IN_THE_MIDDLE = """
+import logging, os, signal
+from engine.services.stopping import Stop
+stop = Stop()
+stop.on_signals()
+handler = logging.StreamHandler()
+with stop._wanted._cond, handler.lock:
+    for _ in range(3):
+        os.kill(os.getpid(), signal.SIGTERM)
+stop._wanted.wait()
+print("done", flush=True)
+"""
+
+
+def test_a_signal_that_comes_while_a_lock_is_held_stops_the_process_all_the_same() -> None:
+    ended = subprocess.run([sys.executable, "-c", _IN_THE_MIDDLE], capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stdout.splitlines()[-1]) == (0, "done")
