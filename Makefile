@@ -27,10 +27,13 @@ ONLY =
 QUICK =
 ROUNDS =
 
+# For `make protos`: where the declarations are that gRPC's messages are read from.
+PROTOS = engine/api/grpc/proto
+
 # For `make fuzz`: how long each parser is tried.
 FUZZ_SECONDS = 60
 
-.PHONY: fuzz help install demo test check bench chaos simulate mutations up down pins
+.PHONY: fuzz help install demo test check protos bench chaos simulate mutations up down pins
 .DEFAULT_GOAL := help
 
 help: ## show these commands
@@ -55,6 +58,10 @@ check: $(INSTALLED) ## style, types, and who may import whom
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	.venv/bin/lint-imports --no-logo
+
+protos: $(INSTALLED) ## compile the .proto files of the gRPC door
+	@$(RUN) -m grpc_tools.protoc -I $(PROTOS) --include_imports --descriptor_set_out=$(PROTOS)/services.pb \
+		$(patsubst $(PROTOS)/%,%,$(wildcard $(PROTOS)/*/*.proto))
 
 bench: $(INSTALLED) ## what orchestration costs, on RabbitMQ and Postgres, beside bare Celery (ONLY, QUICK, ROUNDS)
 	@$(RUN) -m benchmarks.run $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(ROUNDS),--rounds $(ROUNDS))

@@ -108,6 +108,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: The address on which the server listens; it has no log-in of its own, so others are let in deliberately.
     http_host: str = "127.0.0.1"
     http_port: Port = 8080
+    #: Where the server also speaks gRPC, at the same address; Conductor's port is 8090. It needs the extra ``grpc``.
+    grpc_port: Port | None = None
     #: Requests and live streams that may wait in one server for what becomes of runs; others are refused with 429.
     waiting_limit: Count = 1_000
     #: Calls that one server has in hand at a time; whoever comes then is answered 429. Polls and streams do not count.

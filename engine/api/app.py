@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -67,6 +67,7 @@ class _Site:
     distributor: Distributor | None
     book: PollBook
     embedded: bool
+    beside: Sequence[AbstractAsyncContextManager[object]]
 
 
 def create_app(
@@ -79,14 +80,17 @@ def create_app(
     secrets: Secrets | None = None,
     settings: Settings | None = None,
     distributor: Distributor | None = None,
+    book: PollBook | None = None,
     embedded: bool = False,
+    beside: Sequence[AbstractAsyncContextManager[object]] = (),
 ) -> FastAPI:
     """Return the application; it starts requester and news with itself and closes them at the end, but not the store.
 
     ``news`` is what requests that wait hear by, else another connection to the requester's broker. ``payloads`` is
     where large payloads are kept, if they are; ``secrets`` finds what webhooks name, and ``settings`` say what else
     there is outside; without them there is nothing. ``distributor`` hands tasks to workers that poll; without one
-    nobody can. It is started and closed likewise.
+    nobody can. It is started and closed likewise, and so is ``book``, which remembers who polled.
+    What stands ``beside`` the routes is entered when all of that has been started, and left before it is closed.
     ``embedded`` says that everything else runs in this process too, which ``/health`` tells those who ask.
     """
     site = _Site(
@@ -98,8 +102,9 @@ def create_app(
         secrets or secret_values(None),
         settings,
         distributor,
-        PollBook(store, clock=clock),
+        book or PollBook(store, clock=clock),
         embedded,
+        beside,
     )
     app = FastAPI(
         title="Baton",
@@ -127,7 +132,10 @@ def _lifespan(site: _Site) -> Callable[[FastAPI], AbstractAsyncContextManager[No
         if site.distributor is not None:
             site.distributor.start()
             site.book.start()
-        yield
+        async with AsyncExitStack() as entered:
+            for each in site.beside:
+                await entered.enter_async_context(each)
+            yield
         if site.distributor is not None:
             site.distributor.close()
             site.book.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 
 from fastapi import Request
@@ -18,5 +19,10 @@ asker: ContextVar[str | None] = ContextVar("asker", default=None)
 
 async def note_asker(request: Request) -> None:
     """Remember who asks, for whatever is done to handle the call."""
-    named = next((name for header in _HEADERS if (name := request.headers.get(header, "").strip())), None)
+    note(request.headers)
+
+
+def note(headers: Mapping[str, str]) -> None:
+    """Remember whom the headers of a call name, which have small letters."""
+    named = next((name for header in _HEADERS if (name := headers.get(header, "").strip())), None)
     asker.set(named[:_LONGEST] if named else None)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from engine.api.body import RawBody, Version, answer, document, done
-from engine.api.definitions import known_schemas, listed, register
+from engine.api.definitions import checked_workflow, find_workflow, listed, put_workflows, register, unknown_workflow
 from engine.api.warned import described, warned
 from engine.clock import Clock
-from engine.decider.validate import validate_workflow
-from engine.errors import BadDefinition, NotFound
-from engine.model.definition import TaskDef, WorkflowDef
+from engine.model.definition import WorkflowDef
 from engine.model.payload import Json
 from engine.store.port import Store
 
@@ -28,40 +26,23 @@ def definition_routes(store: Store, clock: Clock) -> APIRouter:
 
 
 def _writing(router: APIRouter, store: Store, clock: Clock) -> None:
-    def known(names: Collection[str]) -> Mapping[str, TaskDef]:
-        with store.transaction() as tx:
-            return tx.task_defs(names)
-
-    schemas = known_schemas(store)
-
     @router.post("")
     def create(body: RawBody, overwrite: bool = False, strict: bool = False) -> Response:
         """Register a definition; a version that exists is replaced only with `overwrite`."""
-        definition, warnings = validate_workflow(document(body), known, schemas, missing=True, strict=strict)
+        definition, warnings = checked_workflow(store, document(body), strict=strict)
         register(store, definition, clock.now(), overwrite=overwrite)
         return warned(done(), described(warnings))
 
     @router.put("")
     def put(body: RawBody, strict: bool = False) -> Response:
         """Create or replace definitions; good ones are stored, and each bad one is reported."""
-        good: list[str] = []
-        bad: dict[str, str] = {}
-        doubts: list[Json] = []
-        for number, each in enumerate(listed(document(body))):
-            name = str(each.get("name") or f"[{number}]") if isinstance(each, dict) else f"[{number}]"
-            try:
-                definition, warnings = validate_workflow(each, known, schemas, missing=True, strict=strict)
-                register(store, definition, clock.now(), overwrite=True)
-                good.append(name)
-                doubts += described(warnings, name=name)
-            except BadDefinition as error:
-                bad[name] = str(error)
-        return warned(answer({"bulkErrorResults": bad, "bulkSuccessfulResults": good}), doubts)
+        stored = put_workflows(store, listed(document(body)), clock.now(), strict=strict)
+        return warned(answer({"bulkErrorResults": stored.bad, "bulkSuccessfulResults": stored.good}), stored.doubts)
 
     @router.post("/validate")
     def validate(body: RawBody, strict: bool = False) -> Response:
         """Check a definition without storing it; every mistake is listed with its path."""
-        _, warnings = validate_workflow(document(body), known, schemas, missing=True, strict=strict)
+        _, warnings = checked_workflow(store, document(body), strict=strict)
         return answer({"warnings": described(warnings)})
 
     @router.delete("/{name}/{version}")
@@ -70,7 +51,7 @@ def _writing(router: APIRouter, store: Store, clock: Clock) -> None:
         with store.transaction() as tx:
             known = tx.unregister_workflow(name, version)
         if not known:
-            raise _unknown(name, version)
+            raise unknown_workflow(name, version)
         return done()
 
 
@@ -105,11 +86,7 @@ def _reading(router: APIRouter, store: Store) -> None:
     @router.get("/{name}")
     def workflow(name: str, version: Version | None = None) -> Response:
         """Show a definition; without a version the latest."""
-        with store.transaction() as tx:
-            found = tx.workflow_def(name, version)
-        if found is None:
-            raise _unknown(name, version)
-        return answer(found.to_json())
+        return answer(find_workflow(store, name, version).to_json())
 
     @router.get("/{name}/versions")
     def versions(name: str) -> Response:
@@ -140,8 +117,3 @@ def _version(definition: WorkflowDef) -> Json:
         "createTime": definition.create_time,
         "updateTime": definition.update_time,
     }
-
-
-def _unknown(name: str, version: int | None) -> NotFound:
-    which = f"version {version}" if version is not None else "any version"
-    return NotFound(f"No workflow {name!r} is registered in {which}: 'baton definition list' shows those there are.")

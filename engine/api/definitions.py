@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from msgspec import Struct
+
+from engine.api.warned import described
 from engine.clock import Instant, milliseconds
 from engine.decider.named_schema import FindSchemas
-from engine.errors import BadDefinition, BadMessage, Fault, Refused
+from engine.decider.validate import validate_workflow
+from engine.errors import BadDefinition, BadMessage, Fault, NotFound, Refused
 from engine.model.definition import TaskDef, WorkflowDef
 from engine.model.payload import Json
 from engine.model.schema_def import SchemaDef, SchemaKey
 from engine.store.port import Store
+
+
+class Stored(Struct, frozen=True):
+    """What became of several definitions: the names of the good ones, the mistakes of each bad one, and the doubts."""
+
+    good: list[str]
+    bad: dict[str, str]
+    doubts: list[Json]
+
 
 #: Definitions in one request; each is checked and stored while the caller waits.
 _MOST_DEFINITIONS = 1_000
@@ -33,6 +46,48 @@ def known_schemas(store: Store) -> FindSchemas:
             return tx.schemas(keys)
 
     return known
+
+
+def checked_workflow(store: Store, document: Json, *, strict: bool) -> tuple[WorkflowDef, Sequence[Fault]]:
+    """Return a definition and what is doubtful in it; raise ``BadDefinition`` listing every mistake."""
+
+    def known(names: Collection[str]) -> Mapping[str, TaskDef]:
+        with store.transaction() as tx:
+            return tx.task_defs(names)
+
+    return validate_workflow(document, known, known_schemas(store), missing=True, strict=strict)
+
+
+def put_workflows(store: Store, documents: Iterable[Json], now: Instant, *, strict: bool) -> Stored:
+    """Create or replace definitions; good ones are stored, and each bad one is reported."""
+    good: list[str] = []
+    bad: dict[str, str] = {}
+    doubts: list[Json] = []
+    for number, each in enumerate(documents):
+        name = str(each.get("name") or f"[{number}]") if isinstance(each, dict) else f"[{number}]"
+        try:
+            definition, warnings = checked_workflow(store, each, strict=strict)
+            register(store, definition, now, overwrite=True)
+            good.append(name)
+            doubts += described(warnings, name=name)
+        except BadDefinition as error:
+            bad[name] = str(error)
+    return Stored(good, bad, doubts)
+
+
+def find_workflow(store: Store, name: str, version: int | None) -> WorkflowDef:
+    """Return a definition, without a version the latest; raise ``NotFound`` when there is none."""
+    with store.transaction() as tx:
+        found = tx.workflow_def(name, version)
+    if found is None:
+        raise unknown_workflow(name, version)
+    return found
+
+
+def unknown_workflow(name: str, version: int | None) -> NotFound:
+    """Return what is said of a definition that nobody has registered."""
+    which = f"version {version}" if version is not None else "any version"
+    return NotFound(f"No workflow {name!r} is registered in {which}: 'baton definition list' shows those there are.")
 
 
 def register(store: Store, definition: WorkflowDef, now: Instant, *, overwrite: bool) -> None:

@@ -7,11 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from engine.api import event_handlers
 from engine.api.body import RawBody, answer, document, done
 from engine.clock import milliseconds
-from engine.errors import BadMessage, NotFound, Refused
-from engine.handling.check import check_handler
-from engine.model.event_handler import EventHandler
+from engine.errors import BadMessage
 from engine.model.payload import JsonObject
 from engine.store.event_port import EventExecution, EventQuery
 from engine.store.port import Store
@@ -33,30 +32,19 @@ def _writing(router: APIRouter, store: Store) -> None:
     @router.post("")
     def create(body: RawBody) -> Response:
         """Keep a new event handler."""
-        handler = check_handler(document(body))
-        with store.transaction() as tx:
-            stored = tx.put_event_handler(handler, known=False)
-        if not stored:
-            raise Refused(f"An event handler {handler.name!r} exists already: replace it with PUT /api/event.")
+        event_handlers.add_handler(store, document(body))
         return done()
 
     @router.put("")
     def update(body: RawBody) -> Response:
         """Replace an event handler."""
-        handler = check_handler(document(body))
-        with store.transaction() as tx:
-            stored = tx.put_event_handler(handler, known=True)
-        if not stored:
-            raise _unknown(handler.name)
+        event_handlers.replace_handler(store, document(body))
         return done()
 
     @router.delete("/{name}")
     def forget(name: str) -> Response:
         """Forget an event handler."""
-        with store.transaction() as tx:
-            known = tx.drop_event_handler(name)
-        if not known:
-            raise _unknown(name)
+        event_handlers.forget_handler(store, name)
         return done()
 
 
@@ -78,28 +66,25 @@ def _executions(router: APIRouter, store: Store) -> None:
 
 
 def _reading(router: APIRouter, store: Store) -> None:
-    def handlers() -> tuple[EventHandler, ...]:
-        with store.transaction() as tx:
-            return tx.event_handlers()
-
     @router.get("")
     def every_handler() -> Response:
         """List every event handler."""
-        return answer([handler.to_json() for handler in handlers()])
+        return answer([handler.to_json() for handler in event_handlers.every_handler(store)])
 
     @router.get("/handler/{name}")
     def one(name: str) -> Response:
         """Show an event handler."""
-        for handler in handlers():
+        for handler in event_handlers.every_handler(store):
             if handler.name == name:
                 return answer(handler.to_json())
-        raise _unknown(name)
+        raise event_handlers.unknown(name)
 
     @router.get("/{event:path}")
     def of_event(event: str, active_only: Annotated[bool, Query(alias="activeOnly")] = True) -> Response:
         """List the handlers of one event."""
-        found = [each for each in handlers() if each.event == event and (each.active or not active_only)]
-        return answer([handler.to_json() for handler in found])
+        return answer(
+            [handler.to_json() for handler in event_handlers.handlers_of(store, event, active_only=active_only)]
+        )
 
 
 def _execution_json(execution: EventExecution) -> JsonObject:
@@ -114,7 +99,3 @@ def _execution_json(execution: EventExecution) -> JsonObject:
         "action": execution.action,
         "output": execution.output,
     }
-
-
-def _unknown(name: str) -> NotFound:
-    return NotFound(f"No event handler {name!r} is registered: 'baton event list' shows those there are.")

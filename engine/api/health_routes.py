@@ -21,7 +21,7 @@ def health_routes(store: Store, requester: Requester, *, embedded: bool) -> APIR
     @router.get("/api/health")
     def health() -> Response:
         """Say whether database and broker can be reached: 200 when both can, else 503 with the reasons."""
-        results = [_database(store), _result("broker", requester.lost)]
+        results = health_results(store, requester)
         healthy = all(result["healthy"] for result in results)
         body = {"healthResults": results, "suppressedHealthResults": [], "healthy": healthy, "embedded": embedded}
         return answer(body, 200 if healthy else 503)
@@ -32,6 +32,11 @@ def health_routes(store: Store, requester: Requester, *, embedded: bool) -> APIR
         return PlainTextResponse(engine.__version__)
 
     return router
+
+
+def health_results(store: Store, requester: Requester) -> list[dict[str, Json]]:
+    """Return whether database and broker can be reached, each with ``healthy`` and, where it is not, the reason."""
+    return [_database(store), _result("broker", requester.lost)]
 
 
 def _database(store: Store) -> dict[str, Json]:

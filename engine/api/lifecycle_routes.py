@@ -7,17 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import PlainTextResponse, Response
 
-from engine.api import history
+from engine.api import history, lifecycle
 from engine.api.body import RawBody, answer, done, mapping
-from engine.api.operating import operate, operation
+from engine.api.operating import operate
 from engine.api.requester import Requester
 from engine.store.port import Store
-
-#: What a body of ``rerun`` may say; ``reRunFromWorkflowId`` is the id in the path.
-_RERUN = ("reRunFromTaskId", "taskInput", "workflowInput", "correlationId")
-
-#: What a body of ``skiptask`` may say; Conductor reads none of it.
-_SKIP = ("taskInput", "taskOutput")
 
 #: What a body of ``upgrade`` may say.
 _UPGRADE = ("name", "version", "workflowInput", "taskOutput")
@@ -45,10 +39,7 @@ def _again(router: APIRouter, requester: Requester) -> None:
     @router.post("/{workflow_id}/rerun")
     def rerun(workflow_id: str, body: RawBody) -> Response:
         """Do a task and all that came behind it over, or the whole run."""
-        given = mapping(body)
-        operate(
-            requester, workflow_id, "rerun", **{name: given[name] for name in _RERUN if given.get(name) is not None}
-        )
+        lifecycle.rerun(requester, workflow_id, mapping(body))
         return PlainTextResponse(workflow_id)
 
 
@@ -56,9 +47,7 @@ def _ahead(router: APIRouter, requester: Requester) -> None:
     @router.put("/{workflow_id}/skiptask/{ref}")
     def skip(workflow_id: str, ref: str, body: RawBody) -> Response:
         """Pass over a step when the flow comes to it."""
-        given = mapping(body)
-        wish = {name: given[name] for name in _SKIP if given.get(name) is not None}
-        operate(requester, workflow_id, "skip_task", ref=ref, **wish)
+        lifecycle.skip(requester, workflow_id, ref, mapping(body))
         return done()
 
 
@@ -90,10 +79,7 @@ def _gone(router: APIRouter, requester: Requester) -> None:
     @router.delete("/{workflow_id}/remove")
     def remove(workflow_id: str, archive: Annotated[bool, Query(alias="archiveWorkflow")] = True) -> Response:
         """Delete a run; what can be read of it is kept in the archive."""
-        if not archive:
-            # One that has ended may refuse: it is not open, which is all that matters.
-            requester.ask(operation(workflow_id, "terminate", reason="The workflow is removed"))
-        operate(requester, workflow_id, "remove", archiveWorkflow=archive)
+        lifecycle.remove(requester, workflow_id, archive=archive)
         return done()
 
     @router.delete("/{workflow_id}/terminate-remove")

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from engine.api import runs, shown
+from engine.api import runs
 from engine.api.body import RawBody, answer, document
-from engine.clock import MILLISECOND
+from engine.api.listing import LATEST_MS, correlated_runs, running_ids
 from engine.errors import BadMessage
 from engine.model.payload import Json
-from engine.model.status import OPEN_WORKFLOW
-from engine.search.condition import Condition, Matches, Within, every, wanted
-from engine.search.subject import RUN_BEGAN, RUN_CORRELATION, RUN_NAME, RUN_STATUS
-from engine.store import search_port
 from engine.store.port import Store
 from engine.wire.fields import Fields
-
-#: Runs of one correlation id that are shown: the newest.
-_MOST_RUNS = 1_000
-
-#: Ids that are listed: the newest.
-_MOST_IDS = 100_000
 
 #: Correlation ids, and workflow names, of one call.
 _MOST_NAMES = 1_000
 
 #: Epoch milliseconds in a query.
-Milliseconds = Annotated[int, Query(ge=0, le=2**53)]
+Milliseconds = Annotated[int, Query(ge=0, le=LATEST_MS)]
 
 Closed = Annotated[bool, Query(alias="includeClosed")]
 Tasks = Annotated[bool, Query(alias="includeTasks")]
@@ -53,26 +42,20 @@ def _running(router: APIRouter, store: Store) -> None:
         until: Annotated[Milliseconds | None, Query(alias="endTime")] = None,
     ) -> Response:
         """List the ids of the open runs of a workflow; with two times those of all runs that began between them."""
-        condition: Condition = Matches(RUN_NAME, (name,))
-        if since is None or until is None:
-            condition = every((condition, wanted(RUN_STATUS, sorted(OPEN_WORKFLOW))))
-        else:
-            condition = every((condition, Within(RUN_BEGAN, since * MILLISECOND, (until + 1) * MILLISECOND)))
-        with store.transaction() as tx:
-            return answer(tx.run_ids(condition, _MOST_IDS))
+        return answer(running_ids(store, name, since, until))
 
 
 def _correlated(router: APIRouter, store: Store) -> None:
     @router.get("/{name}/correlated/{correlation_id}")
     def correlated(name: str, correlation_id: str, closed: Closed = False, tasks: Tasks = False) -> Response:
         """List the runs of a workflow that have this correlation id, newest first."""
-        return answer(_runs(store, [name], correlation_id, closed, tasks))
+        return answer(correlated_runs(store, [name], correlation_id, closed, tasks))
 
     @router.post("/{name}/correlated")
     def correlated_with_each(name: str, body: RawBody, closed: Closed = False, tasks: Tasks = False) -> Response:
         """List the runs of a workflow by correlation id; the body is a list of those."""
         wanted = _texts(document(body), "The body")
-        return answer({each: _runs(store, [name], each, closed, tasks) for each in wanted})
+        return answer({each: correlated_runs(store, [name], each, closed, tasks) for each in wanted})
 
     @router.post("/correlated/batch")
     def batch(body: RawBody, closed: Closed = False, tasks: Tasks = False) -> Response:
@@ -80,7 +63,7 @@ def _correlated(router: APIRouter, store: Store) -> None:
         fields = Fields(document(body), "the body")
         names = _texts(fields.raw("workflowNames"), "workflowNames")
         wanted = _texts(fields.raw("correlationIds"), "correlationIds")
-        return answer({each: _runs(store, names, each, closed, tasks) for each in wanted})
+        return answer({each: correlated_runs(store, names, each, closed, tasks) for each in wanted})
 
 
 def _one_run(router: APIRouter, store: Store) -> None:
@@ -89,20 +72,6 @@ def _one_run(router: APIRouter, store: Store) -> None:
         """Say how many bytes the inputs, outputs and variables of a run have as JSON (Orkes); there is no limit."""
         rows = runs.rows_of(store, workflow_id)
         return answer({"sizeBytes": rows.payload_bytes, "limitBytes": 0, "ratio": 0})
-
-
-def _runs(store: Store, names: Iterable[str], correlation_id: str, closed: bool, tasks: bool) -> list[Json]:
-    of_id = [Matches(RUN_CORRELATION, (correlation_id,))]
-    if not closed:
-        of_id.append(wanted(RUN_STATUS, sorted(OPEN_WORKFLOW)))
-    found: list[Json] = []
-    for name in names:
-        query = search_port.Query(condition=every((Matches(RUN_NAME, (name,)), *of_id)), size=_MOST_RUNS)
-        with store.transaction() as tx:
-            page = tx.search_runs(query)
-            whole = [] if tasks else shown.runs(tx, page)
-        found += [runs.run_json(store, each, include_tasks=True) for each in page.runs] if tasks else whole
-    return found
 
 
 def _texts(value: Json, subject: str) -> list[str]:

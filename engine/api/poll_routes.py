@@ -9,11 +9,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from engine.api.body import RawBody, answer, document, done
-from engine.api.polling import LONGEST_WAIT_MS, queue_polled, wait_for_tasks
+from engine.api.polling import WAIT_MS, check_wait, queue_polled, wait_for_tasks
 from engine.api.reports import Report, read_report
 from engine.api.requester import Requester
 from engine.clock import Clock
-from engine.errors import BadMessage, Transient
+from engine.errors import Transient
 from engine.model.request import Outcome
 from engine.model.status import TaskStatus
 from engine.polling.claim import task_json
@@ -21,9 +21,6 @@ from engine.polling.distributor import Distributor
 from engine.polling.poll_book import PollBook
 from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
-
-#: Milliseconds that a poll waits which does not say how long.
-_WAIT_MS = 100
 
 _WorkerId = Annotated[str | None, Query(alias="workerid")]
 
@@ -39,7 +36,7 @@ def poll_routes(distributor: Distributor, book: PollBook) -> APIRouter:
         """Take one task; 204 when none has come within a tenth of a second."""
         queue = queue_polled(task_type, domain)
         book.note(task_type, domain, worker_id)
-        tasks = await wait_for_tasks(distributor, request, queue, count=1, wait_ms=_WAIT_MS, worker=worker_id)
+        tasks = await wait_for_tasks(distributor, request, queue, count=1, wait_ms=WAIT_MS, worker=worker_id)
         return answer(task_json(tasks[0])) if tasks else done(204)
 
     @router.get("/poll/batch/{task_type}")
@@ -49,11 +46,10 @@ def poll_routes(distributor: Distributor, book: PollBook) -> APIRouter:
         worker_id: _WorkerId = None,
         domain: str | None = None,
         count: int = 1,
-        timeout: int = _WAIT_MS,
+        timeout: int = WAIT_MS,
     ) -> Response:
         """Take up to ``count`` tasks as soon as there are any; none when none has come within ``timeout`` ms."""
-        if timeout > LONGEST_WAIT_MS:
-            raise BadMessage(f"'timeout' may be {LONGEST_WAIT_MS} ms at most, not {timeout}: poll again after that.")
+        check_wait(timeout)
         queue = queue_polled(task_type, domain)
         book.note(task_type, domain, worker_id)
         tasks = await wait_for_tasks(distributor, request, queue, count=count, wait_ms=timeout, worker=worker_id)

@@ -15,6 +15,9 @@ from engine.wire.message import is_engines_own
 #: Milliseconds that a client may wait at most (reference 5.4).
 LONGEST_WAIT_MS = 5000
 
+#: Milliseconds that a poll waits which does not say how long.
+WAIT_MS = 100
+
 #: Tasks that one poll gets at most.
 MOST_TASKS = 1000
 
@@ -32,18 +35,25 @@ def queue_polled(task_type: str, domain: str | None) -> str:
     return queue
 
 
+def check_wait(wait_ms: int) -> None:
+    """Raise ``BadMessage`` when a client wants to wait longer than it may."""
+    if wait_ms > LONGEST_WAIT_MS:
+        raise BadMessage(f"'timeout' may be {LONGEST_WAIT_MS} ms at most, not {wait_ms}: poll again after that.")
+
+
 async def wait_for_tasks(
-    distributor: Distributor, request: Request, queue: str, *, count: int, wait_ms: int, worker: str | None
+    distributor: Distributor, client: Request | None, queue: str, *, count: int, wait_ms: int, worker: str | None
 ) -> list[HandedOut]:
     """Return up to ``count`` tasks of a queue as soon as there are any, none after ``wait_ms``.
 
-    All are IN_PROGRESS for this worker. When the client hangs up meanwhile, what was taken for it is given back.
+    All are IN_PROGRESS for this worker. When the client hangs up meanwhile, what was taken for it is given back; where
+    there is no ``client`` to be asked, its hanging up cancels the caller.
     """
     if count <= 0:
         return []
     name = worker[:_LONGEST_NAME] if worker else None
     poll = distributor.poll(queue, min(count, MOST_TASKS), max(0, wait_ms) / 1000, name)
-    gone = asyncio.create_task(_hang_up(request))
+    gone = asyncio.ensure_future(_hang_up(client) if client else asyncio.get_running_loop().create_future())
     try:
         return await _answer(distributor, poll, gone)
     except asyncio.CancelledError:
@@ -53,7 +63,7 @@ async def wait_for_tasks(
         gone.cancel()
 
 
-async def _answer(distributor: Distributor, poll: Poll, gone: asyncio.Task[None]) -> list[HandedOut]:
+async def _answer(distributor: Distributor, poll: Poll, gone: asyncio.Future[None]) -> list[HandedOut]:
     answer = asyncio.wrap_future(poll.answer)
     either: set[asyncio.Future[Json]] = {answer, gone}
     await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)

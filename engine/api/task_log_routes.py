@@ -12,6 +12,7 @@ from engine.api.strangers import refuse_strangers
 from engine.clock import Clock
 from engine.errors import BadMessage, NotFound
 from engine.model.execution import split_task_id
+from engine.model.payload import Json
 from engine.store.port import Store
 from engine.store.worker_port import LogLine
 from engine.wire.task_log import log_json, read_entry
@@ -34,10 +35,8 @@ def task_log_routes(store: Store, clock: Clock) -> APIRouter:
     @router.get("/{task_id}/log")
     def read(task_id: str) -> Response:
         """Show the log of a task, oldest entry first; 204 when there is none."""
-        workflow_id, seq = _known(task_id)
-        with store.transaction() as tx:
-            lines = tx.log_lines(workflow_id, seq)
-        return answer([log_json(task_id, line.text, line.at) for line in lines]) if lines else done(204)
+        log = log_of(store, task_id)
+        return answer(log) if log else done(204)
 
     return router
 
@@ -50,6 +49,14 @@ def add_log(store: Store, clock: Clock, task_id: str, texts: Sequence[str]) -> N
         if not tx.has_task(workflow_id, seq):
             raise NotFound(f"No task has the id {task_id!r}.")
         tx.add_log_lines([LogLine(workflow_id=workflow_id, seq=seq, text=text, at=now) for text in texts])
+
+
+def log_of(store: Store, task_id: str) -> list[Json]:
+    """Return the log of a task as Conductor's TaskExecLog objects, oldest entry first."""
+    workflow_id, seq = _known(task_id)
+    with store.transaction() as tx:
+        lines = tx.log_lines(workflow_id, seq)
+    return [log_json(task_id, line.text, line.at) for line in lines]
 
 
 def _known(task_id: str) -> tuple[str, int]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,8 +9,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from engine.api.body import answer
 from engine.api.polling import queue_polled
+from engine.api.queue_sizes import everywhere_json, ready, ready_everywhere
 from engine.api.requester import Requester
-from engine.broker.port import Broker
 from engine.clock import Clock, Instant, milliseconds
 from engine.identifier import new_id
 from engine.model.event import Wake
@@ -20,12 +18,6 @@ from engine.model.payload import Json
 from engine.store.port import Store, Transaction
 from engine.store.worker_port import LastPoll
 from engine.wire.system_queue import system_queue
-
-#: Queues that are looked at in one go; between two of them the connection serves others.
-_AT_A_TIME = 20
-
-#: What Conductor calls the only part that a queue of ours has.
-_SHARD = "a"
 
 #: Runs of which the ids are read at a time.
 _PAGE = 1_000
@@ -50,27 +42,22 @@ def _sizes(router: APIRouter, store: Store, requester: Requester) -> None:
     ) -> Response:
         """Show how many tasks of a type wait to be taken, in a domain, an isolation group, or neither."""
         queue = queue_polled(system_queue(task_type, namespace, group), domain)
-        return answer(_ready(requester, [queue])[queue])
+        return answer(ready(requester, [queue])[queue])
 
     @router.get("/sizes")
     def sizes(task_types: Annotated[list[str], Query(alias="taskType")] = []) -> Response:  # noqa: B006
         """Show how many tasks of each of these types wait to be taken."""
-        return answer(_ready(requester, [queue_polled(each, None) for each in task_types]))
+        return answer(ready(requester, [queue_polled(each, None) for each in task_types]))
 
     @router.get("/all")
     def every() -> Response:
         """Show how many tasks wait to be taken from each queue that tasks were ever sent to."""
-        return answer(_ready(requester, _queues(store)))
+        return answer(ready_everywhere(store, requester))
 
     @router.get("/all/verbose")
     def every_verbose() -> Response:
         """Show for each queue how many tasks wait, and how many are in progress."""
-        with store.transaction() as tx:
-            in_progress = {queue: counts.get("IN_PROGRESS", 0) for queue, counts in tx.statistics()["tasks"].items()}
-        waiting = _ready(requester, _queues(store))
-        return answer(
-            {queue: {_SHARD: {"size": size, "uacked": in_progress.get(queue, 0)}} for queue, size in waiting.items()}
-        )
+        return answer(everywhere_json(store, requester))
 
 
 def _polls(router: APIRouter, store: Store) -> None:
@@ -94,7 +81,7 @@ def _requeue(router: APIRouter, store: Store, requester: Requester, clock: Clock
         queue = queue_polled(task_type, None)
         now = clock.now()
         with store.transaction() as tx:
-            missing = tx.scheduled_tasks(now).get(queue, 0) - _ready(requester, [queue])[queue]
+            missing = tx.scheduled_tasks(now).get(queue, 0) - ready(requester, [queue])[queue]
             runs = _runs(tx, queue, now) if missing > 0 else []
         moment = new_id()
         requester.send([Wake(event_id=f"{each}/requeue/{moment}", workflow_id=each, lost_queue=queue) for each in runs])
@@ -106,23 +93,6 @@ def _runs(transaction: Transaction, queue: str, before: Instant) -> list[str]:
     while page := transaction.runs_scheduled_in(queue, before, found[-1] if found else "", _PAGE):
         found += page
     return found
-
-
-def _queues(store: Store) -> Sequence[str]:
-    with store.transaction() as tx:
-        return tx.queue_names()
-
-
-def _ready(requester: Requester, queues: Sequence[str]) -> dict[str, int]:
-    """Return how many messages wait in each queue; 0 for one that is not there."""
-    found: dict[str, int] = {}
-    for place in range(0, len(queues), _AT_A_TIME):
-        found |= requester.with_broker(partial(_count, queues[place : place + _AT_A_TIME]))
-    return found
-
-
-def _count(queues: Sequence[str], broker: Broker) -> dict[str, int]:
-    return {queue: broker.ready(queue) or 0 for queue in queues}
 
 
 def _poll_json(poll: LastPoll) -> dict[str, Json]:

@@ -23,6 +23,7 @@ from engine.config import LOOPBACK, Settings
 from engine.errors import BadConfiguration
 from engine.log import get_logger
 from engine.services.decider import RoadService
+from engine.services.grpc_door import check_grpc
 from engine.services.listener import Listener
 from engine.services.notifier import Notifier
 from engine.services.opening import ready_store
@@ -89,6 +90,7 @@ def run(
     _make(data)
     stop = Stop()
     stop.on_signals()
+    check_grpc(settings)
     listener = listen(settings)
     store = ready_store(settings, stop, alone=True)
     if store is None:

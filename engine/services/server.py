@@ -17,6 +17,8 @@ from engine.errors import BadConfiguration
 from engine.log import get_logger
 from engine.named_values import secret_values
 from engine.polling.distributor import Distributor
+from engine.polling.poll_book import PollBook
+from engine.services.grpc_door import check_grpc, grpc_door
 from engine.services.opening import new_broker, partitions_of, payload_storage, ready_store
 from engine.services.presence import Presence
 from engine.services.stopping import Stop
@@ -35,6 +37,7 @@ def run(settings: Settings) -> int:
     """
     stop = Stop()
     stop.on_signals()
+    check_grpc(settings)
     listener = listen(settings)
     store = ready_store(settings, stop, pool_size=_CONNECTIONS)
     code = 0
@@ -58,19 +61,28 @@ def application(
     """
     partitions = partitions_of(store, settings)
     news = News(connect, limit=settings.waiting_limit)
-    distributor = Distributor(connect, partitions)
+    requester, distributor, book = Requester(connect, partitions), Distributor(connect, partitions), PollBook(store)
     stop.also(distributor.rest)
+    door = grpc_door(settings, store, requester, distributor, book)
     app = create_app(
         store,
-        Requester(connect, partitions),
+        requester,
         news=news,
         payloads=payload_storage(settings),
         secrets=secret_values(settings.secrets_directory),
         settings=settings,
         distributor=distributor,
+        book=book,
         embedded=embedded,
+        beside=() if door is None else (door,),
     )
-    return app, news.end
+
+    def end_waits() -> None:
+        news.end()
+        if door is not None:
+            door.leave()
+
+    return app, end_waits
 
 
 class _Server(uvicorn.Server):

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+from fastapi import FastAPI
 from httpx import Response
 from starlette.testclient import TestClient
 
@@ -25,6 +26,8 @@ from engine.testing.memory_store import MemoryStore
 
 PARTITIONS = 1
 
+_Site = TypeVar("_Site", bound="Site")
+
 
 class Site:
     """Workflows of a single task each, and everybody who carries them; ``kind`` is the name of the last one's task."""
@@ -34,7 +37,7 @@ class Site:
         self.store = MemoryStore()
         self.distributor = Distributor(self.hub.connect, PARTITIONS, patience_seconds=0.2, back_off_seconds=0.01)
         requester = Requester(self.hub.connect, PARTITIONS, timeout_seconds=10.0, back_off_seconds=0.01)
-        self.app = create_app(self.store, requester, distributor=self.distributor)
+        self.app = self.serve(requester)
         self.client: TestClient
         self._hands = ThreadPoolExecutor(8)
         self._stop: Stop | None = None
@@ -42,6 +45,10 @@ class Site:
         self.kind = ""
         self._kinds = 0
         self.define()
+
+    def serve(self, requester: Requester) -> FastAPI:
+        """Return the application."""
+        return create_app(self.store, requester, distributor=self.distributor)
 
     def define(self) -> None:
         """Define another workflow, whose task is of a kind of its own."""
@@ -122,9 +129,8 @@ class Site:
 
 
 @contextmanager
-def open_site() -> Iterator[Site]:
+def opened(site: _Site) -> Iterator[_Site]:
     """Give a server with a decider."""
-    site = Site()
     try:
         with TestClient(site.app, raise_server_exceptions=False) as client:
             site.client = client
@@ -136,7 +142,7 @@ def open_site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def shared_site() -> Iterator[Site]:
-    with open_site() as site:
+    with opened(Site()) as site:
         yield site
 
 
@@ -150,5 +156,5 @@ def site(shared_site: Site) -> Site:
 @pytest.fixture
 def own_site() -> Iterator[Site]:
     """Return a site in which a test may break things."""
-    with open_site() as site:
+    with opened(Site()) as site:
         yield site
