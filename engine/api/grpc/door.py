@@ -121,7 +121,7 @@ class GrpcDoor:
             return from_message(parse(method.input_type, content))
 
         def write(answer: JsonObject) -> bytes:
-            return to_message(method.output_type, answer).SerializeToString()
+            return bytes(to_message(method.output_type, answer).SerializeToString())
 
         try:
             asker.note({name: value for name, value in context.invocation_metadata() if isinstance(value, str)})
