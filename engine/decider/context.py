@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from engine.clock import milliseconds
 from engine.decider.draft import Draft
 from engine.expression.budget import Budget
-from engine.expression.template import substitute
-from engine.model.execution import Task
+from engine.expression.template import Roots, Template, compile_template
+from engine.model.execution import Task, task_id
 from engine.model.payload import Json, JsonObject
 from engine.tasks import task_type
 
@@ -23,45 +23,58 @@ _TASK_ID = "CPEWF_TASK_ID"
 _CHARACTERS_PER_STEP: Final = 10
 
 
-def evaluated(draft: Draft, value: Json, task_id: str | None = None, roots: JsonObject = MappingProxyType({})) -> Json:
-    """Return ``value`` with its expressions replaced by what they find in the run, for the task of this id.
+def evaluated(draft: Draft, value: Json, seq: int = 0, roots: JsonObject = MappingProxyType({})) -> Json:
+    """Return ``value`` with its expressions replaced by what they find in the run, for the task of this seq.
 
     ``roots`` are further roots of expressions, which come before those of the run.
     Looking, and the size of what comes out, count in the decision's effort. Raises ``BadExpression`` when either is
     beyond its limit.
     """
+    return filled(draft, compile_template(value), seq, roots)
+
+
+def filled(draft: Draft, template: Template, seq: int, roots: JsonObject = MappingProxyType({})) -> Json:
+    """Return what a template comes to; see ``evaluated``."""
     budget = Budget(draft.surroundings.limits.value_characters)
     try:
-        context: Mapping[str, Json] = Context(draft, task_id)
+        context: Mapping[str, Json] = Context(draft, seq)
         if roots:
             context = ChainMap(dict(roots), context)  # type: ignore[arg-type]  # only read
-        found = substitute(value, context, environment=draft.surroundings.environment, budget=budget)
-        if found is value:
-            budget.weigh(value)
+        found = template.render(context, draft.surroundings.environment, budget=budget)
+        if template.constant:
+            budget.weigh(found)
         return found
     finally:
         draft.effort += budget.steps + budget.characters // _CHARACTERS_PER_STEP
 
 
-class Context(Mapping[str, Json]):
-    """The roots of expressions, each built only when it is asked for."""
+class Context(Roots):
+    """The roots of expressions, each built only when it is asked for, and only so far."""
 
-    __slots__ = ("_draft", "_task_id")
+    __slots__ = ("_draft", "_seq")
 
-    def __init__(self, draft: Draft, task_id: str | None = None) -> None:
+    def __init__(self, draft: Draft, seq: int = 0) -> None:
         self._draft = draft
-        self._task_id = task_id
+        self._seq = seq
 
     def __getitem__(self, root: str) -> Json:
+        draft = self._draft
         if root == _WORKFLOW:
-            return self._workflow()
-        seq = self._draft.named.get(root)
-        if seq is None:
-            seq = self._draft.latest.get(root)
-        if seq is not None:
-            return self._task(self._draft.tasks[seq])
-        if root == _TASK_ID and self._task_id is not None:
-            return self._task_id
+            return {name: read(draft) for name, read in _OF_WORKFLOW.items()}
+        task = self._named(root)
+        if task is not None:
+            return {name: read(draft, task) for name, read in _OF_TASK.items()}
+        if root == _TASK_ID and self._seq:
+            return task_id(draft.workflow.id, self._seq)
+        raise KeyError(root)
+
+    def field(self, root: str, name: str) -> Json:
+        """Return one field of a root: what nearly all expressions ask for, so that the others need not be built."""
+        if root == _WORKFLOW:
+            return _OF_WORKFLOW[name](self._draft)
+        task = self._named(root)
+        if task is not None:
+            return _OF_TASK[name](self._draft, task)
         raise KeyError(root)
 
     def __iter__(self) -> Iterator[str]:
@@ -71,42 +84,46 @@ class Context(Mapping[str, Json]):
     def __len__(self) -> int:
         return 1 + len(self._draft.named)
 
-    def _workflow(self) -> dict[str, Json]:
-        workflow = self._draft.workflow
-        return {
-            "input": workflow.input,
-            "output": workflow.output,
-            "variables": workflow.variables,
-            "status": workflow.status.value,
-            "workflowId": workflow.id,
-            "parentWorkflowId": workflow.parent_id,
-            "parentWorkflowTaskId": workflow.parent_task_id,
-            "workflowType": workflow.name,
-            "version": workflow.version,
-            "correlationId": workflow.correlation_id,
-            "reasonForIncompletion": workflow.reason,
-            "schemaVersion": self._draft.definition.schema_version,
-        }
+    def _named(self, root: str) -> Task | None:
+        draft = self._draft
+        seq = draft.named.get(root)
+        if seq is None:
+            seq = draft.latest.get(root)
+        return None if seq is None else draft.tasks[seq]
 
-    def _task(self, task: Task) -> dict[str, Json]:
-        kind = task_type(task.type)
-        return {
-            "input": task.input,
-            "output": task.output,
-            "taskType": kind.shown_type(task),
-            "status": task.status.value,
-            "referenceTaskName": task.ref,
-            "retryCount": task.attempt,
-            "correlationId": self._draft.workflow.correlation_id,
-            "pollCount": task.polls,
-            "taskDefName": task.name,
-            "scheduledTime": milliseconds(task.scheduled_at),
-            "startTime": milliseconds(task.started_at),
-            "endTime": milliseconds(task.ended_at),
-            "workflowInstanceId": task.workflow_id,
-            "taskId": task.id,
-            "reasonForIncompletion": task.reason,
-            "callbackAfterSeconds": task.callback_after_seconds,
-            "workerId": task.worker,
-            "iteration": task.iteration,
-        }
+
+_OF_WORKFLOW: Final[Mapping[str, Callable[[Draft], Json]]] = {
+    "input": lambda draft: draft.workflow.input,
+    "output": lambda draft: draft.workflow.output,
+    "variables": lambda draft: draft.workflow.variables,
+    "status": lambda draft: draft.workflow.status.value,
+    "workflowId": lambda draft: draft.workflow.id,
+    "parentWorkflowId": lambda draft: draft.workflow.parent_id,
+    "parentWorkflowTaskId": lambda draft: draft.workflow.parent_task_id,
+    "workflowType": lambda draft: draft.workflow.name,
+    "version": lambda draft: draft.workflow.version,
+    "correlationId": lambda draft: draft.workflow.correlation_id,
+    "reasonForIncompletion": lambda draft: draft.workflow.reason,
+    "schemaVersion": lambda draft: draft.definition.schema_version,
+}
+
+_OF_TASK: Final[Mapping[str, Callable[[Draft, Task], Json]]] = {
+    "input": lambda draft, task: task.input,
+    "output": lambda draft, task: task.output,
+    "taskType": lambda draft, task: task_type(task.type).shown_type(task),
+    "status": lambda draft, task: task.status.value,
+    "referenceTaskName": lambda draft, task: task.ref,
+    "retryCount": lambda draft, task: task.attempt,
+    "correlationId": lambda draft, task: draft.workflow.correlation_id,
+    "pollCount": lambda draft, task: task.polls,
+    "taskDefName": lambda draft, task: task.name,
+    "scheduledTime": lambda draft, task: milliseconds(task.scheduled_at),
+    "startTime": lambda draft, task: milliseconds(task.started_at),
+    "endTime": lambda draft, task: milliseconds(task.ended_at),
+    "workflowInstanceId": lambda draft, task: task.workflow_id,
+    "taskId": lambda draft, task: task.id,
+    "reasonForIncompletion": lambda draft, task: task.reason,
+    "callbackAfterSeconds": lambda draft, task: task.callback_after_seconds,
+    "workerId": lambda draft, task: task.worker,
+    "iteration": lambda draft, task: task.iteration,
+}

@@ -37,7 +37,7 @@ def _key(draft: Draft, task: Task) -> KeptResult | None:
     config = draft.configs[task.seq].cache_config
     if config is None or config.ttl_in_second <= 0:
         return None
-    key = evaluated(draft, config.key, task.id, roots=task.input)
+    key = evaluated(draft, config.key, task.seq, roots=task.input)
     if key is None or key == "":
         # It names nothing of the input: to share one result among all would be a surprise.
         return None

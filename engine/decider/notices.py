@@ -92,7 +92,7 @@ def entries(wanted: Mapping[str, Json], change: str) -> Iterator[Mapping[str, Js
 def _evaluated(draft: Draft, payload: Json, task: Task) -> Json:
     """Return a payload as it is at this moment; one that cannot be evaluated says so, and ends nothing."""
     try:
-        return evaluated(draft, payload, task.id)
+        return evaluated(draft, payload, task.seq)
     except BatonError as error:
         return {"error": f"The payload could not be evaluated: {error}"}
 

@@ -8,6 +8,7 @@ from engine.clock import Instant
 from engine.decider.context import evaluated
 from engine.decider.draft import Draft
 from engine.decider.execution import OpenList
+from engine.decider.plan import plan_of
 from engine.decider.shown import shown
 from engine.expression.budget import Budget
 from engine.expression.script import evaluate
@@ -19,10 +20,6 @@ from engine.model.question import RunOf
 from engine.tasks import task_type
 from engine.tasks.step import Limits
 from engine.wire.conductor import Described
-
-#: For everything but SIMPLE: no retries, as in Conductor. Conductor's has no response timeout either, so a task whose
-#: result got lost after its first sign of life would be open for ever: only a definition that says so can have that.
-_NO_DEFINITION = TaskDef(retry_count=0)
 
 
 class Place:
@@ -54,7 +51,7 @@ class Place:
 
     def substitute(self, value: Json) -> Json:
         """Return ``value`` with its expressions replaced."""
-        return evaluated(self._draft, value, self.task.id)
+        return evaluated(self._draft, value, self.task.seq)
 
     def evaluate(
         self, evaluator_type: str, expression: str, given: JsonObject, names: JsonObject = MappingProxyType({})
@@ -125,11 +122,7 @@ def definition_of(config: WorkflowTask, task: Task) -> TaskDef:
     The one in the run's snapshot; for a task whose name was only found at run time the one found then; else the
     type's own, which for all but SIMPLE means no retries.
     """
-    if task.own_definition is not None:
-        return _parsed(task)
-    if config.task_definition is not None:
-        return config.task_definition
-    return task_type(config.type).default_definition or _NO_DEFINITION
+    return plan_of(config).definition if task.own_definition is None else _parsed(task)
 
 
 def described(config: WorkflowTask, task: Task) -> Described:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import msgspec
-
 from engine.clock import Instant, after
-from engine.decider.context import evaluated
+from engine.decider.context import filled
 from engine.decider.deadline import note_dates
 from engine.decider.draft import Draft
 from engine.decider.ending import abort
 from engine.decider.execution import ListKey, OpenList
 from engine.decider.place import definition_of
+from engine.decider.plan import parameters, plan_of
 from engine.decider.skip import skipped, wanted_skip
 from engine.model.definition import WorkflowTask
-from engine.model.execution import NEVER, Task, task_id
+from engine.model.execution import NEVER, Task
 from engine.model.payload import Json
 from engine.tasks import task_type
 
@@ -28,9 +25,11 @@ def schedule(draft: Draft, key: ListKey, opened: OpenList, position: int) -> Tas
     if draft.latest.get(ref) is not None:
         abort(draft, f"The workflow attempted to create a duplicate task reference name: {ref}")
         return None
+    seq = draft.workflow.last_seq + 1
+    wish = wanted_skip(draft, plain, ref)
     task = Task(
         workflow_id=draft.workflow.id,
-        seq=draft.workflow.last_seq + 1,
+        seq=seq,
         ref=ref,
         type=config.type,
         name=_name(config),
@@ -38,16 +37,13 @@ def schedule(draft: Draft, key: ListKey, opened: OpenList, position: int) -> Tas
         branch=key[1],
         position=position,
         iteration=opened.branch.iteration if opened.branch.iteration is not None else _iteration(draft, key),
+        input=_own_input(draft, opened, config, seq, None) if wish is None else {},
         first_scheduled_at=draft.now,
         scheduled_at=draft.now,
         visible_at=after(draft.now, config.start_delay) if config.start_delay else draft.now,
         updated_at=NEVER,
     )
-    wish = wanted_skip(draft, plain, ref)
-    if wish is not None:
-        return draft.add(skipped(draft, task, config, wish), config, plain)
-    own = _own_input(draft, opened, config, task)
-    return draft.add(msgspec.structs.replace(task, input=own), config, plain)
+    return draft.add(task if wish is None else skipped(draft, task, config, wish), config, plain)
 
 
 def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
@@ -56,9 +52,11 @@ def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
     opened = draft.lists[failed.parent, failed.branch]
     draft.change(failed, retried=True)
     delay = max(0, at - draft.now)
+    seq = draft.workflow.last_seq + 1
+    own = _own_input(draft, opened, config, seq, failed)
     again = Task(
         workflow_id=failed.workflow_id,
-        seq=draft.workflow.last_seq + 1,
+        seq=seq,
         ref=failed.ref,
         type=failed.type,
         name=failed.name,
@@ -69,7 +67,7 @@ def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
         attempt=failed.attempt + 1,
         retry_of=failed.seq,
         reason=failed.reason,
-        input=failed.input,
+        input=own if task_type(config.type).wraps_input else {**failed.input, **own},
         domain=failed.domain,
         own_definition=failed.own_definition,
         callback_after_seconds=-(-delay // 1_000_000),
@@ -78,10 +76,6 @@ def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
         visible_at=Instant(draft.now + delay),
         queue=failed.queue,
     )
-    own = _own_input(draft, opened, config, again)
-    if not task_type(config.type).wraps_input:
-        own = {**failed.input, **own}
-    again = msgspec.structs.replace(again, input=own)
     again = draft.add(again, config, opened.ref_of(config))
     if delay:
         draft.wake_by(again.visible_at)
@@ -89,28 +83,32 @@ def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
     return again
 
 
-def _own_input(draft: Draft, opened: OpenList, config: WorkflowTask, task: Task) -> dict[str, Json]:
-    """Return a task's input: what its parameters come to, and over it, as it is, what its branch was given."""
-    own = evaluate_input(draft, config, task)
+def _own_input(
+    draft: Draft, opened: OpenList, config: WorkflowTask, seq: int, before: Task | None
+) -> dict[str, Json]:
+    """Return a task's input: what its parameters come to, and over it, as it is, what its branch was given.
+
+    ``before`` is the attempt before, which may have found a definition of its own.
+    """
+    own = _evaluated_input(draft, config, seq, before)
     return own if opened.branch.input is None else {**own, **opened.branch.input}
 
 
-def evaluate_input(draft: Draft, config: WorkflowTask, task: Task) -> dict[str, Json]:
+def _evaluated_input(draft: Draft, config: WorkflowTask, seq: int, before: Task | None) -> dict[str, Json]:
     """Return a task's input: its parameters with expressions replaced, over the definition's template.
 
     Keys missing from the parameters come from the template before the evaluation; keys that turn out null fall back
     to the template's raw value afterwards (Conductor 2.7).
     """
-    template: Mapping[str, Json] = {}
-    if task_type(config.type).takes_template:
-        template = definition_of(config, task).input_template
-    parameters = {**template, **config.input_parameters} if template else config.input_parameters
-    if not parameters:
-        return {}
-    values: dict[str, Json] = evaluated(draft, parameters, task_id(task.workflow_id, task.seq))
-    if not template:
-        return values if values is not parameters else dict(values)
-    return {key: template[key] if value is None and key in template else value for key, value in values.items()}
+    plan = plan_of(config)
+    definition, given = plan.definition, plan.parameters
+    if before is not None and before.own_definition is not None:
+        definition, given = definition_of(config, before), None
+    values = filled(draft, given or parameters(config, definition), seq)
+    template = definition.input_template if plan.kind.takes_template else None
+    if template:
+        return {key: template[key] if value is None and key in template else value for key, value in values.items()}
+    return dict(values) if values is config.input_parameters else values
 
 
 def _name(config: WorkflowTask) -> str:

@@ -7,6 +7,7 @@ than in Java's form, and neither environment variables nor system properties of 
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,17 @@ from engine.model.payload import Json
 #: Root name to its data. It may build roots when asked for them: only those an expression names are asked for, unless
 #: a path begins with ``$..`` or ``$.*``. A root that is not there makes the expression null.
 Context: TypeAlias = Mapping[str, Json]
+
+
+class Roots(Mapping[str, Json]):
+    """A context that can say one field of a root without building all of it."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def field(self, root: str, name: str) -> Json:
+        """Return what stands under ``name`` in a root. Raises ``KeyError`` where there is no such root or field."""
+
 
 #: What ``${workflow.env.NAME}`` may read: name to a JSON value, or to a text that holds JSON.
 Environment: TypeAlias = Mapping[str, Json]
@@ -309,16 +321,24 @@ def _dotted(keys: tuple[str, ...]) -> _Node:
     """Return what follows ``keys`` from map to map: the form of nearly all expressions, so it takes the short way."""
 
     def resolve(context: Context, environment: Environment, budget: Budget) -> Json:
-        value: Json = context
         budget.steps += 1
         try:
-            for key in keys:
-                value = value[key]
+            return _followed(context, keys)
         except (KeyError, TypeError, IndexError):
             return None
-        return value
 
     return resolve
+
+
+def _followed(context: Context, keys: tuple[str, ...]) -> Json:
+    if len(keys) > 1 and isinstance(context, Roots):
+        value: Json = context.field(keys[0], keys[1])
+        keys = keys[2:]
+    else:
+        value = context
+    for key in keys:
+        value = value[key]
+    return value
 
 
 def _variable(text: str) -> _Node:

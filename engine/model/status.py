@@ -22,25 +22,14 @@ class TaskStatus(StrEnum):
     CANCELED = "CANCELED"
     SKIPPED = "SKIPPED"
 
-    @property
-    def is_open(self) -> bool:
-        """True while a worker, a person or a date may still move the task."""
-        return self in OPEN_TASK
-
-    @property
-    def is_terminal(self) -> bool:
-        """True once this attempt has ended, whatever the outcome."""
-        return self not in OPEN_TASK
-
-    @property
-    def is_successful(self) -> bool:
-        """True when the workflow may go on behind this attempt."""
-        return self in SUCCESSFUL_TASK
-
-    @property
-    def is_retriable(self) -> bool:
-        """True when a further attempt may mend this outcome."""
-        return self in RETRIABLE_TASK
+    #: A worker, a person or a date may still move the task.
+    is_open: bool
+    #: This attempt has ended, whatever the outcome.
+    is_terminal: bool
+    #: The workflow may go on behind this attempt.
+    is_successful: bool
+    #: A further attempt may mend this outcome.
+    is_retriable: bool
 
 
 class WorkflowStatus(StrEnum):
@@ -53,15 +42,10 @@ class WorkflowStatus(StrEnum):
     TIMED_OUT = "TIMED_OUT"
     TERMINATED = "TERMINATED"
 
-    @property
-    def is_open(self) -> bool:
-        """True while the run can still change by itself."""
-        return self in OPEN_WORKFLOW
-
-    @property
-    def is_terminal(self) -> bool:
-        """True once the run has ended."""
-        return self not in OPEN_WORKFLOW
+    #: The run can still change by itself.
+    is_open: bool
+    #: The run has ended.
+    is_terminal: bool
 
 
 class Slot(StrEnum):
@@ -79,6 +63,16 @@ OPEN_TASK = frozenset({TaskStatus.SCHEDULED, TaskStatus.IN_PROGRESS})
 SUCCESSFUL_TASK = frozenset({TaskStatus.COMPLETED, TaskStatus.COMPLETED_WITH_ERRORS, TaskStatus.SKIPPED})
 RETRIABLE_TASK = frozenset({TaskStatus.FAILED, TaskStatus.TIMED_OUT})
 OPEN_WORKFLOW = frozenset({WorkflowStatus.RUNNING, WorkflowStatus.PAUSED})
+
+# What each status means is asked several times at every step of every run: it is looked up here, once.
+for task_status in TaskStatus:
+    task_status.is_open = task_status in OPEN_TASK
+    task_status.is_terminal = task_status not in OPEN_TASK
+    task_status.is_successful = task_status in SUCCESSFUL_TASK
+    task_status.is_retriable = task_status in RETRIABLE_TASK
+for workflow_status in WorkflowStatus:
+    workflow_status.is_open = workflow_status in OPEN_WORKFLOW
+    workflow_status.is_terminal = workflow_status not in OPEN_WORKFLOW
 
 _ENDS = frozenset(TaskStatus) - OPEN_TASK
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import entry_points
 
 from engine.tasks.step import TaskType
@@ -36,6 +36,11 @@ def task_types() -> dict[str, TaskType]:
 _WORKER = WorkerTask()
 
 
+#: Names that are kept with their types: what is no type of ours may have any name.
+_KNOWN_NAMES = 1_000
+
+
+@lru_cache(maxsize=_KNOWN_NAMES)
 def task_type(name: str) -> TaskType:
     """Return the type of that name; an unknown one is a worker task whose queue is the type (Conductor 1.2)."""
     return task_types().get(name) or _WORKER

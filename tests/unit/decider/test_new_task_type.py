@@ -53,15 +53,20 @@ TYPES = (Countdown(), Once())
 '''
 
 
+def forget_types():
+    engine.tasks.task_types.cache_clear()
+    engine.tasks.task_type.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def countdown(tmp_path, monkeypatch):
     """A directory with one more type, beside those that the engine brings."""
     (tmp_path / "countdown.py").write_text(SOURCE)
     monkeypatch.setattr(engine.tasks, "__path__", [*engine.tasks.__path__, str(tmp_path)])
-    engine.tasks.task_types.cache_clear()
+    forget_types()
     yield
     monkeypatch.undo()
-    engine.tasks.task_types.cache_clear()
+    forget_types()
 
 
 def test_it_runs_from_start_to_end(harness):
