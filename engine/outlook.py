@@ -134,7 +134,7 @@ class Outlook:
             rows.workflow,
             rows.tasks,
             definition,
-            lambda task: described(run.configs[task.seq], task),
+            lambda task: described(run.plans[task.seq], task),
             with_tasks=question.with_tasks,
         )
 

@@ -83,7 +83,8 @@ def _round_json(then: EarlierRound, tasks: Sequence[Task], definition: WorkflowD
 def _shown(run: Execution, tasks: Sequence[Task]) -> dict[str, Json]:
     masked = run.definition.masked_fields
     visible = [masked_task(task, masked) for task in tasks]
-    return workflow_json(masked_workflow(run.workflow, masked), visible, run.definition, described(run.configs))
+    describe = described({seq: plan.step for seq, plan in run.plans.items()})
+    return workflow_json(masked_workflow(run.workflow, masked), visible, run.definition, describe)
 
 
 def _line_json(line: LoggedRequest, masked: Collection[str]) -> Json:

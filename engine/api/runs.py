@@ -35,7 +35,8 @@ def run_json(store: Store, workflow_id: str, *, include_tasks: bool) -> dict[str
     definition = _snapshot(store, rows.workflow)
     if not include_tasks:
         return run_alone(rows.workflow, definition)
-    describe = described(restore(rows.workflow, rows.tasks, definition).configs)
+    plans = restore(rows.workflow, rows.tasks, definition).plans
+    describe = described({seq: plan.step for seq, plan in plans.items()})
     workflow = masked_workflow(rows.workflow, definition.masked_fields)
     tasks = (masked_task(task, definition.masked_fields) for task in rows.tasks)
     return workflow_json(workflow, tasks, definition, describe)

@@ -11,7 +11,8 @@ from engine.decider.deadline import note_dates
 from engine.decider.draft import Draft
 from engine.decider.ending import cancel
 from engine.decider.kept import keep
-from engine.decider.place import definition_of, place_of
+from engine.decider.place import place_of
+from engine.decider.plan import Plan
 from engine.decider.schema import output_mismatch
 from engine.decider.walk import Settle, Walk
 from engine.model.command import Abandon, Dispatch, SeeToSlot, StartChild
@@ -26,27 +27,24 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
     """Apply a worker's word about a task; False when the task is unknown, closed, or a container, which has none."""
     draft = walk.draft
     task = _open_task(draft, result.seq)
-    if task is None or _is_out_of_place(draft, task, result):
+    if task is None:
+        return False
+    plan = draft.plans[task.seq]
+    if _is_out_of_place(plan, task, result):
         return False
     if result.status is TaskStatus.IN_PROGRESS:
-        begun = _times_begun(task, result.beginning)
-        if begun != task.times_begun:
-            draft.counted.add(result.event_id)
-        if begun - 1 > draft.surroundings.redelivery_limit:
-            _lost_too_often(walk, task, begun - 1)
-        else:
-            _sign_of_life(walk, draft.change(task, times_begun=begun), result)
+        _is_worked_on(walk, task, result)
         return True
-    if _is_workers_success(task, result) and _goes_on(walk, task, result):
+    if plan.heeds_success and _is_workers_success(task, result) and _goes_on(walk, task, result):
         return True
-    if _is_completed_later(draft, task):
+    if plan.is_completed_later:
         if not task.queue and not result.reported:
             # Its worker is done with it and says so again.
             return False
         if task.queue and result.status is TaskStatus.COMPLETED:
             note_dates(draft, _in_progress(draft, task, result, output=result.output, queue=""))
             return True
-    result = _as_promised(draft, task, result)
+    result = _as_promised(plan, task, result)
     ended = draft.change(
         task,
         status=result.status,
@@ -58,16 +56,26 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
         ended_at=draft.now,
         due_at=NEVER,
     )
-    if ended.status is TaskStatus.COMPLETED:
+    if plan.is_cached and ended.status is TaskStatus.COMPLETED:
         keep(draft, ended)
     walk.agenda.append(Settle(ended.seq))
     return True
 
 
-def _is_out_of_place(draft: Draft, task: Task, result: TaskResult) -> bool:
+def _is_worked_on(walk: Walk, task: Task, result: TaskResult) -> None:
+    draft = walk.draft
+    begun = _times_begun(task, result.beginning)
+    if begun != task.times_begun:
+        draft.counted.add(result.event_id)
+    if begun - 1 > draft.surroundings.redelivery_limit:
+        _lost_too_often(walk, task, begun - 1)
+    else:
+        _sign_of_life(walk, draft.change(task, times_begun=begun), result)
+
+
+def _is_out_of_place(plan: Plan, task: Task, result: TaskResult) -> bool:
     """True when a word about an open task cannot be meant for it as it is now."""
-    kind = task_type(draft.configs[task.seq].type)
-    if kind.reopens:
+    if plan.kind.reopens:
         return True
     if result.status is TaskStatus.IN_PROGRESS and task.slot is Slot.WAITING:
         # Nobody can work on what was handed out to nobody.
@@ -75,7 +83,7 @@ def _is_out_of_place(draft: Draft, task: Task, result: TaskResult) -> bool:
     if result.heartbeat and task.status is TaskStatus.SCHEDULED and task.queue and not task.dispatched:
         # It is to be handed out again later: who works on it now has an old message in hand.
         return True
-    return _is_workers_success(task, result) and kind.is_outdated(task, result.output)
+    return plan.heeds_success and _is_workers_success(task, result) and plan.kind.is_outdated(task, result.output)
 
 
 def _is_workers_success(task: Task, result: TaskResult) -> bool:
@@ -92,11 +100,11 @@ def _goes_on(walk: Walk, task: Task, result: TaskResult) -> bool:
     return True
 
 
-def _as_promised(draft: Draft, task: Task, result: TaskResult) -> TaskResult:
+def _as_promised(plan: Plan, task: Task, result: TaskResult) -> TaskResult:
     """Return the result, a failure where its output is not what the task's definition demands."""
     if result.status is not TaskStatus.COMPLETED:
         return result
-    wrong = output_mismatch(definition_of(draft.configs[task.seq], task), result.output)
+    wrong = output_mismatch(plan.definition_of(task), result.output)
     return result if wrong is None else replace(result, status=TaskStatus.FAILED, reason=wrong)
 
 
@@ -137,12 +145,6 @@ def _lost_too_often(walk: Walk, task: Task, times: int) -> None:
     )
     cancel(draft, ended)
     walk.agenda.append(Settle(ended.seq))
-
-
-def _is_completed_later(draft: Draft, task: Task) -> bool:
-    """True when a task is for somebody else to end once its worker is done with it."""
-    config = draft.configs[task.seq]
-    return config.async_complete and task_type(config.type).may_complete_later
 
 
 def _sign_of_life(walk: Walk, task: Task, result: TaskResult) -> None:
@@ -189,7 +191,7 @@ def child_started(walk: Walk, news: ChildStarted) -> bool:
     task = draft.tasks.get(news.seq)
     if task is None or task.child_id != news.child_id or task.status.is_terminal:
         return False
-    kind = task_type(draft.configs[task.seq].type)
+    kind = draft.plans[task.seq].kind
     known = task.status is TaskStatus.IN_PROGRESS and kind.awaits_child and task.output.get("subWorkflowId")
     place = place_of(draft, task)
     if known or place is None or draft.workflow.status.is_terminal:

@@ -13,7 +13,7 @@ from engine.decider.draft import Draft
 from engine.decider.ending import abort, end
 from engine.decider.execution import ListKey, OpenList
 from engine.decider.kept import kept_output
-from engine.decider.place import definition_of, limit_of, place_of
+from engine.decider.place import is_limited, place_of
 from engine.decider.schema import input_mismatch
 from engine.expression.budget import outweighs
 from engine.model.command import AskRun, Dispatch, SeeToSlot, StartChild
@@ -43,7 +43,8 @@ from engine.wire.system_queue import system_queue
 
 def out(draft: Draft, task: Task, step: Step) -> Task:  # noqa: C901  one arm for each member of a closed union
     """Do what the step says to the task's row and to the run; return the row as it is then."""
-    draft.holding.drop(task.seq)
+    if draft.plans[task.seq].opens_lists:
+        draft.holding.drop(task.seq)
     match step:
         case Complete():
             return _finish(draft, task, step.status, step.output, step.reason, step.input)
@@ -141,11 +142,12 @@ def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
         # A delay that ended while the run was paused is no silence of a worker: what is late counts from now.
         visible_at=max(task.visible_at, draft.now),
     )
-    wrong = input_mismatch(definition_of(draft.configs[task.seq], task), given)
+    plan = draft.plans[task.seq]
+    wrong = input_mismatch(plan.definition_of(task), given)
     if wrong is not None:
         task = draft.change(task, dispatched=False)
         return _finish(draft, task, TaskStatus.FAILED_WITH_TERMINAL_ERROR, {}, wrong, None)
-    kept = kept_output(draft, task)
+    kept = kept_output(draft, task) if plan.is_cached else None
     if kept is not None:
         return _finish(draft, draft.change(task, dispatched=False), TaskStatus.COMPLETED, kept, None, None)
     if now_visible and _must_wait(draft, task):
@@ -161,7 +163,7 @@ def _queue(draft: Draft, task: Task, step: HandOut) -> str:
     """Return a system task's queue as its definition wants it; a worker's own is named in one way only."""
     if step.by_domain or not draft.surroundings.isolated_queues:
         return step.queue
-    definition = definition_of(draft.configs[task.seq], task)
+    definition = draft.plans[task.seq].definition_of(task)
     return system_queue(step.queue, definition.execution_name_space, definition.isolation_group_id)
 
 
@@ -224,7 +226,7 @@ def _open(draft: Draft, task: Task, step: Open) -> Task:
 
 def newly_opened(draft: Draft, task: Task) -> Iterator[ListKey]:
     """Open the lists that the task's row names and that are not open yet; yield their keys."""
-    config = draft.configs[task.seq]
+    config = draft.plans[task.seq].step
     kind = task_type(config.type)
     if task.executed or (task.status.is_terminal and task.status is not TaskStatus.COMPLETED):
         return
@@ -274,7 +276,7 @@ def _await(draft: Draft, task: Task, step: Await) -> Task:
 def _launch(draft: Draft, task: Task, step: Launch) -> Task:
     limited = _must_wait(draft, task)
     task = draft.change(task, input=step.input, dispatched=not limited, slot=Slot.WAITING if limited else task.slot)
-    task = draft.change(task, child_id=wanted_id(task, task_type(draft.configs[task.seq].type).child(task)))
+    task = draft.change(task, child_id=wanted_id(task, draft.plans[task.seq].kind.child(task)))
     draft.command(SeeToSlot(task.seq) if limited else StartChild(task.seq))
     note_dates(draft, task)
     return task
@@ -282,4 +284,4 @@ def _launch(draft: Draft, task: Task, step: Launch) -> Task:
 
 def _must_wait(draft: Draft, task: Task) -> bool:
     """True for a task that is about to begin, whose name is limited, and that has no slot yet."""
-    return task.slot is Slot.NONE and task.status is TaskStatus.SCHEDULED and limit_of(draft, task).is_limited
+    return task.slot is Slot.NONE and task.status is TaskStatus.SCHEDULED and is_limited(draft, task)

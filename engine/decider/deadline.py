@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from engine.clock import SECOND, Instant, after
 from engine.decider.draft import Draft
-from engine.decider.place import definition_of
 from engine.model.definition import TaskDef, TimeoutPolicy, WorkflowTimeoutPolicy
 from engine.model.execution import NEVER, Task
 from engine.model.status import Slot, TaskStatus
@@ -39,7 +38,7 @@ class Deadline(Struct, frozen=True):
 
 def deadlines(draft: Draft, task: Task) -> list[Deadline]:
     """Return the dates of an open task, in the order in which they are to be heeded."""
-    definition = definition_of(draft.configs[task.seq], task)
+    definition = draft.plans[task.seq].definition_of(task)
     found: list[Deadline] = []
     if definition.total_timeout_seconds:
         found.append(Deadline(Kind.TOTAL, after(task.first_scheduled_at, definition.total_timeout_seconds)))
@@ -152,7 +151,7 @@ def run_timeout_reason(draft: Draft) -> str:
 
 def timeout_reason(draft: Draft, task: Task, kind: Kind) -> str:
     """Return the sentence that tools know for this timeout (Conductor 4.5)."""
-    definition = definition_of(draft.configs[task.seq], task)
+    definition = draft.plans[task.seq].definition_of(task)
     policy = definition.timeout_policy.value
     match kind:
         case Kind.TOTAL:
@@ -191,7 +190,7 @@ def policy_of(draft: Draft, task: Task, kind: Kind) -> TimeoutPolicy:
     """Return what a timeout of this kind does; response and silence always end the attempt (Conductor 4.5)."""
     if kind in (Kind.RESPONSE, Kind.SILENCE):
         return TimeoutPolicy.RETRY
-    return definition_of(draft.configs[task.seq], task).timeout_policy
+    return draft.plans[task.seq].definition_of(task).timeout_policy
 
 
 def _elapsed(draft: Draft, since: Instant) -> int:

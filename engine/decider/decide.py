@@ -173,6 +173,8 @@ def decide(execution: Execution, events: Sequence[Event], now: Instant, surround
 
 def _expect_sizes(draft: Draft) -> None:
     """Raise ``BadExpression`` when a loop that goes on has gathered more than may be stored."""
+    if not draft.holding:
+        return
     limit = draft.surroundings.limits.value_characters
     for seq in draft.touched:
         if seq in draft.holding and outweighs(draft.tasks[seq].output, limit):
@@ -192,7 +194,8 @@ def _operate(walk: Walk, request: Request) -> Outcome:
 
 
 def _commands(draft: Draft) -> tuple[Command, ...]:
-    tell_turns(draft)
+    if draft.turns:
+        tell_turns(draft)
     return draft.take_commands()
 
 
@@ -242,11 +245,11 @@ def give_up(
 
 
 def _decision(draft: Draft, commands: dict[str, tuple[Command, ...]], outcomes: dict[str, Outcome]) -> Decision:
-    written = sorted(draft.touched)
+    written = [draft.tasks[seq] for seq in sorted(draft.touched)]
     return Decision(
         workflow=draft.workflow,
-        inserted=tuple(draft.tasks[seq] for seq in written if seq > draft.first_new),
-        updated=tuple(draft.tasks[seq] for seq in written if seq <= draft.first_new),
+        inserted=tuple([task for task in written if task.seq > draft.first_new]),
+        updated=tuple([task for task in written if task.seq <= draft.first_new]),
         earlier=_earlier(draft),
         forgotten=tuple(draft.forgotten),
         commands=commands,

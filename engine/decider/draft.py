@@ -10,6 +10,7 @@ from msgspec import Struct
 from engine.clock import Instant
 from engine.decider.execution import Execution, ListKey, OpenList, restore
 from engine.decider.layer import Layer
+from engine.decider.plan import Plan, plan_of
 from engine.errors import BatonError
 from engine.model.command import Command, SeeToSlot
 from engine.model.definition import TaskDef, WorkflowTask
@@ -17,7 +18,6 @@ from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import Json, JsonObject
 from engine.model.question import KeptResult, Question
 from engine.model.status import TASK_TRANSITIONS, WORKFLOW_TRANSITIONS, Slot, TaskStatus, WorkflowStatus
-from engine.tasks import task_type
 from engine.tasks.step import Limits
 
 
@@ -113,7 +113,7 @@ class Draft:
         self.base = base
         self.workflow: Workflow = base.workflow
         self.tasks: Layer[int, Task] = Layer(base.tasks)
-        self.configs: Layer[int, WorkflowTask] = Layer(base.configs)
+        self.plans: Layer[int, Plan] = Layer(base.plans)
         self.latest: Layer[str, int] = Layer(base.latest)
         self.named: Layer[str, int] = Layer(base.named)
         self.open: Layer[int, None] = Layer(base.open)
@@ -168,7 +168,7 @@ class Draft:
     def add(self, task: Task, config: WorkflowTask, plain_ref: str) -> Task:
         """Write a new row."""
         self.workflow = msgspec.structs.replace(self.workflow, last_seq=task.seq)
-        self.configs[task.seq] = config
+        self.plans[task.seq] = plan_of(config)
         self.latest[task.ref] = task.seq
         self.named[plain_ref] = task.seq
         return self.put(task)
@@ -178,18 +178,21 @@ class Draft:
         if task.slot is not Slot.NONE and task.status.is_terminal:
             task = msgspec.structs.replace(task, slot=Slot.NONE)
             self.command(SeeToSlot(task.seq))
-        if self.surroundings.told_statuses or self.configs[task.seq].on_state_change:
+        seq, plan = task.seq, self.plans[task.seq]
+        if plan.is_told or self.surroundings.told_statuses:
             self._note_turn(task)
-        self.tasks[task.seq] = task
-        self.touched[task.seq] = None
+        self.tasks[seq] = task
+        self.touched[seq] = None
         if task.status.is_open:
-            self.open[task.seq] = None
-        else:
-            self.open.drop(task.seq)
-            self.unsettled.drop(task.seq)
-            self.holding.drop(task.seq)
-            if task_type(self.configs[task.seq].type).awaits_events:
-                self.awaited[task.seq] = None
+            self.open[seq] = None
+            return task
+        self.open.drop(seq)
+        if plan.awaits_tasks:
+            self.unsettled.drop(seq)
+        if plan.opens_lists:
+            self.holding.drop(seq)
+        if plan.kind.awaits_events:
+            self.awaited[seq] = None
         return task
 
     def _note_turn(self, task: Task) -> None:
@@ -201,9 +204,15 @@ class Draft:
     def change(self, task: Task, **fields: Json) -> Task:
         """Write a row with some fields changed; a new status must be one that may follow."""
         status: TaskStatus | None = fields.get("status")
-        if status is not None and status is not task.status and status not in TASK_TRANSITIONS[task.status]:
+        changed = msgspec.structs.replace(task, **fields)
+        if status is None or status is task.status:
+            # It stands where it stood, so nothing that follows from that has changed.
+            self.tasks[task.seq] = changed
+            self.touched[task.seq] = None
+            return changed
+        if status not in TASK_TRANSITIONS[task.status]:
             raise IllegalMove(f"Task {task.id} ({task.ref}) cannot go from {task.status} to {status}")
-        return self.put(msgspec.structs.replace(task, **fields))
+        return self.put(changed)
 
     def change_workflow(self, **fields: Json) -> Workflow:
         """Change the run's own record; a new status must be one that may follow."""
@@ -233,7 +242,7 @@ class Draft:
         if self.earlier is None:
             self.earlier = self.workflow
         for seq in seqs:
-            self.superseded[seq] = self.tasks[seq], self.configs[seq]
+            self.superseded[seq] = self.tasks[seq], self.plans[seq].step
             self.tasks.drop(seq)
             self.touched.pop(seq, None)
 
@@ -247,7 +256,7 @@ class Draft:
 
     def written(self, seq: int) -> tuple[Task, WorkflowTask]:
         """Return a row that this decision has dealt with, and its step, whether it is still part of the flow or not."""
-        return self.superseded.get(seq) or (self.tasks[seq], self.configs[seq])
+        return self.superseded.get(seq) or (self.tasks[seq], self.plans[seq].step)
 
     def wake_by(self, moment: Instant) -> None:
         """Make sure that the run is looked at by then; an earlier date stays."""
@@ -257,7 +266,7 @@ class Draft:
 
     def fold(self, workflow: Workflow) -> None:
         """Make the stored decision the run's present state; ``workflow`` is its record as stored."""
-        for by_seq in (self.tasks, self.configs, self.open, self.holding, self.forks, self.joins, self.unsettled):
+        for by_seq in (self.tasks, self.plans, self.open, self.holding, self.forks, self.joins, self.unsettled):
             by_seq.fold()
         for by_ref in (self.latest, self.named, self.waiters):
             by_ref.fold()

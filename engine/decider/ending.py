@@ -14,7 +14,6 @@ from engine.model.command import Announce, Cancel, StartFailureWorkflow, TellPar
 from engine.model.execution import NEVER, Task
 from engine.model.payload import Json, JsonObject
 from engine.model.status import TaskStatus, WorkflowStatus
-from engine.tasks import task_type
 
 #: Statuses of attempts that are listed as failed, also on a run that ended well later (Conductor 4.6).
 _LISTED = (TaskStatus.FAILED, TaskStatus.FAILED_WITH_TERMINAL_ERROR)
@@ -141,5 +140,5 @@ def cancel_inside(draft: Draft, owner: Task) -> None:
 def cancel(draft: Draft, task: Task) -> None:
     """Command that whatever was started for a task be stopped, if its type wants that."""
     started = task.dispatched and (task.queue or task.child_id)
-    if started and task_type(draft.configs[task.seq].type).stops_with_task:
+    if started and draft.plans[task.seq].kind.stops_with_task:
         draft.command(Cancel(task.seq))

@@ -19,6 +19,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from engine.decider.plan import Plan, plan_of
 from engine.model.definition import WorkflowDef, WorkflowTask
 from engine.model.execution import Task, Workflow
 from engine.model.status import TaskStatus
@@ -47,7 +48,6 @@ class Execution:
     """One run in memory; owned by one holder, changed only by folding in a decision that has been stored."""
 
     __slots__ = (
-        "configs",
         "definition",
         "forks",
         "fresh",
@@ -57,6 +57,7 @@ class Execution:
         "lists",
         "named",
         "open",
+        "plans",
         "tasks",
         "unsettled",
         "waiters",
@@ -70,8 +71,8 @@ class Execution:
         self.fresh = True
         #: Every attempt of every task by seq.
         self.tasks: dict[int, Task] = {}
-        #: The step of the definition that each task carries out.
-        self.configs: dict[int, WorkflowTask] = {}
+        #: The step of the definition that each task carries out, and what follows from it.
+        self.plans: dict[int, Plan] = {}
         #: Full reference name (with loop suffix) -> seq of its last attempt.
         self.latest: dict[str, int] = {}
         #: Plain reference name -> seq of the last task under it, whatever the iteration: what ``${ref…}`` means.
@@ -125,7 +126,7 @@ def salvage(workflow: Workflow, tasks: Iterable[Task], definition: WorkflowDef) 
     execution = Execution(workflow, definition)
     for task in tasks:
         execution.tasks[task.seq] = task
-        execution.configs[task.seq] = WorkflowTask(name=task.name, type=task.type)
+        execution.plans[task.seq] = plan_of(WorkflowTask(name=task.name, type=task.type))
         if task.status.is_open:
             execution.open[task.seq] = None
     return execution
@@ -158,7 +159,7 @@ class _Restoring:
         opened = self._lists.get(key) or self._left_list(task)
         config = opened.branch.steps[task.position]
         run.tasks[task.seq] = task
-        run.configs[task.seq] = config
+        run.plans[task.seq] = plan_of(config)
         run.latest[task.ref] = task.seq
         run.named[opened.ref_of(config)] = task.seq
         if task.status.is_open:
@@ -187,17 +188,17 @@ class _Restoring:
             self._adopt(task)
         except Exception:  # a branch, case or position that is not there, found out deep inside a task type
             return WorkflowTask(name=task.name, type=task.type)
-        return self._run.configs[task.seq]
+        return self._run.plans[task.seq].step
 
     def fits(self, task: Task) -> bool:
         """Take a row in; False when the step in its place is another one."""
         self._adopt(task)
-        opened, config = self._lists[task.parent, task.branch], self._run.configs[task.seq]
+        opened, config = self._lists[task.parent, task.branch], self._run.plans[task.seq].step
         return (opened.ref_of(config) + opened.suffix, config.type) == (task.ref, task.type)
 
     def _left_list(self, task: Task) -> OpenList:
         """Return the list of a task whose owner's row no longer names it: an earlier iteration, a container closed."""
-        owner, config = self._run.tasks[task.parent], self._run.configs[task.parent]
+        owner, config = self._run.tasks[task.parent], self._run.plans[task.parent].step
         outer = self._lists[owner.parent, owner.branch]
         branch = task_type(config.type).branch(config, owner, task.branch)
         opened = OpenList(branch, outer.suffix + branch.suffix, 0)
@@ -217,7 +218,7 @@ class _Restoring:
             if key == ROOT:
                 continue
             owner = run.tasks[key[0]]
-            detached, outer = task_type(run.configs[owner.seq].type).detached, (owner.parent, owner.branch)
+            detached, outer = run.plans[owner.seq].kind.detached, (owner.parent, owner.branch)
             if detached or owner.executed:
                 beside[outer] = beside.get(outer, 0) + 1
             if detached:
@@ -233,7 +234,7 @@ class _Restoring:
 
     def _find_waiting(self, task: Task) -> None:
         run = self._run
-        config = run.configs[task.seq]
+        config = run.plans[task.seq].step
         refs = task_type(config.type).awaits(config, task)
         opened = run.lists.get((task.parent, task.branch))
         if refs is None or opened is None:

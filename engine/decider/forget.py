@@ -23,6 +23,8 @@ def forget(draft: Draft, commands: Mapping[str, Sequence[Command]]) -> None:
     derived is derived anew from those that are left: whoever loads the run finds the same. ``commands`` are those of
     this decision; what they name stays until they have been carried out.
     """
+    if draft.loaded.last_seq == draft.workflow.last_seq:
+        return
     interval = _interval(draft.surroundings.forget_after_tasks, len(draft.tasks))
     if draft.loaded.last_seq // interval == draft.workflow.last_seq // interval or draft.removal is not None:
         return
@@ -53,7 +55,7 @@ def _unwanted(draft: Draft) -> dict[ListKey, list[Task]]:
         outer = within.get(task.parent)
         if outer is None and task.parent:
             owner = draft.tasks[task.parent]
-            wanted = task_type(draft.configs[owner.seq].type).wants(draft.configs[owner.seq], owner, task.branch)
+            wanted = draft.plans[owner.seq].kind.wants(draft.plans[owner.seq].step, owner, task.branch)
             outer = None if wanted else (task.parent, task.branch)
         if outer is not None:
             within[seq] = outer
@@ -67,7 +69,7 @@ def _is_over(draft: Draft, task: Task) -> bool:
     Of a run that it has launched, the news may come once more, and must find it.
     """
     passed = task.status.is_terminal and (task.retried or (task.executed and task.status.is_successful))
-    launched = task.child_id is not None and not task_type(draft.configs[task.seq].type).awaits_child
+    launched = task.child_id is not None and not draft.plans[task.seq].kind.awaits_child
     return passed and not launched
 
 
@@ -77,7 +79,7 @@ def _awaited(draft: Draft) -> Collection[str]:
     for seq in draft.unsettled:
         task = draft.tasks[seq]
         opened = draft.lists[task.parent, task.branch]
-        refs = task_type(task.type).awaits(draft.configs[seq], task) or ()
+        refs = task_type(task.type).awaits(draft.plans[seq].step, task) or ()
         found.update(ref + opened.suffix for ref in refs)
     return found
 

@@ -19,5 +19,5 @@ def with_task(run: Execution, outcome: Outcome) -> Outcome:
     task = run.tasks.get(outcome.result.get(HANDED_OUT, 0))
     if task is None:
         return outcome
-    shown = task_json(replace(task, input={}), run.workflow, described(run.configs[task.seq], task))
+    shown = task_json(replace(task, input={}), run.workflow, described(run.plans[task.seq], task))
     return replace(outcome, result={**outcome.result, "task": shown})

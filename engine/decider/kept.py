@@ -27,14 +27,14 @@ def kept_output(draft: Draft, task: Task) -> JsonObject | None:
 
 def keep(draft: Draft, task: Task) -> None:
     """Have the output of a task that has just succeeded kept, if its step says so."""
-    key, config = _key(draft, task), draft.configs[task.seq].cache_config
+    key, config = _key(draft, task), draft.plans[task.seq].step.cache_config
     if key is not None and config is not None:
         draft.results[key] = (dict(task.output), config.ttl_in_second)
 
 
 def _key(draft: Draft, task: Task) -> KeptResult | None:
     """Return under which name and key a task's result is kept; None where it is not."""
-    config = draft.configs[task.seq].cache_config
+    config = draft.plans[task.seq].step.cache_config
     if config is None or config.ttl_in_second <= 0:
         return None
     key = evaluated(draft, config.key, task.seq, roots=task.input)

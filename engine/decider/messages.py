@@ -93,7 +93,7 @@ def messages(  # noqa: C901  one arm each
 def _task(run: Execution, task: Task, partitions: int, secrets: Secrets, runtime: Secrets) -> Iterator[Message]:
     if task.status is not TaskStatus.SCHEDULED or not task.dispatched:
         return
-    workflow, config = run.workflow, run.configs[task.seq]
+    workflow, config = run.workflow, run.plans[task.seq].step
     definition = definition_of(config, task)
     written = {**definition.input_template, **config.input_parameters}
     handed = {name: value for name in definition.runtime_metadata if (value := runtime(name)) is not None}

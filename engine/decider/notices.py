@@ -13,7 +13,6 @@ from engine.decider.context import evaluated
 from engine.decider.draft import Draft, Turn
 from engine.decider.execution import Execution
 from engine.decider.notice_documents import run_document, task_document
-from engine.decider.place import definition_of
 from engine.errors import BatonError
 from engine.model.command import Notify
 from engine.model.execution import Task
@@ -63,13 +62,13 @@ def tell_turns(draft: Draft) -> None:
             continue
         if turn.status in draft.surroundings.told_statuses and _is_told(draft, task):
             draft.command(Notify(turn.seq, turn.status.value, draft.now))
-        wanted = draft.configs[turn.seq].on_state_change
+        wanted = draft.plans[turn.seq].step.on_state_change
         if wanted:
             _tell_change(draft, turn, task, wanted)
 
 
 def _is_told(draft: Draft, task: Task) -> bool:
-    return definition_of(draft.configs[task.seq], task).task_status_listener_enabled
+    return draft.plans[task.seq].definition_of(task).task_status_listener_enabled
 
 
 def _tell_change(draft: Draft, turn: Turn, task: Task, wanted: Mapping[str, Json]) -> None:

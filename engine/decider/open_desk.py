@@ -62,7 +62,7 @@ class OpenDesk:
 
     def config(self, task: Task) -> WorkflowTask:
         """Return the step that a task carries out."""
-        return self._draft.configs[task.seq]
+        return self._draft.plans[task.seq].step
 
     def takes_signal(self, task: Task) -> bool:
         """True when a signal may complete the task."""

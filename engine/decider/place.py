@@ -8,16 +8,15 @@ from engine.clock import Instant
 from engine.decider.context import evaluated
 from engine.decider.draft import Draft
 from engine.decider.execution import OpenList
-from engine.decider.plan import plan_of
+from engine.decider.plan import Plan, plan_of
 from engine.decider.shown import shown
 from engine.expression.budget import Budget
 from engine.expression.script import evaluate
 from engine.model.definition import TaskDef, WorkflowTask
 from engine.model.execution import Task, Workflow
-from engine.model.limit import Terms, terms_of
+from engine.model.limit import limits
 from engine.model.payload import Json, JsonObject
 from engine.model.question import RunOf
-from engine.tasks import task_type
 from engine.tasks.step import Limits
 from engine.wire.conductor import Described
 
@@ -81,12 +80,12 @@ class Place:
         draft = self._draft
         if workflow_id == draft.workflow.id:
             tasks = [draft.tasks[seq] for seq in sorted(draft.tasks)] if with_tasks else ()
-            configs = draft.configs
+            plans = draft.plans
             return shown(
                 draft.workflow,
                 tasks,
                 draft.definition,
-                lambda task: described(configs[task.seq], task),
+                lambda task: described(plans[task.seq], task),
                 with_tasks=with_tasks,
             )
         found: JsonObject | str | None = draft.ask(RunOf(workflow_id, with_tasks))
@@ -113,36 +112,28 @@ class Place:
 def place_of(draft: Draft, task: Task) -> Place | None:
     """Return where a task stands, or None when its list has ended."""
     opened = draft.lists.get((task.parent, task.branch))
-    return None if opened is None else Place(draft, opened, draft.configs[task.seq], task)
+    return None if opened is None else Place(draft, opened, draft.plans[task.seq].step, task)
 
 
 def definition_of(config: WorkflowTask, task: Task) -> TaskDef:
-    """Return the task definition that applies (Conductor 1.3).
-
-    The one in the run's snapshot; for a task whose name was only found at run time the one found then; else the
-    type's own, which for all but SIMPLE means no retries.
-    """
-    return plan_of(config).definition if task.own_definition is None else _parsed(task)
+    """Return the task definition that applies to a task; see ``Plan.definition_of``."""
+    return plan_of(config).definition_of(task)
 
 
-def described(config: WorkflowTask, task: Task) -> Described:
+def described(plan: Plan, task: Task) -> Described:
     """Return what Conductor's Task object says beyond the row itself."""
     return Described(
-        step=config,
-        task_type=task_type(config.type).shown_type(task),
+        step=plan.step,
+        task_type=plan.kind.shown_type(task),
         task_def_name=task.name,
-        definition=definition_of(config, task),
+        definition=plan.definition_of(task),
     )
 
 
-def limit_of(draft: Draft, task: Task) -> Terms:
-    """Return what the task's name is limited to: as it is registered now, else as the run's own definition says."""
+def is_limited(draft: Draft, task: Task) -> bool:
+    """True when the task's name is limited: as it is registered now, else as the run's own definition says."""
     registered = draft.surroundings.task_defs.get(task.name)
-    return terms_of(registered or definition_of(draft.configs[task.seq], task))
-
-
-def _parsed(task: Task) -> TaskDef:
-    return TaskDef.model_validate(task.own_definition)
+    return limits(registered or draft.plans[task.seq].definition_of(task))
 
 
 def retry_limit(config: WorkflowTask, task: Task) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
@@ -9,6 +10,7 @@ from msgspec import Struct
 from engine.errors import BadExpression
 from engine.expression.template import Template, compile_template
 from engine.model.definition import TaskDef, WorkflowTask
+from engine.model.execution import Task
 from engine.tasks import task_type
 from engine.tasks.step import TaskType
 
@@ -20,19 +22,38 @@ _NO_DEFINITION: Final = TaskDef(retry_count=0)
 _MOST: Final = 5_000
 
 
-class Plan(Struct, frozen=True):
+class Plan(Struct, frozen=True, eq=False):
     """One step of a definition, read once."""
 
     step: WorkflowTask
     kind: TaskType
-    #: The task definition that applies, unless the task found another one at run time (Conductor 1.3).
+    #: The task definition that applies, unless a task has found another one at run time.
     definition: TaskDef
     #: What is evaluated to be the input: the parameters over the template. None where no expression can be read in it.
     parameters: Template | None
-    #: The type may open lists; most do not, and are never asked for them.
-    may_open: bool
-    #: The type has a word to say after a worker's success.
-    may_go_on: bool
+    #: Its type may open lists of steps: the flow goes on in them, and the task may hold until they have ended.
+    opens_lists: bool
+    #: Its type may wait for other tasks.
+    awaits_tasks: bool
+    #: Its type has a word to say about a worker's success: that it is outdated, or not the end.
+    heeds_success: bool
+    #: A worker's success leaves it open, for somebody else to end.
+    is_completed_later: bool
+    #: Somebody is to be told of changes.
+    is_told: bool
+    #: Its result is kept for later tasks of the same key.
+    is_cached: bool
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Plan) and self.step == other.step
+
+    def definition_of(self, task: Task) -> TaskDef:
+        """Return the task definition that applies to a task of this step (Conductor 1.3).
+
+        The one in the run's snapshot; for a task whose name was only found at run time the one found then; else the
+        type's own, which for all but SIMPLE means no retries.
+        """
+        return self.definition if task.own_definition is None else TaskDef.model_validate(task.own_definition)
 
 
 def plan_of(step: WorkflowTask) -> Plan:
@@ -70,6 +91,15 @@ def _planned(step: WorkflowTask) -> Plan:
         kind=kind,
         definition=definition,
         parameters=given,
-        may_open=type(kind).branches is not TaskType.branches,
-        may_go_on=type(kind).worker_done is not TaskType.worker_done,
+        opens_lists=_says(kind, TaskType.branches),
+        awaits_tasks=_says(kind, TaskType.awaits),
+        heeds_success=_says(kind, TaskType.worker_done) or _says(kind, TaskType.is_outdated),
+        is_completed_later=step.async_complete and kind.may_complete_later,
+        is_told=bool(step.on_state_change),
+        is_cached=step.cache_config is not None and step.cache_config.ttl_in_second > 0,
     )
+
+
+def _says(kind: TaskType, default: Callable[..., object]) -> bool:
+    """True when a type has an answer of its own to a question, in place of the default."""
+    return getattr(type(kind), default.__name__) is not default

@@ -33,7 +33,7 @@ def take_out(draft: Draft, seqs: Iterable[int]) -> None:
         if not task.status.is_open:
             continue
         started = task.dispatched and (task.queue or task.child_id)
-        if started and task_type(draft.configs[seq].type).stops_with_task:
+        if started and draft.plans[seq].kind.stops_with_task:
             draft.command(Abandon(seq, None if task.queue else task.child_id))
         draft.change(task, status=TaskStatus.CANCELED, ended_at=draft.now, updated_at=draft.now, due_at=NEVER)
     draft.supersede(seqs)
@@ -49,7 +49,7 @@ def unwind(draft: Draft, task: Task, *, keep: bool) -> Return:
     inside: dict[int, Task] = {}
     for inner, owner in _around(draft, task):
         behind[owner.parent, owner.branch] = owner.position + 1
-        if not task_type(draft.configs[owner.seq].type).detached:
+        if not draft.plans[owner.seq].kind.detached:
             inside[owner.seq] = inner
     doomed: set[int] = set()
     for seq in sorted(draft.tasks):
@@ -74,7 +74,7 @@ def _around(draft: Draft, task: Task) -> Iterator[tuple[Task, Task]]:
 
 def _go_inside(draft: Draft, owner: Task, inner: Task) -> None:
     """Have the flow stand in a list of this container again: in that of ``inner``."""
-    if not task_type(draft.configs[owner.seq].type).reopens:
+    if not draft.plans[owner.seq].kind.reopens:
         draft.change(owner, executed=False)
         return
     draft.change(

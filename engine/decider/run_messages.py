@@ -29,7 +29,6 @@ from engine.model.execution import Task, Workflow, split_task_id
 from engine.model.payload import Json
 from engine.model.request import ASKED_BY, REVIVED_TASK, Request
 from engine.model.status import WorkflowStatus
-from engine.tasks import task_type
 from engine.wire.conductor import workflow_json
 from engine.wire.message import Message
 from engine.wire.request_message import encode_child_ended, encode_child_started, encode_request
@@ -56,7 +55,7 @@ def run_messages(  # noqa: C901  one arm each
         case AskChild():
             yield from _to_child(run, command.seq, "tell_parent", {}, partitions)
         case AskRun():
-            asked = task_type(run.configs[command.seq].type).request(run.tasks[command.seq])
+            asked = run.plans[command.seq].kind.request(run.tasks[command.seq])
             if run.tasks[command.seq].status.is_open and asked is not None:
                 yield encode_request(asked, partitions)
         case PassOn():
@@ -89,7 +88,7 @@ def _to_parent(run: Execution, partitions: int) -> Iterator[Message]:
 
 def _child(run: Execution, task: Task, partitions: int) -> Message:
     """Return the start message of a child, or the news that there is nothing that could be started."""
-    workflow, kind = run.workflow, task_type(run.configs[task.seq].type)
+    workflow, kind = run.workflow, run.plans[task.seq].kind
     assert task.child_id is not None
     try:
         start = read_start(dict(kind.child(task)), lambda: str(task.child_id), message_id=task.child_id)
@@ -172,7 +171,7 @@ def _failure_workflow(run: Execution) -> StartWorkflow:
     workflow, definition = run.workflow, run.definition
     assert workflow.failure_workflow_id is not None
     tasks = [run.tasks[seq] for seq in sorted(run.tasks)]
-    whole = workflow_json(workflow, tasks, definition, lambda task: described(run.configs[task.seq], task))
+    whole = workflow_json(workflow, tasks, definition, lambda task: described(run.plans[task.seq], task))
     if outweighs([workflow.input, whole], _LARGEST_REPORT):
         whole = {**whole, "tasks": [], "input": {}, "output": {}}
     added: dict[str, Json] = {

@@ -48,7 +48,7 @@ def schedule(draft: Draft, key: ListKey, opened: OpenList, position: int) -> Tas
 
 def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
     """Write the attempt after a failed one, to be started at ``at``; its input is evaluated again over the old one."""
-    config = draft.configs[failed.seq]
+    config = draft.plans[failed.seq].step
     opened = draft.lists[failed.parent, failed.branch]
     draft.change(failed, retried=True)
     delay = max(0, at - draft.now)
@@ -83,9 +83,7 @@ def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
     return again
 
 
-def _own_input(
-    draft: Draft, opened: OpenList, config: WorkflowTask, seq: int, before: Task | None
-) -> dict[str, Json]:
+def _own_input(draft: Draft, opened: OpenList, config: WorkflowTask, seq: int, before: Task | None) -> dict[str, Json]:
     """Return a task's input: what its parameters come to, and over it, as it is, what its branch was given.
 
     ``before`` is the attempt before, which may have found a definition of its own.

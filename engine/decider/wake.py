@@ -86,7 +86,7 @@ def _send_task_again(draft: Draft, task: Task, *, workers_lost: bool) -> None:
         if draft.workflow.last_retried_at != NEVER:
             # It may have ended before the retry: what it answers to a start would then be known from that time.
             draft.command(AskChild(task.seq))
-    elif task_type(draft.configs[task.seq].type).request(task) is not None:
+    elif draft.plans[task.seq].kind.request(task) is not None:
         draft.command(AskRun(task.seq))
 
 

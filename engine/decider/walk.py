@@ -125,8 +125,10 @@ class Walk:
             return
         if task.status.is_terminal:
             self.agenda.append(Settle(task.seq))
-        self._open_lists(task)
-        if task.seq in self.draft.unsettled:
+        plan = self.draft.plans[task.seq]
+        if plan.opens_lists:
+            self._open_lists(task)
+        if plan.awaits_tasks and task.seq in self.draft.unsettled:
             self._look_at_waiting(task)
 
     def _enter(self, key: ListKey, position: int) -> None:
@@ -171,7 +173,7 @@ class Walk:
         if task.status.is_successful:
             self.pass_by(task)
             return
-        config = draft.configs[task.seq]
+        config = draft.plans[task.seq].step
         if may_retry(config, task):
             spent = total_time_spent(config, task, draft.now)
             if spent is None:
@@ -188,7 +190,7 @@ class Walk:
             fail(draft, task, task.reason)
 
     def _retry(self, task: Task) -> None:
-        config = self.draft.configs[task.seq]
+        config = self.draft.plans[task.seq].step
         again = schedule_retry(self.draft, task, retry_at(definition_of(config, task), task, self.draft.now))
         if again.visible_at <= self.draft.now:
             self._start(again)
@@ -197,23 +199,24 @@ class Walk:
         """Let the flow go on behind a task, and tell whoever waits for it."""
         draft = self.draft
         task = draft.change(task, executed=True)
-        for seq in draft.waiters.get(task.ref) or ():
-            left = draft.unsettled.get(seq)
-            if left is not None:
-                draft.unsettled[seq] = left - 1
-                self._look_at_waiting(draft.tasks[seq])
-        draft.waiters.drop(task.ref)
+        waiting = draft.waiters.get(task.ref)
+        if waiting is not None:
+            for seq in waiting:
+                left = draft.unsettled.get(seq)
+                if left is not None:
+                    draft.unsettled[seq] = left - 1
+                    self._look_at_waiting(draft.tasks[seq])
+            draft.waiters.drop(task.ref)
         self.agenda.append(Enter((task.parent, task.branch), task.position + 1))
 
     # lists
 
     def _has_attached_list(self, task: Task) -> bool:
         """True while a list that the flow has to go through before passing this task is live (a chosen case)."""
-        config = self.draft.configs[task.seq]
-        kind = task_type(config.type)
-        if kind.detached:
+        plan = self.draft.plans[task.seq]
+        if plan.kind.detached or not plan.opens_lists:
             return False
-        return any((task.seq, branch.name) in self.draft.lists for branch in kind.branches(config, task))
+        return any((task.seq, branch.name) in self.draft.lists for branch in plan.kind.branches(plan.step, task))
 
     def _open_lists(self, task: Task) -> None:
         """Enter what a task has opened before anything else, so that its references are taken from then on."""
@@ -233,7 +236,7 @@ class Walk:
             return
         draft.lists.drop(key)
         owner = draft.tasks[key[0]]
-        if task_type(draft.configs[owner.seq].type).detached:
+        if draft.plans[owner.seq].kind.detached:
             self._branch_of_fork_ended(owner)
         elif owner.executed:
             self._count_down((owner.parent, owner.branch))
@@ -293,7 +296,7 @@ class Walk:
         self._stop_waiting(place)
         kind = task_type(place.config.type)
         found = (place.latest(ref + place.suffix) for ref in kind.awaits(place.config, task) or ())
-        joined = [(draft.configs[each.seq], each) for each in found if each is not None]
+        joined = [(draft.plans[each.seq].step, each) for each in found if each is not None]
         self.agenda.append(Carry(task.seq, kind.settled(place, joined)))
 
     def _stop_waiting(self, place: Place) -> None:
@@ -351,7 +354,7 @@ class Walk:
             self._pick_up_container(task)
 
     def _pick_up_container(self, task: Task) -> None:
-        config = self.draft.configs[task.seq]
+        config = self.draft.plans[task.seq].step
         if task_type(config.type).branches(config, task) and not self._has_attached_list(task):
             self.agenda.append(Ended(task.seq))
 
@@ -365,7 +368,7 @@ class Walk:
             raise AssertionError(f"workflow {draft.workflow.id} is RUNNING and has no open task")
         task = waiting[0]
         place = place_of(draft, task)
-        awaited = task_type(task.type).awaits(draft.configs[task.seq], task) or ()
+        awaited = task_type(task.type).awaits(draft.plans[task.seq].step, task) or ()
         found = {ref: place.latest(ref + place.suffix) if place is not None else None for ref in awaited}
         missing = ", ".join(ref for ref, there in found.items() if there is None or not there.executed)
         reason = f"{task.ref} waits for {missing}, which nothing in the workflow can bring about any more"

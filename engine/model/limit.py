@@ -61,6 +61,11 @@ class Terms(Struct, frozen=True, kw_only=True):
         return after(now, -self.seconds)
 
 
+def limits(definition: TaskDef) -> bool:
+    """Return whether a task definition limits how many tasks go out; see ``terms_of``."""
+    return (definition.concurrent_exec_limit or 0) > 0 or (definition.rate_limit_per_frequency or 0) > 0
+
+
 def terms_of(definition: TaskDef) -> Terms:
     """Return what a task definition allows; missing numbers, 0 and less mean that there is no limit (Conductor 1.3)."""
     at_once, starts = definition.concurrent_exec_limit or 0, definition.rate_limit_per_frequency or 0

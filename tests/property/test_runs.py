@@ -136,8 +136,8 @@ class _Joins(Storyteller):
                     self._check(run, task)
 
     def _check(self, run: Execution, join: Any) -> None:
-        suffix = join.ref.removeprefix(run.configs[join.seq].task_reference_name)
-        for ref in task_type("JOIN").awaits(run.configs[join.seq], join):
+        suffix = join.ref.removeprefix(run.plans[join.seq].step.task_reference_name)
+        for ref in task_type("JOIN").awaits(run.plans[join.seq].step, join):
             seq = run.latest.get(ref + suffix)
             if seq is not None:
                 assert run.tasks[seq].executed, f"{join.ref} did not wait for {ref + suffix}: {statuses(run)}"

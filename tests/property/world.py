@@ -23,7 +23,7 @@ from engine.wire.inbound import decode
 from engine.wire.message import Delivery, Message
 
 #: What a run derives from its rows; two runs are the same when these are.
-DERIVED = ("lists", "forks", "joins", "unsettled", "waiters", "open", "holding", "latest", "named", "tasks", "configs")
+DERIVED = ("lists", "forks", "joins", "unsettled", "waiters", "open", "holding", "latest", "named", "tasks", "plans")
 
 
 class World:

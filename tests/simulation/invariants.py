@@ -260,8 +260,8 @@ class Invariants:
             # It was applied, or came too late; a retry may have reopened its task since, which asks the child again.
             return
         run = self._restored(rows)
-        config = run.configs.get(said.seq)
-        if isinstance(said, TaskResult) and (config is None or config.async_complete):
+        plan = run.plans.get(said.seq)
+        if isinstance(said, TaskResult) and (plan is None or plan.step.async_complete):
             # An operator has taken it out of the flow, or it stays open for somebody else to end.
             return
         run.fresh = False

@@ -56,7 +56,7 @@ def forgotten_by(save: Save, before: Rows | None, run: Execution) -> set[int]:
     first = 0 if before is None else before.workflow.last_seq
     there = {task.seq for task in (*save.inserted, *(save.earlier.tasks if save.earlier is not None else ()))}
     gone = {*save.forgotten, *(seq for seq in range(first + 1, save.workflow.last_seq + 1) if seq not in there)}
-    wanted = any("keepLastN" in step.input_parameters for step in run.configs.values())
+    wanted = any("keepLastN" in plan.step.input_parameters for plan in run.plans.values())
     expect(wanted or not gone, Rule.STATES, f"{save.workflow.id} forgets {sorted(gone)}, and no loop wants that")
     for seq in save.forgotten:
         task = task_of(before, seq)
@@ -118,7 +118,7 @@ def _check_attempt(rows: Rows, run: Execution, task: Task, *, hastened: bool) ->
     """A further attempt follows a failure, within the limit and after the delay; an operator may ask for more."""
     if rows.workflow.last_retried_at != NEVER:
         return
-    failed, config = run.tasks[task.retry_of], run.configs[task.seq]
+    failed, config = run.tasks[task.retry_of], run.plans[task.seq].step
     what = f"{task.id} ({task.ref}), attempt {task.attempt}"
     expect(failed.status in _FAILED, Rule.STATES, f"{what} follows one that is {failed.status}")
     definition = TASK_DEF.get(task.name) if task.type in ("SIMPLE", "DYNAMIC") else None
@@ -167,7 +167,7 @@ def _check_pause(save: Save, before: Rows | None) -> None:
 
 def joined_by(run: Execution, join: Task) -> list[Task]:
     """Return the tasks that a JOIN waits for, so far as the flow has come to them."""
-    suffix = join.ref.removeprefix(run.configs[join.seq].task_reference_name)
+    suffix = join.ref.removeprefix(run.plans[join.seq].step.task_reference_name)
     seqs = (run.latest.get(ref + suffix) for ref in join.input["joinOn"])
     return [run.tasks[seq] for seq in seqs if seq is not None]
 
@@ -177,7 +177,7 @@ def _check_scripts(run: Execution, now: Instant) -> None:
     if run.workflow.status is not WorkflowStatus.RUNNING or NEVER < run.workflow.wake_at <= now:
         return
     for seq in run.open:
-        if run.tasks[seq].type == "JOIN" and ".some(" in (run.configs[seq].expression or ""):
+        if run.tasks[seq].type == "JOIN" and ".some(" in (run.plans[seq].step.expression or ""):
             enough = [each.ref for each in joined_by(run, run.tasks[seq]) if each.executed and each.status in _JOINED]
             expect(not enough, Rule.STATES, f"{run.tasks[seq].ref} waits though {enough} would be enough")
 
@@ -188,7 +188,7 @@ def _check_joins(run: Execution, before: Rows | None) -> None:
         was = known.get(task.seq)
         if task.type != "JOIN" or task.status not in _JOINED or (was is not None and was.status.is_terminal):
             continue
-        script = run.configs[task.seq].expression
+        script = run.plans[task.seq].step.expression
         # A script sees a SWITCH as done before the flow is through its case.
         waited = {each.ref: each.executed or (script and each.status in _JOINED) for each in joined_by(run, task)}
         if ".some(" in (script or ""):

@@ -7,7 +7,7 @@ from typing import Any
 from engine.decider.execution import Execution, restore
 from engine.testing.harness import Harness
 
-_DERIVED = ("configs", "latest", "named", "open", "holding", "lists", "forks", "joins", "unsettled", "waiters")
+_DERIVED = ("plans", "latest", "named", "open", "holding", "lists", "forks", "joins", "unsettled", "waiters")
 
 
 def assert_remembered_as_stored(harness: Harness, run: str) -> None:
