@@ -12,7 +12,7 @@ LIMITS: tuple[Mutation, ...] = (
         "a task that is limited goes out without a slot",
         "engine/decider/carry.py",
         "    if now_visible and _must_wait(draft, task):\n",
-        "    if now_visible and task.slot is None and limit_of(draft, task).is_limited:\n",
+        "    if now_visible and task.slot is None and is_limited(draft, task):\n",
     ),
     mutation(
         "a granted slot is not taken up",

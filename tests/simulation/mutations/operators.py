@@ -118,8 +118,8 @@ OPERATORS: tuple[Mutation, ...] = (
     mutation(
         "a task that kills every worker is begun for ever",
         "engine/decider/apply.py",
-        "        if begun - 1 > draft.surroundings.redelivery_limit:\n",
-        "        if begun < 0:\n",
+        "    if begun - 1 > draft.surroundings.redelivery_limit:\n",
+        "    if begun < 0:\n",
     ),
     mutation(
         "a task that waits for its child once more is not told how that has ended",
