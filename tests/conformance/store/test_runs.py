@@ -195,7 +195,8 @@ def test_new_and_known_runs_are_saved_together(store: Store) -> None:
 
 
 def test_ten_thousand_tasks_are_saved_and_changed_at_once(store: Store) -> None:
-    tasks = [a_task(seq=seq, input={"number": seq}) for seq in range(1, 10_001)]
+    # Few have a payload: where payloads are kept outside, each is a file that is waited for.
+    tasks = [a_task(seq=seq, input={} if seq % 100 else {"number": seq}) for seq in range(1, 10_001)]
     create(store, a_run(last_seq=10_000), tasks=tasks)
     assert load(store).tasks == tuple(tasks)
     done = [msgspec.structs.replace(task, status=TaskStatus.COMPLETED) for task in tasks]
