@@ -98,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     #: SQLAlchemy's URL of the database that holds the truth; Postgres through psycopg, MariaDB or MySQL, or SQLite.
+    #: ``?pgbouncer=true`` at its end says that a PgBouncer in transaction mode stands before Postgres.
     database_url: DatabaseUrl = "postgresql+psycopg://baton:baton@localhost:5432/baton"
     #: Celery's URL of the broker: RabbitMQ (``//`` at the end is its default virtual host) or ``redis://``.
     broker_url: BrokerUrl = "amqp://guest:guest@localhost:5672//"

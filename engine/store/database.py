@@ -35,6 +35,9 @@ _VANISHED_TCP: Final = {
     "TCP_KEEPCNT": 3,
 }
 
+#: What a URL says of Postgres when a PgBouncer in transaction mode stands before it: ``?pgbouncer=true``.
+_POOLED: Final = "pgbouncer"
+
 #: Every statement of the store has an index made for it. Plans are made once and never again, and one made while a
 #: table is still empty must be right for a full one: so the planner is not to guess from sizes.
 _POSTGRES_SESSION: Final = (
@@ -101,11 +104,31 @@ def open_database(url: str, pool_size: int) -> sqlalchemy.Engine:
             parsed, _VANISHED_TCP, {"connect_timeout": WAIT_SECONDS}, **shared
         )
         return opened
+    return _open_postgres(parsed, shared)
+
+
+def _open_postgres(url: URL, shared: dict[str, Any]) -> sqlalchemy.Engine:
+    """Open a pool at Postgres, or at a PgBouncer before it.
+
+    There, each transaction may get another of the server's sessions: nothing is prepared, because the next session
+    would not know it, and the planner looks at every statement anew, so that it need not be told not to guess.
+    """
+    pooled = _pooled(url)
     options = {"connect_timeout": WAIT_SECONDS, "application_name": "baton", **_VANISHED}
-    connect_args = {key: value for key, value in options.items() if key not in parsed.query}
-    database = sqlalchemy.create_engine(parsed, connect_args=connect_args, **shared)
-    event.listen(database, "connect", _greet_postgres)
+    connect_args: dict[str, Any] = {key: value for key, value in options.items() if key not in url.query}
+    if pooled:
+        connect_args["prepare_threshold"] = None
+    database = sqlalchemy.create_engine(url.difference_update_query([_POOLED]), connect_args=connect_args, **shared)
+    if not pooled:
+        event.listen(database, "connect", _greet_postgres)
     return database
+
+
+def _pooled(url: URL) -> bool:
+    said = url.query.get(_POOLED, "false")
+    if said not in ("true", "false"):
+        raise BadConfiguration([f"The database URL says {_POOLED}={said}: it is true or false."])
+    return said == "true"
 
 
 def _mysql() -> ModuleType:
