@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -13,6 +14,8 @@ from engine.api.requester import Requester
 from engine.broker.memory import MemoryBroker
 from engine.polling.distributor import Distributor
 from engine.testing.memory_store import MemoryStore
+
+COMPATIBILITY = Path(__file__).parents[3] / "docs" / "compatibility.md"
 
 #: Conductor's paths, by what they are about.
 PATHS = """
@@ -195,6 +198,13 @@ def test_every_path_of_conductor_is_served() -> None:
     connect = MemoryBroker().connect
     here = served(create_app(MemoryStore(), Requester(connect, 2), distributor=Distributor(connect, 2)))
     assert [f"{method} {path}" for method, path in lines(PATHS) if (method, path) not in here] == []
+
+
+def test_every_path_that_is_served_is_in_the_document_on_compatibility() -> None:
+    connect = MemoryBroker().connect
+    here = served(create_app(MemoryStore(), Requester(connect, 2), distributor=Distributor(connect, 2)))
+    told = re.sub(r"\{[^}`]*\}", "{}", COMPATIBILITY.read_text())
+    assert sorted({path for _, path in here if path.removeprefix("/api") not in told}) == []
 
 
 def test_what_is_not_here_is_a_404_in_conductors_body(client: TestClient) -> None:
