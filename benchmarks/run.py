@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import chain, decide, deep, fan_out, latency, light, long_loop, start, waiting
+from benchmarks import chain, decide, deep, fan_out, latency, light, long_loop, polls, start, waiting
 from benchmarks.figure import Figure
 from benchmarks.results import write_results
 from benchmarks.scope import Scope, Skipped
@@ -30,6 +30,7 @@ SCENARIOS: dict[str, Callable[[Scope], list[Figure]]] = {
     "waiting": waiting.measure,
     "decide": decide.measure,
     "light": light.measure,
+    "polls": polls.measure,
 }
 
 RESULTS = Path(__file__).parent / "results.json"

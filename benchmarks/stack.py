@@ -72,9 +72,13 @@ class Stack:
         """Run one decider; a context manager that yields its process id."""
         return self.baton("decider")
 
-    def baton(self, service: str) -> AbstractContextManager[int]:
+    def baton(self, service: str, *options: str) -> AbstractContextManager[int]:
         """Run one of the engine's services; a context manager that yields its process id."""
-        return self.process(service, str(Path(sys.executable).with_name("baton")), service)
+        return self.process(service, str(Path(sys.executable).with_name("baton")), service, *options)
+
+    def python(self, name: str, *arguments: str) -> AbstractContextManager[int]:
+        """Run Python; a context manager that yields its process id."""
+        return self.process(name, sys.executable, *arguments)
 
     def worker(self, prefetch_multiplier: int) -> AbstractContextManager[int]:
         """Run the Celery worker with eight threads; a context manager that yields its process id."""

@@ -14,7 +14,7 @@ _MET = {True: "met", False: "MISSED", None: ""}
 def table_of(figures: Sequence[Figure], broker: str) -> Table:
     """Return the figures as a table, one row each."""
     table = Table(title="Medians; CPU in milliseconds for each task, user + system")
-    processes = ("decider", "database", broker, "worker")
+    processes = ("decider", "database", broker, "worker", "server")
     for heading in ("scenario", "value", "baseline", "ratio", "target", *processes):
         table.add_column(heading, justify="left" if heading == "scenario" else "right")
     for each in figures:

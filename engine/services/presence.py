@@ -17,7 +17,7 @@ from engine.errors import SchemaTooNew, Transient
 from engine.identifier import new_id
 from engine.log import get_logger
 from engine.services.stopping import Patience, Stop
-from engine.store.presence import farewell, sign_of_life, this_process
+from engine.store.presence import farewell, open_register, sign_of_life, this_process
 
 log = get_logger(__name__)
 
@@ -35,7 +35,8 @@ class Presence:
     """
 
     def __init__(self, settings: Settings, kind: str, stop: Stop) -> None:
-        self._url = settings.database_url
+        # Opened once: to find the way anew takes more than the sign itself, and an idle process does nothing else.
+        self._register = open_register(settings.database_url)
         self._stop = stop
         self._clock = SystemClock()
         self._left = threading.Event()
@@ -60,12 +61,12 @@ class Presence:
         self._left.set()
         self._thread.join()
         try:
-            farewell(self._url, self._who)
+            farewell(self._register, self._who)
         except Transient as failure:
             log.debug("presence.not_withdrawn", reason=str(failure))
 
     def _sign(self, *, first: bool) -> None:
-        sign_of_life(self._url, self._who, self._clock.now(), _BELIEVED_SECONDS, first=first)
+        sign_of_life(self._register, self._who, self._clock.now(), _BELIEVED_SECONDS, first=first)
 
     def _go_on(self) -> None:
         while not self._left.wait(_INTERVAL_SECONDS):

@@ -109,6 +109,9 @@ class Scheduler:
     def _take_up(self, now: Instant) -> bool:
         """Take up dates that have come; return whether there may be others."""
         with self._store.transaction() as transaction:
+            self._upcoming = transaction.next_schedule()
+            if self._upcoming is None or self._upcoming > now:
+                return False
             due = transaction.due_schedules(now, _MOST_AT_ONCE)
             executions = [each for row in due for each in self._safely(transaction, row, now)]
             self._upcoming = transaction.next_schedule()

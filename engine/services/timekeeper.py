@@ -105,9 +105,11 @@ class Timekeeper:
     def _ring(self, now: Instant, scheduled: Instant | None) -> float:
         """Ring what is due; return how long to sleep, with ``scheduled`` the next date of any schedule."""
         with self._store.transaction() as transaction:
+            upcoming = transaction.next_ring()
+            if upcoming is None or upcoming > now:
+                return min(self._pause(upcoming), self._pause(scheduled))
             due = transaction.ring(now, self._settings.ring_lease_seconds, _MOST_AT_ONCE)
             waiting = transaction.ring_limits(now, self._settings.ring_lease_seconds)
-            upcoming = None if due or waiting else transaction.next_ring()
         if not due and not waiting:
             return min(self._pause(upcoming), self._pause(scheduled))
         # The lease is committed first: a crash in between costs one lease, a wake-up sent twice costs nothing.

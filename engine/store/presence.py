@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from sqlalchemy import Connection, delete, insert, inspect, select
+from sqlalchemy import Connection, Engine, delete, insert, inspect, select
 
 from engine import __version__
 from engine.clock import Instant, after
+from engine.store.database import open_database
 from engine.store.revisions import Kind, connected, refuse_unknown, revisions
 from engine.store.schema import process
 
@@ -31,13 +32,18 @@ def this_process(identity: str, kind: str) -> Process:
     return Process(id=identity, kind=kind, version=__version__, knows=(revisions(Kind.AFTER) or (_NONE,))[-1])
 
 
-def sign_of_life(url: str, who: Process, now: Instant, seconds: float, *, first: bool = False) -> None:
+def open_register(url: str) -> Engine:
+    """Return what knows the way to the database, for many signs; between them no connection is held."""
+    return open_database(url, pool_size=1)
+
+
+def sign_of_life(at: str | Engine, who: Process, now: Instant, seconds: float, *, first: bool = False) -> None:
     """Say that a process is alive, and for how long to believe it; forget those that have not said so for long.
 
     The first sign waits for whoever changes tables just now. Raises ``SchemaTooNew`` when the process must not work
     on these tables any more, ``StoreUnavailable`` when the database cannot be reached.
     """
-    with connected(url, alone=first) as connection:
+    with connected(at, alone=first) as connection:
         refuse_unknown(connection)
         gone = (process.c.id == who.id) | (process.c.alive_until <= now)
         connection.execute(delete(process).where(gone))
@@ -45,9 +51,9 @@ def sign_of_life(url: str, who: Process, now: Instant, seconds: float, *, first:
         connection.execute(insert(process).values(**row, alive_until=after(now, seconds)))
 
 
-def farewell(url: str, who: Process) -> None:
+def farewell(at: str | Engine, who: Process) -> None:
     """Say that a process ends."""
-    with connected(url) as connection:
+    with connected(at) as connection:
         connection.execute(delete(process).where(process.c.id == who.id))
 
 

@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from msgspec import Struct
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, Engine, func, literal, select
 from sqlalchemy.dialects.mysql.base import MySQLDialect
 
 from engine.errors import SchemaTooNew, StoreUnavailable
@@ -96,12 +96,12 @@ def retreat(connection: Connection, kind: Kind, scripts: Path = SCRIPTS) -> None
 
 
 @contextmanager
-def connected(url: str, *, alone: bool = False) -> Iterator[Connection]:
-    """Open a transaction on a connection of its own; ``alone`` among those that change tables.
+def connected(at: str | Engine, *, alone: bool = False) -> Iterator[Connection]:
+    """Open a transaction on a connection of its own, at a URL or what knows the way; ``alone`` among those that change.
 
     Raises ``StoreUnavailable`` when the database cannot be reached, ``BadConfiguration`` for an unusable URL.
     """
-    database = open_database(url, pool_size=1)
+    database = open_database(at, pool_size=1) if isinstance(at, str) else at
     try:
         with faults_told_apart(database), database.begin() as connection:
             lock = _LOCKS.get(connection.dialect.name)
