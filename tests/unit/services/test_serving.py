@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from engine.config import Settings
-from engine.services.server import serve
+from engine.services.server import listen, serve
 from engine.services.stopping import Stop
 
 
@@ -40,3 +41,19 @@ def test_a_server_ends_once_another_thread_wants_it_to(listener: socket.socket) 
     serve(FastAPI(), listener, Settings(), stop, asking.start)
     asking.join()
     assert answered == [404]
+
+
+def test_small_answers_on_a_kept_connection_leave_at_once() -> None:
+    async def waits_for_more(listener: socket.socket) -> bool:
+        accepted: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
+
+        async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted.set_result(writer.get_extra_info("socket"))
+
+        async with await asyncio.start_server(accept, sock=listener):
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            delays = not (await accepted).getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            writer.close()
+            return delays
+
+    assert not asyncio.run(waits_for_more(listen(Settings(http_port=0))))
