@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -39,10 +39,17 @@ _ZERO_COUNTS: Final[Mapping[str, frozenset[str]]] = {
     "conductor.proto.TaskDef": frozenset({"retry_count", "timeout_policy", "retry_delay_seconds"}),
     "conductor.proto.TaskResult": frozenset({"status"}),
     "conductor.proto.WorkflowDef": frozenset({"restartable", "timeout_policy"}),
+    "conductor.proto.WorkflowTask": frozenset({"retry_count"}),
     "conductor.proto.EventHandler.Action": frozenset({"action"}),
     "conductor.grpc.workflows.RemoveWorkflowRequest": frozenset({"archive_workflow"}),
     "conductor.grpc.events.GetEventHandlersForEventRequest": frozenset({"active_only"}),
 }
+
+#: Numbers by which Conductor's messages say that a field was left out, by its full name.
+_LEFT_OUT: Final[Mapping[str, int]] = {"conductor.proto.WorkflowTask.retry_count": -1}
+
+#: Equals no value.
+_NOTHING: Final = object()
 
 #: Whole numbers up to here are exact in a double, which is all that a Value holds.
 _EXACT: Final = 2**53
@@ -53,12 +60,14 @@ _BITS: Final = {FieldDescriptor.CPPTYPE_INT32: 31, FieldDescriptor.CPPTYPE_INT64
 def from_message(message: Message) -> JsonObject:
     """Return a message as JSON; raise ``BadMessage`` for what JSON has no word for."""
     kind = message.DESCRIPTOR
-    set_fields: Sequence[tuple[Any, Any]] = message.ListFields()
-    shown: dict[str, Json] = {_name(field): _of_field(field, value) for field, value in set_fields}
+    said: dict[Any, Any] = dict(message.ListFields())
     for name in _ZERO_COUNTS.get(kind.full_name, ()):
-        field: Any = kind.fields_by_name[name]
-        shown.setdefault(_name(field), _of_one(field, getattr(message, name)))
-    return shown
+        said.setdefault(kind.fields_by_name[name], 0)
+    return {
+        _name(field): _of_field(field, value)
+        for field, value in said.items()
+        if value != _LEFT_OUT.get(field.full_name, _NOTHING)
+    }
 
 
 def to_message(kind: Descriptor, document: JsonObject) -> Message:
@@ -84,7 +93,7 @@ def _of_one(field: FieldDescriptor, value: Any) -> Json:
     if field.enum_type is not None:
         return _of_enum(field.enum_type, value)
     if field.message_type is None:
-        return value
+        return bool(value) if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL else value
     match field.message_type.full_name:
         case name if name == _VALUE:
             return _of_value(value)
@@ -132,8 +141,8 @@ def _of_number(number: float) -> Json:
 
 
 def _fill(message: Any, document: JsonObject) -> None:
-    for name, field in _fields(message.DESCRIPTOR):
-        value = document.get(name)
+    for name, field, left_out in _fields(message.DESCRIPTOR):
+        value = document.get(name, left_out)
         if value is None:
             continue
         if _is_map(field):
@@ -223,13 +232,10 @@ def _whole(value: Json, bound: int) -> int:
 
 
 @cache
-def _fields(kind: Descriptor) -> tuple[tuple[str, FieldDescriptor], ...]:
-    return tuple(_named(kind))
-
-
-def _named(kind: Descriptor) -> Iterator[tuple[str, FieldDescriptor]]:
-    for field in kind.fields:
-        yield _name(field), field
+def _fields(kind: Descriptor) -> tuple[tuple[str, FieldDescriptor, int | None], ...]:
+    """Return the fields of a message, each with its name in JSON and what is written where that has none."""
+    fields: Sequence[Any] = kind.fields
+    return tuple((_name(field), field, _LEFT_OUT.get(field.full_name)) for field in fields)
 
 
 def _name(field: FieldDescriptor) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -39,30 +39,36 @@ class GrpcSite(Site):
     def connect(self) -> Any:
         return grpc.insecure_channel(f"127.0.0.1:{self.door.port}")
 
-    def ask(self, service: str, method: str, **fields: Any) -> Any:
+    def ask(self, service: str, method: str, /, **fields: Any) -> Any:
         """Call a method and return its answer as JSON by protobuf's own rules; of a stream, the list of them."""
         call = self.begin(service, method, **fields)
         if method_of(service, method).server_streaming:
             return [shown(each) for each in call]
         return shown(call.result())
 
-    def begin(self, service: str, method: str, **fields: Any) -> Any:
+    def begin(self, service: str, method: str, /, **fields: Any) -> Any:
         """Begin a call and return it: it can be cancelled, and waited for."""
         from google.protobuf.json_format import ParseDict
 
+        return self.send(service, method, ParseDict(fields, request_of(service, method)).SerializeToString())
+
+    def send(self, service: str, method: str, request: bytes) -> Any:
+        """Begin a call with whatever bytes."""
         from engine.api.grpc.messages import message_class
 
         kind = method_of(service, method)
         path, answer = f"/{service}/{method}", message_class(kind.output_type.full_name)
-        request = ParseDict(fields, message_class(kind.input_type.full_name)()).SerializeToString()
         if kind.server_streaming:
             return self.channel.unary_stream(path, None, answer.FromString)(request, timeout=30)
         return self.channel.unary_unary(path, None, answer.FromString).future(request, timeout=30)
 
-    def refusal(self, service: str, method: str, **fields: Any) -> tuple[str, str]:
+    def refusal(self, service: str, method: str, /, **fields: Any) -> tuple[str, str]:
         """Call a method that refuses, and return the status code's name and the sentence."""
+        return self.refused(lambda: self.ask(service, method, **fields))
+
+    def refused(self, call: Callable[[], Any]) -> tuple[str, str]:
         with pytest.raises(grpc.RpcError) as refused:
-            self.ask(service, method, **fields)
+            call()
         return refused.value.code().name, refused.value.details()
 
     def started(self, **fields: Any) -> str:
@@ -78,6 +84,12 @@ def method_of(service: str, method: str) -> Any:
     from engine.api.grpc.messages import services
 
     return next(each for each in services() if each.full_name == service).methods_by_name[method]
+
+
+def request_of(service: str, method: str) -> Any:
+    from engine.api.grpc.messages import message_class
+
+    return message_class(method_of(service, method).input_type.full_name)()
 
 
 def shown(message: Any) -> Any:

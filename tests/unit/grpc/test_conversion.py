@@ -47,7 +47,8 @@ STEPS: dict[str, Any] = {
 
 def test_a_definition_survives_both_ways_with_lists_in_lists() -> None:
     message = to_message(message_class("conductor.proto.WorkflowDef").DESCRIPTOR, STEPS)
-    # A message does not say that these were left out.
+    # A message does not say that these were left out; what it says of the retries of a step is Conductor's -1.
+    assert message.tasks[0].retry_count == -1  # type: ignore[attr-defined]
     assert from_message(message) == {**STEPS, "restartable": False, "timeoutPolicy": "TIME_OUT_WF"}
 
 
@@ -59,6 +60,8 @@ def test_zero_counts_only_where_it_says_something() -> None:
         "timeoutPolicy": "RETRY",
     }
     assert read("TaskResult", {"taskId": "a.1"}) == {"taskId": "a.1", "status": "IN_PROGRESS"}
+    assert read("WorkflowTask", {"name": "t"}) == {"name": "t", "retryCount": 0}
+    assert read("WorkflowTask", {"name": "t", "retryCount": -1}) == {"name": "t"}
     assert read("StartWorkflowRequest", {"name": "w"}) == {"name": "w"}
 
 
@@ -117,5 +120,5 @@ def test_whatever_a_task_has_can_be_written() -> None:
         "responseTimeoutSeconds": str(2**63 - 1),
         "inputData": {"huge": "1" + "0" * 400, "nothing": None, "text": "\0"},
         "outputData": {"a": []},
-        "workflowTask": {"name": "t"},
+        "workflowTask": {"name": "t", "retryCount": -1},
     }

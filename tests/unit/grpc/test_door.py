@@ -1,0 +1,104 @@
+"""What holds for every call: what is refused, what is told, and what is not."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from engine.api import runs
+from engine.errors import NotFound, StoreUnavailable
+
+from .conftest import RUNS, TASKS, GrpcSite, request_of
+
+HEALTH = "grpc.health.v1.Health"
+
+
+@pytest.mark.parametrize("content", [b"\xff\xff", b"\x0a\x02\xff\xfe"], ids=["no message", "no UTF-8"])
+def test_bytes_that_are_no_message_are_refused(door: GrpcSite, content: bytes) -> None:
+    code, details = door.refused(lambda: door.send(RUNS, "PauseWorkflow", content).result())
+    assert code == "INVALID_ARGUMENT"
+    assert "PauseWorkflowRequest" in details
+
+
+def test_a_message_that_is_too_large_is_refused(door: GrpcSite) -> None:
+    code, _ = door.refusal(TASKS, "AddLog", taskId="a.1", log="x" * 17_000_000)
+    assert code == "RESOURCE_EXHAUSTED"
+
+
+def test_a_method_that_is_not_there_is_unimplemented(door: GrpcSite) -> None:
+    code, _ = door.refused(lambda: door.channel.unary_unary(f"/{TASKS}/AckTask")(b""))
+    assert code == "UNIMPLEMENTED"
+
+
+def fails_with(error: Exception) -> Any:
+    def fail(*_: Any) -> None:
+        raise error
+
+    return fail
+
+
+def test_a_crash_shows_nothing_of_the_code(door: GrpcSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "one_task_json", fails_with(RuntimeError("the secret is 42")))
+    code, details = door.refusal(TASKS, "GetTask", taskId="a.1")
+    assert code == "INTERNAL"
+    assert "its log says why" in details
+    assert "42" not in details
+
+
+def test_a_database_that_is_away_is_worth_another_try(door: GrpcSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "one_task_json", fails_with(StoreUnavailable("connection to 10.0.0.7 refused")))
+    code, details = door.refusal(TASKS, "GetTask", taskId="a.1")
+    assert code == "UNAVAILABLE"
+    assert "10.0.0.7" not in details
+
+
+def test_a_long_sentence_is_cut_to_what_a_header_carries(door: GrpcSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "one_task_json", fails_with(NotFound("ä" * 10_000)))
+    code, details = door.refusal(TASKS, "GetTask", taskId="a.1")
+    assert code == "NOT_FOUND"
+    assert details.startswith("ää")
+    assert details.endswith("ä …")
+
+
+def test_a_crowd_is_turned_away_but_polls_and_probes_are_not(door: GrpcSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def wait(*_: Any) -> dict[str, str]:
+        inside.set()
+        assert leave.wait(30)
+        return {}
+
+    monkeypatch.setattr(runs, "one_task_json", wait)
+    first = door.begin(TASKS, "GetTask", taskId="a.1")
+    assert inside.wait(30)
+    monkeypatch.setattr(door.door, "_most", 1)
+    try:
+        code, details = door.refusal(RUNS, "PauseWorkflow", workflowId="nobody")
+        assert (code, details) == ("RESOURCE_EXHAUSTED", "1 calls are under way: come again in a moment.")
+        assert door.ask(TASKS, "Poll", taskType=door.kind) == {}
+        assert door.ask(HEALTH, "Check") == {"status": "SERVING"}
+    finally:
+        leave.set()
+    first.result()
+
+
+def test_the_audit_trail_names_whom_a_proxy_names(door: GrpcSite) -> None:
+    run = door.started()
+    path = f"/{RUNS}/PauseWorkflow"
+    request = request_of(RUNS, "PauseWorkflow")
+    request.workflow_id = run
+    door.channel.unary_unary(path)(request.SerializeToString(), metadata=[("x-forwarded-user", "ada")])
+    asked = door.client.get(f"/api/workflow/{run}/requests").json()
+    assert [each["by"] for each in asked if each["request"] == "pause"] == ["ada"]
+
+
+def test_the_health_of_the_server_is_that_of_every_service(door: GrpcSite) -> None:
+    assert door.ask(HEALTH, "Check") == door.ask(HEALTH, "Check", service=TASKS) == {"status": "SERVING"}
+    assert door.refusal(HEALTH, "Check", service="nothing")[0] == "NOT_FOUND"
+
+
+def test_a_server_that_cannot_work_says_so(door: GrpcSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.api.grpc.health.health_results", lambda *_: [{"healthy": False}])
+    assert door.ask(HEALTH, "Check") == {"status": "NOT_SERVING"}
