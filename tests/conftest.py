@@ -36,9 +36,6 @@ NEEDS = {
     "redis_url": ("redis",),
 }
 
-#: Folders whose tests start many processes: beside each other they only wait for each other.
-ALONE = tuple(ROOT / "tests" / name for name in ("acceptance", "integration"))
-
 #: What is started together: nearly every test with servers needs both of the pair.
 GROUPS = (PAIR, ("mysql",), ("redis",))
 
@@ -120,8 +117,6 @@ def pytest_configure_node(node: WorkerController) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if any(item.path.is_relative_to(folder) for folder in ALONE):
-            item.add_marker(pytest.mark.alone)
         for fixture, kinds in NEEDS.items():
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(pytest.mark.servers(*kinds))

@@ -19,6 +19,8 @@ from tests.acceptance.processes import Process, until
 from tests.acceptance.stack import Stack, simple, task_def, vanilla, workflow
 from tests.pace import within
 
+pytestmark = pytest.mark.alone
+
 LIMIT = 3
 RUNS = 30
 

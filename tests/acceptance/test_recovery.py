@@ -17,6 +17,8 @@ from tests.acceptance.processes import until
 from tests.acceptance.stack import Stack, simple, task_def, vanilla, workflow
 from tests.pace import within
 
+pytestmark = pytest.mark.alone
+
 #: Seconds.
 AFTER_A_DECIDER, AFTER_A_WORKER = 5.0, 10.0
 

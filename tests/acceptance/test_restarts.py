@@ -18,6 +18,8 @@ from tests.acceptance.processes import until
 from tests.acceptance.stack import Stack
 from tests.pace import within
 
+pytestmark = pytest.mark.alone
+
 #: Seconds after which all work has gone on once the server was back, with the settings of production.
 RECOVERED = 15.0
 
