@@ -31,6 +31,8 @@ def _lines(started: Started, settings: Settings) -> Iterator[str]:
     else:
         yield "  Tasks        the system's own are carried out here; yours are with --app MODULE:APP"
     yield f"  API          {started.url}/swagger-ui"
+    if settings.grpc_port is not None:
+        yield f"  gRPC         port {settings.grpc_port}, Conductor's services"
     yield ""
     yield "Next, in another terminal:"
     yield ""

@@ -6,13 +6,14 @@ import tempfile
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from deploy.endpoint import ServerMissing, Servers
+from deploy.endpoint import ServerMissing, Servers, free_ports
 from deploy.probe import conninfo
 from deploy.servers import provide, stop
 from deploy.vhosts import Vhosts
@@ -112,7 +113,8 @@ def whole_on_redis(
 def small(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Return the least that runs workflows: decider, timekeeper and server, and a vanilla Celery worker."""
     with own_servers(servers) as (database_url, broker_url):
-        stack = Stack(tmp_path_factory.mktemp("small"), database_url, broker_url)
+        spoken = {"BATON_GRPC_PORT": str(free_ports(1)[0])} if find_spec("grpc") else {}
+        stack = Stack(tmp_path_factory.mktemp("small"), database_url, broker_url, **spoken)
         try:
             services = [stack.baton(name) for name in ("decider", "timekeeper")]
             worker = stack.celery("vanilla", "worker-vanilla", "-c", "2", "-Q", "add", "-E", **vanilla(stack))

@@ -6,11 +6,13 @@ import threading
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from engine.api import runs
 from engine.errors import NotFound, StoreUnavailable
+from engine.wire.fields import MESSAGE_LIMIT
 
-from .conftest import RUNS, TASKS, GrpcSite, request_of
+from .conftest import RUNS, TASKS, GrpcSite, request_of, shown
 
 HEALTH = "grpc.health.v1.Health"
 
@@ -23,7 +25,7 @@ def test_bytes_that_are_no_message_are_refused(door: GrpcSite, content: bytes) -
 
 
 def test_a_message_that_is_too_large_is_refused(door: GrpcSite) -> None:
-    code, _ = door.refusal(TASKS, "AddLog", taskId="a.1", log="x" * 17_000_000)
+    code, _ = door.refused(lambda: door.send(TASKS, "AddLog", bytes(MESSAGE_LIMIT + 1)).result())
     assert code == "RESOURCE_EXHAUSTED"
 
 
@@ -41,10 +43,12 @@ def fails_with(error: Exception) -> Any:
 
 def test_a_crash_shows_nothing_of_the_code(door: GrpcSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "one_task_json", fails_with(RuntimeError("the secret is 42")))
-    code, details = door.refusal(TASKS, "GetTask", taskId="a.1")
+    with capture_logs() as logs:
+        code, details = door.refusal(TASKS, "GetTask", taskId="a.1")
     assert code == "INTERNAL"
     assert "its log says why" in details
     assert "42" not in details
+    assert [(each["event"], each["method"]) for each in logs] == [("call.crashed", f"{TASKS}.GetTask")]
 
 
 def test_a_database_that_is_away_is_worth_another_try(door: GrpcSite, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,3 +106,21 @@ def test_the_health_of_the_server_is_that_of_every_service(door: GrpcSite) -> No
 def test_a_server_that_cannot_work_says_so(door: GrpcSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.api.grpc.health.health_results", lambda *_: [{"healthy": False}])
     assert door.ask(HEALTH, "Check") == {"status": "NOT_SERVING"}
+
+
+def test_a_door_that_closes_ends_the_polls_that_wait_and_takes_no_more(own_door: GrpcSite) -> None:
+    waiting = own_door.begin(TASKS, "BatchPoll", taskType=own_door.kind, timeout=5000)
+    while not own_door.client.get("/api/tasks/queue/polldata", params={"taskType": own_door.kind}).json():
+        pass
+    own_door.distributor.rest()
+    assert own_door.client.portal is not None
+    own_door.client.portal.call(own_door.door.leave)
+    assert [shown(each) for each in waiting] == []
+    assert own_door.refusal(TASKS, "Poll", taskType=own_door.kind)[0] == "UNAVAILABLE"
+
+
+def test_a_poll_whose_broker_is_away_is_worth_another_try(own_door: GrpcSite) -> None:
+    own_door.distributor.close()
+    code, details = own_door.refusal(TASKS, "Poll", taskType=own_door.kind)
+    assert code == "UNAVAILABLE"
+    assert details == "The broker is away: try again in a moment. The server's log says more."

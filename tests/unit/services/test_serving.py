@@ -12,6 +12,9 @@ import pytest
 from fastapi import FastAPI
 
 from engine.config import Settings
+from engine.errors import BadConfiguration
+from engine.services import grpc_door
+from engine.services.grpc_door import check_grpc
 from engine.services.server import listen, serve
 from engine.services.stopping import Stop
 
@@ -57,3 +60,20 @@ def test_small_answers_on_a_kept_connection_leave_at_once() -> None:
             return delays
 
     assert not asyncio.run(waits_for_more(listen(Settings(http_port=0))))
+
+
+def test_a_port_for_grpc_without_grpc_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_grpc(Settings())
+    monkeypatch.setattr(grpc_door, "find_spec", lambda _: None)
+    check_grpc(Settings())
+    with pytest.raises(BadConfiguration, match=r"BATON_GRPC_PORT.*pip install 'baton-engine\[grpc\]'"):
+        check_grpc(Settings(grpc_port=8090))
+
+
+def test_a_port_for_grpc_that_is_taken_is_told_at_the_start(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grpc_door, "_is_installed", lambda _: True)
+    port = listener.getsockname()[1]
+    with pytest.raises(BadConfiguration, match=f"127.0.0.1:{port} cannot be listened on .*BATON_GRPC_PORT"):
+        check_grpc(Settings(grpc_port=port))
