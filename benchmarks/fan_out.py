@@ -19,7 +19,8 @@ _SIZES = ((100, 20), (1_000, 5), (10_000, 1), (100_000, 1))
 _FLAT = 1.5
 
 
-def _definition(task: str) -> dict[str, object]:
+def definition(task: str) -> dict[str, object]:
+    """Return the workflow: a fork of as many branches as its input has, of one task each, and its join."""
     branch = {"name": task, "taskReferenceName": "branch", "type": "SIMPLE"}
     fork = {
         "name": "fork",
@@ -37,7 +38,7 @@ def measure(scope: Scope) -> list[Figure]:
     rounds: dict[int, list[Round]] = {size: [] for size, _ in sizes}
     with scope.stack.decider() as decider, scope.stack.worker(prefetch_multiplier=16) as worker:
         meter = Meter({"decider": [decider], "worker": [worker], **scope.stack.server_processes()})
-        runs = Runs(scope.stack, _definition("empty"))
+        runs = Runs(scope.stack, definition("empty"))
         for number in range(scope.rounds + 1):
             # The first round warms up, which narrow forks do as well as wide ones.
             for size, times in sizes if number else sizes[:1]:
@@ -70,7 +71,7 @@ def _memory(scope: Scope) -> Figure:
 def _grown(stack: Stack, size: int) -> float:
     """Open a fork that nobody works on; return by how many bytes for each branch a fresh decider has grown."""
     with stack.decider() as decider:
-        runs = Runs(stack, _definition("bench_unserved"))
+        runs = Runs(stack, definition("bench_unserved"))
         runs.start([{"branches": []}])
         runs.wait(1)
         before = psutil.Process(decider).memory_info().rss

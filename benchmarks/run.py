@@ -11,7 +11,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import chain, decide, deep, fan_out, latency, light, long_loop, polls, start, waiting
+from benchmarks import (
+    canvas,
+    chain,
+    decide,
+    deep,
+    fan_out,
+    latency,
+    light,
+    long_loop,
+    peers,
+    polls,
+    searches,
+    start,
+    waiting,
+)
 from benchmarks.figure import Figure
 from benchmarks.results import write_results
 from benchmarks.scope import Scope, Skipped
@@ -31,6 +45,10 @@ SCENARIOS: dict[str, Callable[[Scope], list[Figure]]] = {
     "decide": decide.measure,
     "light": light.measure,
     "polls": polls.measure,
+    "search": searches.measure,
+    "canvas": canvas.measure,
+    "embedded": peers.measure_embedded,
+    "peers": peers.measure_peers,
 }
 
 RESULTS = Path(__file__).parent / "results.json"

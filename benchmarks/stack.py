@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from benchmarks.cpu import serving
@@ -18,6 +19,8 @@ from deploy.servers import provided
 from engine.store import open_store
 from engine.store.migrate import migrate
 from engine.store.port import Store
+
+_NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,11 @@ class Stack:
         return {"database": serving(database), self.broker: serving(broker)}
 
     @contextmanager
-    def process(self, name: str, *command: str) -> Iterator[int]:
-        """Run a process of the stack; yield its id, end it afterwards."""
+    def process(self, name: str, *command: str, more: Mapping[str, str] = _NOTHING_MORE) -> Iterator[int]:
+        """Run a process of the stack, told a little more if need be; yield its id, end it afterwards."""
         with (self.logs / f"{name}.log").open("ab") as log:
-            running = subprocess.Popen(command, env=self.environment, stdout=log, stderr=subprocess.STDOUT)
+            environment = {**self.environment, **more}
+            running = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
             try:
                 yield running.pid
             finally:
@@ -80,12 +84,21 @@ class Stack:
         """Run Python; a context manager that yields its process id."""
         return self.process(name, sys.executable, *arguments)
 
-    def worker(self, prefetch_multiplier: int) -> AbstractContextManager[int]:
-        """Run the Celery worker with eight threads; a context manager that yields its process id."""
+    def worker(
+        self,
+        prefetch_multiplier: int,
+        app: str = "benchmarks.worker",
+        queues: str = "empty,fibo",
+        more: Mapping[str, str] = _NOTHING_MORE,
+    ) -> AbstractContextManager[int]:
+        """Run a Celery worker with eight threads; a context manager that yields its process id."""
         return self.process(
-            f"worker-{prefetch_multiplier}",
-            sys.executable, "-m", "celery", "-A", "benchmarks.worker", "worker", "-P", "threads", "-c", "8",
-            "--prefetch-multiplier", str(prefetch_multiplier), "-Q", "empty,fibo", "-l", "WARNING",
+            f"{app}-{prefetch_multiplier}",
+            sys.executable, "-m", "celery", "-A", app, "worker", "-P", "threads", "-c", "8",
+            "--prefetch-multiplier", str(prefetch_multiplier), "-Q", queues, "-l", "WARNING",
+            # Two of one name would take each other's remote control.
+            "-n", f"{app}@%h",
+            more=more,
         )  # fmt: skip
 
 

@@ -7,13 +7,13 @@ import os
 from celery import Celery
 
 
-def app_for(broker_url: str | None, backend: str = "rpc://") -> Celery:
+def app_for(broker_url: str | None, backend: str = "rpc://", queue: str = "empty") -> Celery:
     """Return the app with its tasks, for a broker; one for each, because an app keeps its first connections."""
     made = Celery("benchmarks", broker=broker_url, backend=backend, set_as_current=False)
     made.conf.update(
         task_acks_late=True,
         task_queue_max_priority=10,
-        task_default_queue="empty",
+        task_default_queue=queue,
         task_routes={"fibo": {"queue": "fibo"}},
         worker_enable_remote_control=True,
         broker_connection_retry_on_startup=True,
