@@ -20,7 +20,6 @@ from engine.model.event import Beginning, ChildEnded, ChildStarted, SlotNews, Ta
 from engine.model.execution import NEVER, Task
 from engine.model.payload import Json
 from engine.model.status import Slot, TaskStatus
-from engine.tasks import task_type
 
 
 def task_result(walk: Walk, result: TaskResult) -> bool:
@@ -93,7 +92,7 @@ def _is_workers_success(task: Task, result: TaskResult) -> bool:
 def _goes_on(walk: Walk, task: Task, result: TaskResult) -> bool:
     """Let the task's type say what follows from a worker's success; False when it is simply the end."""
     place = place_of(walk.draft, task)
-    step = None if place is None else task_type(place.config.type).worker_done(place, result.output)
+    step = None if place is None else place.kind.worker_done(place, result.output)
     if step is None:
         return False
     walk.carry_out(walk.draft.change(task, worker=result.worker or task.worker), step)
@@ -196,7 +195,7 @@ def child_started(walk: Walk, news: ChildStarted) -> bool:
     place = place_of(draft, task)
     if known or place is None or draft.workflow.status.is_terminal:
         return False
-    walk.carry_out(task, task_type(place.config.type).child_started(place, news.child_id))
+    walk.carry_out(task, place.kind.child_started(place, news.child_id))
     return True
 
 
@@ -218,7 +217,7 @@ def child_ended(walk: Walk, news: ChildEnded) -> bool:
     place = place_of(walk.draft, task)
     if place is None:
         return False
-    walk.carry_out(task, task_type(place.config.type).child_ended(place, news))
+    walk.carry_out(task, place.kind.child_ended(place, news))
     return True
 
 

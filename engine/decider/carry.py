@@ -260,7 +260,7 @@ def _await(draft: Draft, task: Task, step: Await) -> Task:
     if place is None:
         return task
     unsettled = 0
-    for ref in task_type(place.config.type).awaits(place.config, task) or ():
+    for ref in place.kind.awaits(place.config, task) or ():
         full = ref + place.suffix
         there = place.latest(full)
         if there is None or not there.executed:

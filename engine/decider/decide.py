@@ -146,10 +146,10 @@ def decide(execution: Execution, events: Sequence[Event], now: Instant, surround
         walk.to_rest()
     for event in events:
         match event:
-            case Request():
-                outcomes[event.event_id] = _operate(walk, event)
             case TaskResult():
                 draft.dropped += not apply.task_result(walk, event)
+            case Request():
+                outcomes[event.event_id] = _operate(walk, event)
             case ChildStarted():
                 draft.dropped += not apply.child_started(walk, event)
             case ChildEnded():
@@ -245,11 +245,11 @@ def give_up(
 
 
 def _decision(draft: Draft, commands: dict[str, tuple[Command, ...]], outcomes: dict[str, Outcome]) -> Decision:
-    written = [draft.tasks[seq] for seq in sorted(draft.touched)]
+    written = sorted(draft.touched)
     return Decision(
         workflow=draft.workflow,
-        inserted=tuple([task for task in written if task.seq > draft.first_new]),
-        updated=tuple([task for task in written if task.seq <= draft.first_new]),
+        inserted=tuple([draft.tasks[seq] for seq in written if seq > draft.first_new]),
+        updated=tuple([draft.tasks[seq] for seq in written if seq <= draft.first_new]),
         earlier=_earlier(draft),
         forgotten=tuple(draft.forgotten),
         commands=commands,

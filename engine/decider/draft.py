@@ -9,8 +9,8 @@ from msgspec import Struct
 
 from engine.clock import Instant
 from engine.decider.execution import Execution, ListKey, OpenList, restore
-from engine.decider.layer import Layer
-from engine.decider.plan import Plan, plan_of
+from engine.decider.layer import CountedLayer, Layer
+from engine.decider.plan import Plan
 from engine.errors import BatonError
 from engine.model.command import Command, SeeToSlot
 from engine.model.definition import TaskDef, WorkflowTask
@@ -68,6 +68,22 @@ class Removal(Struct, frozen=True):
 class Draft:
     """A run being decided upon. Nothing of it reaches the ``Execution`` beneath until ``fold``."""
 
+    #: Facts that no longer fitted (late, duplicate, of a closed task).
+    dropped = 0
+    #: What evaluating expressions and conditions has cost so far, in steps of ``expression.budget``.
+    effort = 0
+    #: The run's record as it was before rows were taken out of the flow.
+    earlier: Workflow | None = None
+    #: The run's rows are to be deleted; whether they are archived first.
+    removal: Removal | None = None
+    #: Steps of the flow so far, and how many there were when the first question was asked.
+    steps = 0
+    asked_after = 0
+    #: The step budget was spent: what is left is found again from the rows.
+    unfinished = False
+    #: It was stopped half a step on once more: what is derived has to be derived anew before it is kept.
+    stale = False
+
     def __init__(self, base: Execution, now: Instant, surroundings: Surroundings) -> None:
         self.definition = base.definition
         self.now = now
@@ -80,33 +96,18 @@ class Draft:
         self.commands: list[Command] = []
         #: Ids of events that would count once more if they were applied once more, though they may command nothing.
         self.counted: set[str] = set()
-        #: Facts that no longer fitted (late, duplicate, of a closed task).
-        self.dropped = 0
         #: What has become of tasks that somebody listens to, until the listeners are told.
         self.turns: list[Turn] = []
         #: What tasks wait for from outside from now on; None for those that have ended.
         self.awaited: dict[int, JsonObject | None] = {}
-        #: What evaluating expressions and conditions has cost so far, in steps of ``expression.budget``.
-        self.effort = 0
         #: What it would have to know and does not; only the answers make it the decision that counts.
         self.questions: dict[Question, None] = {}
         #: Rows that were taken out of the flow, with the steps that they carried out.
         self.superseded: dict[int, tuple[Task, WorkflowTask]] = {}
-        #: The run's record as it was before that.
-        self.earlier: Workflow | None = None
         #: Stored rows that are to be deleted: nobody wants them any more.
         self.forgotten: list[int] = []
-        #: The run's rows are to be deleted; whether they are archived first.
-        self.removal: Removal | None = None
         #: What is to be kept for later tasks: the output, and for how many seconds.
         self.results: dict[KeptResult, tuple[JsonObject, int]] = {}
-        #: Steps of the flow so far, and how many there were when the first question was asked.
-        self.steps = 0
-        self.asked_after = 0
-        #: The step budget was spent: what is left is found again from the rows.
-        self.unfinished = False
-        #: It was stopped half a step on once more: what is derived has to be derived anew before it is kept.
-        self.stale = False
         self._lay_over(base)
 
     def _lay_over(self, base: Execution) -> None:
@@ -116,12 +117,12 @@ class Draft:
         self.plans: Layer[int, Plan] = Layer(base.plans)
         self.latest: Layer[str, int] = Layer(base.latest)
         self.named: Layer[str, int] = Layer(base.named)
-        self.open: Layer[int, None] = Layer(base.open)
-        self.holding: Layer[int, None] = Layer(base.holding)
+        self.open: CountedLayer[int, None] = CountedLayer(base.open)
+        self.holding: CountedLayer[int, None] = CountedLayer(base.holding)
         self.lists: Layer[ListKey, OpenList] = Layer(base.lists)
         self.forks: Layer[int, int] = Layer(base.forks)
         self.joins: Layer[int, int] = Layer(base.joins)
-        self.unsettled: Layer[int, int] = Layer(base.unsettled)
+        self.unsettled: CountedLayer[int, int] = CountedLayer(base.unsettled)
         self.waiters: Layer[str, tuple[int, ...]] = Layer(base.waiters)
 
     def rebuild(self) -> None:
@@ -165,10 +166,10 @@ class Draft:
         self.commands = []
         return taken
 
-    def add(self, task: Task, config: WorkflowTask, plain_ref: str) -> Task:
+    def add(self, task: Task, plan: Plan, plain_ref: str) -> Task:
         """Write a new row."""
         self.workflow = msgspec.structs.replace(self.workflow, last_seq=task.seq)
-        self.plans[task.seq] = plan_of(config)
+        self.plans[task.seq] = plan
         self.latest[task.ref] = task.seq
         self.named[plain_ref] = task.seq
         return self.put(task)
@@ -266,10 +267,16 @@ class Draft:
 
     def fold(self, workflow: Workflow) -> None:
         """Make the stored decision the run's present state; ``workflow`` is its record as stored."""
-        for by_seq in (self.tasks, self.plans, self.open, self.holding, self.forks, self.joins, self.unsettled):
-            by_seq.fold()
-        for by_ref in (self.latest, self.named, self.waiters):
-            by_ref.fold()
+        self.tasks.fold()
+        self.plans.fold()
+        self.latest.fold()
+        self.named.fold()
+        self.open.fold()
+        self.holding.fold()
         self.lists.fold()
+        self.forks.fold()
+        self.joins.fold()
+        self.unsettled.fold()
+        self.waiters.fold()
         self.base.workflow = workflow
         self.base.fresh = self.unfinished

@@ -25,7 +25,7 @@ def forget(draft: Draft, commands: Mapping[str, Sequence[Command]]) -> None:
     """
     if draft.loaded.last_seq == draft.workflow.last_seq:
         return
-    interval = _interval(draft.surroundings.forget_after_tasks, len(draft.tasks))
+    interval = _interval(draft.surroundings.forget_after_tasks, len(draft.base.tasks))
     if draft.loaded.last_seq // interval == draft.workflow.last_seq // interval or draft.removal is not None:
         return
     unwanted = _unwanted(draft)

@@ -13,18 +13,17 @@ class Layer(Generic[K, V]):
     """Changes to a dictionary, kept apart from it.
 
     This is what lets a decision be thrown away: the run that was decided upon is untouched until its new rows are
-    stored, and nothing the size of the run is ever copied. Every step of a run reads dozens of times through layers,
-    so they do without calls of their own.
+    stored, and nothing the size of the run is ever copied. Every step of a run reads and writes dozens of times
+    through layers, so these do without further calls.
     """
 
-    __slots__ = ("_base", "_gone", "_length", "_over")
+    __slots__ = ("_base", "_gone", "_over")
 
     def __init__(self, base: dict[K, V]) -> None:
         self._base = base
         self._over: dict[K, V] = {}
         #: Keys that were removed from the dictionary below; one that has come back stands in ``_over`` as well.
         self._gone: dict[K, None] = {}
-        self._length = len(base)
 
     def get(self, key: K) -> V | None:
         """Return the value, or None where there is none."""
@@ -42,8 +41,6 @@ class Layer(Generic[K, V]):
         return self._base[key]
 
     def __setitem__(self, key: K, value: V) -> None:
-        if key not in self._over and (key not in self._base or key in self._gone):
-            self._length += 1
         self._over[key] = value
 
     def __contains__(self, key: K) -> bool:
@@ -51,11 +48,7 @@ class Layer(Generic[K, V]):
 
     def drop(self, key: K) -> None:
         """Remove the key if it is there."""
-        if key in self._over:
-            del self._over[key]
-        elif key not in self._base or key in self._gone:
-            return
-        self._length -= 1
+        self._over.pop(key, None)
         if key in self._base:
             self._gone[key] = None
 
@@ -65,15 +58,41 @@ class Layer(Generic[K, V]):
         yield from [key for key in over if key not in base]
 
     def __len__(self) -> int:
-        return self._length
+        """Return how many keys there are; counts the changes."""
+        new = sum(key not in self._base for key in self._over)
+        return len(self._base) + new - sum(key not in self._over for key in self._gone)
 
     def fold(self) -> None:
         """Write the changes into the dictionary below."""
         if self._gone:
             for key in self._gone:
                 if key not in self._over:
-                    del self._base[key]
-            self._gone = {}
+                    self._base.pop(key, None)
         if self._over:
             self._base.update(self._over)
-            self._over = {}
+
+
+class CountedLayer(Layer[K, V]):
+    """A layer that knows how many keys there are without counting: for what is asked at every rest of a run."""
+
+    __slots__ = ("_length",)
+
+    def __init__(self, base: dict[K, V]) -> None:
+        self._base = base
+        self._over = {}
+        self._gone = {}
+        self._length = len(base)
+
+    def __setitem__(self, key: K, value: V) -> None:
+        if key not in self:
+            self._length += 1
+        self._over[key] = value
+
+    def drop(self, key: K) -> None:
+        """Remove the key if it is there."""
+        if key in self:
+            self._length -= 1
+            super().drop(key)
+
+    def __len__(self) -> int:
+        return self._length

@@ -24,12 +24,13 @@ from engine.wire.conductor import Described
 class Place:
     """One task in its list, with the run around it; implements ``tasks.step.At``."""
 
-    __slots__ = ("_draft", "_opened", "config", "now", "task")
+    __slots__ = ("_draft", "_opened", "config", "kind", "now", "task")
 
-    def __init__(self, draft: Draft, opened: OpenList, config: WorkflowTask, task: Task) -> None:
+    def __init__(self, draft: Draft, opened: OpenList, plan: Plan, task: Task) -> None:
         self._draft = draft
         self._opened = opened
-        self.config = config
+        self.config = plan.step
+        self.kind = plan.kind
         self.task = task
         self.now: Instant = draft.now
 
@@ -112,7 +113,7 @@ class Place:
 def place_of(draft: Draft, task: Task) -> Place | None:
     """Return where a task stands, or None when its list has ended."""
     opened = draft.lists.get((task.parent, task.branch))
-    return None if opened is None else Place(draft, opened, draft.plans[task.seq].step, task)
+    return None if opened is None else Place(draft, opened, draft.plans[task.seq], task)
 
 
 def definition_of(config: WorkflowTask, task: Task) -> TaskDef:

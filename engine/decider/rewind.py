@@ -14,7 +14,6 @@ from engine.model.command import Abandon
 from engine.model.execution import NEVER, Task
 from engine.model.payload import Json, JsonObject
 from engine.model.status import TaskStatus
-from engine.tasks import task_type
 
 
 class Return(Struct, frozen=True):
@@ -96,7 +95,7 @@ def settle_in(draft: Draft, there: Return) -> None:
         owner = draft.tasks[seq]
         place = place_of(draft, owner)
         if place is not None and owner.status.is_open:
-            draft.change(owner, output=task_type(place.config.type).rewound(place))
+            draft.change(owner, output=place.kind.rewound(place))
 
 
 def live_place(draft: Draft, ref: str) -> Return | None:

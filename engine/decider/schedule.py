@@ -8,18 +8,16 @@ from engine.decider.deadline import note_dates
 from engine.decider.draft import Draft
 from engine.decider.ending import abort
 from engine.decider.execution import ListKey, OpenList
-from engine.decider.place import definition_of
-from engine.decider.plan import parameters, plan_of
+from engine.decider.plan import Plan, parameters, plan_of
 from engine.decider.skip import skipped, wanted_skip
-from engine.model.definition import WorkflowTask
 from engine.model.execution import NEVER, Task
 from engine.model.payload import Json
-from engine.tasks import task_type
 
 
 def schedule(draft: Draft, key: ListKey, opened: OpenList, position: int) -> Task | None:
     """Write the first attempt of the step at this place; None when the run had to be failed instead."""
     config = opened.branch.steps[position]
+    plan = plan_of(config)
     plain = opened.ref_of(config)
     ref = plain + opened.suffix
     if draft.latest.get(ref) is not None:
@@ -32,28 +30,28 @@ def schedule(draft: Draft, key: ListKey, opened: OpenList, position: int) -> Tas
         seq=seq,
         ref=ref,
         type=config.type,
-        name=_name(config),
+        name=_name(plan),
         parent=key[0],
         branch=key[1],
         position=position,
         iteration=opened.branch.iteration if opened.branch.iteration is not None else _iteration(draft, key),
-        input=_own_input(draft, opened, config, seq, None) if wish is None else {},
+        input=_own_input(draft, opened, plan, seq, None) if wish is None else {},
         first_scheduled_at=draft.now,
         scheduled_at=draft.now,
         visible_at=after(draft.now, config.start_delay) if config.start_delay else draft.now,
         updated_at=NEVER,
     )
-    return draft.add(task if wish is None else skipped(draft, task, config, wish), config, plain)
+    return draft.add(task if wish is None else skipped(draft, task, config, wish), plan, plain)
 
 
 def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
     """Write the attempt after a failed one, to be started at ``at``; its input is evaluated again over the old one."""
-    config = draft.plans[failed.seq].step
+    plan = draft.plans[failed.seq]
     opened = draft.lists[failed.parent, failed.branch]
     draft.change(failed, retried=True)
     delay = max(0, at - draft.now)
     seq = draft.workflow.last_seq + 1
-    own = _own_input(draft, opened, config, seq, failed)
+    own = _own_input(draft, opened, plan, seq, failed)
     again = Task(
         workflow_id=failed.workflow_id,
         seq=seq,
@@ -67,7 +65,7 @@ def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
         attempt=failed.attempt + 1,
         retry_of=failed.seq,
         reason=failed.reason,
-        input=own if task_type(config.type).wraps_input else {**failed.input, **own},
+        input=own if plan.kind.wraps_input else {**failed.input, **own},
         domain=failed.domain,
         own_definition=failed.own_definition,
         callback_after_seconds=-(-delay // 1_000_000),
@@ -76,43 +74,42 @@ def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
         visible_at=Instant(draft.now + delay),
         queue=failed.queue,
     )
-    again = draft.add(again, config, opened.ref_of(config))
+    again = draft.add(again, plan, opened.ref_of(plan.step))
     if delay:
         draft.wake_by(again.visible_at)
         note_dates(draft, again)
     return again
 
 
-def _own_input(draft: Draft, opened: OpenList, config: WorkflowTask, seq: int, before: Task | None) -> dict[str, Json]:
+def _own_input(draft: Draft, opened: OpenList, plan: Plan, seq: int, before: Task | None) -> dict[str, Json]:
     """Return a task's input: what its parameters come to, and over it, as it is, what its branch was given.
 
     ``before`` is the attempt before, which may have found a definition of its own.
     """
-    own = _evaluated_input(draft, config, seq, before)
+    own = _evaluated_input(draft, plan, seq, before)
     return own if opened.branch.input is None else {**own, **opened.branch.input}
 
 
-def _evaluated_input(draft: Draft, config: WorkflowTask, seq: int, before: Task | None) -> dict[str, Json]:
+def _evaluated_input(draft: Draft, plan: Plan, seq: int, before: Task | None) -> dict[str, Json]:
     """Return a task's input: its parameters with expressions replaced, over the definition's template.
 
     Keys missing from the parameters come from the template before the evaluation; keys that turn out null fall back
     to the template's raw value afterwards (Conductor 2.7).
     """
-    plan = plan_of(config)
     definition, given = plan.definition, plan.parameters
     if before is not None and before.own_definition is not None:
-        definition, given = definition_of(config, before), None
-    values = filled(draft, given or parameters(config, definition), seq)
+        definition, given = plan.definition_of(before), None
+    values = filled(draft, given or parameters(plan.step, definition), seq)
     template = definition.input_template if plan.kind.takes_template else None
     if template:
         return {key: template[key] if value is None and key in template else value for key, value in values.items()}
-    return dict(values) if values is config.input_parameters else values
+    return dict(values) if values is plan.step.input_parameters else values
 
 
-def _name(config: WorkflowTask) -> str:
+def _name(plan: Plan) -> str:
     """Return Conductor's taskDefName: the type for forks, joins and switches, else the step's own name."""
-    kind = task_type(config.type)
-    return kind.shown_as or kind.name if kind.named_by_type else config.name
+    kind = plan.kind
+    return kind.shown_as or kind.name if kind.named_by_type else plan.step.name
 
 
 def _iteration(draft: Draft, key: ListKey) -> int:

@@ -21,16 +21,16 @@ def schema_faults(definition: WorkflowDef | TaskDef) -> Iterator[Fault]:
 
 def input_mismatch(definition: WorkflowDef | TaskDef, value: JsonObject) -> str | None:
     """Return in what the input is not as the definition demands, or None."""
-    return _mismatch(definition.enforce_schema, definition.input_schema, "input", value)
+    return _mismatch(definition.input_schema, "input", value) if definition.enforce_schema else None
 
 
 def output_mismatch(definition: WorkflowDef | TaskDef, value: JsonObject) -> str | None:
     """Return in what the output is not as the definition demands, or None."""
-    return _mismatch(definition.enforce_schema, definition.output_schema, "output", value)
+    return _mismatch(definition.output_schema, "output", value) if definition.enforce_schema else None
 
 
-def _mismatch(enforced: bool, schema: Json, subject: str, value: JsonObject) -> str | None:
-    data = _data(schema) if enforced else None
+def _mismatch(schema: Json, subject: str, value: JsonObject) -> str | None:
+    data = _data(schema)
     if data is None:
         return None
     wrong = mismatch(data, value)

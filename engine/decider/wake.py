@@ -25,7 +25,6 @@ from engine.model.definition import TimeoutPolicy, WorkflowTimeoutPolicy
 from engine.model.event import Wake
 from engine.model.execution import NEVER, Task
 from engine.model.status import Slot, TaskStatus, WorkflowStatus
-from engine.tasks import task_type
 
 
 def wake(walk: Walk, event: Wake) -> bool:
@@ -122,7 +121,7 @@ def _act(walk: Walk, task: Task, due: Kind) -> None:
         case Kind.DUE:
             place = place_of(walk.draft, task)
             if place is not None:
-                walk.carry_out(task, task_type(place.config.type).due(place))
+                walk.carry_out(task, place.kind.due(place))
         case Kind.TOTAL | Kind.TASK | Kind.POLL | Kind.RESPONSE | Kind.SILENCE:
             _time_out(walk, task, due)
         case _:

@@ -156,7 +156,7 @@ class Walk:
     def _start(self, task: Task) -> None:
         place = place_of(self.draft, task)
         if place is not None:
-            self.carry_out(task, task_type(place.config.type).start(place))
+            self.carry_out(task, place.kind.start(place))
 
     def start_again(self, task: Task) -> None:
         """Start a further attempt whose delay has passed, or whose step an operator wants again."""
@@ -248,7 +248,7 @@ class Walk:
     def _lists_ended(self, owner: Task) -> None:
         place = place_of(self.draft, owner)
         if place is not None:
-            self.carry_out(owner, task_type(place.config.type).branch_ended(place))
+            self.carry_out(owner, place.kind.branch_ended(place))
 
     def _branch_of_fork_ended(self, fork: Task) -> None:
         draft = self.draft
@@ -271,7 +271,7 @@ class Walk:
         if place is None or before is None or draft.forks.get(before[1].seq) != 0:
             return False
         inside = {step.task_reference_name for _, step in steps_within((before[0],))}
-        for ref in task_type(place.config.type).awaits(place.config, task) or ():
+        for ref in place.kind.awaits(place.config, task) or ():
             there = place.latest(ref + place.suffix)
             if not (ref in inside if there is None else there.executed):
                 return False
@@ -283,7 +283,7 @@ class Walk:
             self._ask_waiting(task)
             return
         place = place_of(self.draft, task)
-        step = None if place is None else task_type(place.config.type).settled_early(place)
+        step = None if place is None else place.kind.settled_early(place)
         if place is not None and step is not None:
             self._stop_waiting(place)
             self.agenda.append(Carry(task.seq, step))
@@ -294,7 +294,7 @@ class Walk:
         if place is None or not task.status.is_open:
             return
         self._stop_waiting(place)
-        kind = task_type(place.config.type)
+        kind = place.kind
         found = (place.latest(ref + place.suffix) for ref in kind.awaits(place.config, task) or ())
         joined = [(draft.plans[each.seq].step, each) for each in found if each is not None]
         self.agenda.append(Carry(task.seq, kind.settled(place, joined)))
@@ -302,7 +302,7 @@ class Walk:
     def _stop_waiting(self, place: Place) -> None:
         draft, seq = self.draft, place.task.seq
         draft.unsettled.drop(seq)
-        for ref in task_type(place.config.type).awaits(place.config, place.task) or ():
+        for ref in place.kind.awaits(place.config, place.task) or ():
             others = tuple(each for each in draft.waiters.get(ref + place.suffix) or () if each != seq)
             if others:
                 draft.waiters[ref + place.suffix] = others

@@ -321,24 +321,34 @@ def _dotted(keys: tuple[str, ...]) -> _Node:
     """Return what follows ``keys`` from map to map: the form of nearly all expressions, so it takes the short way."""
 
     def resolve(context: Context, environment: Environment, budget: Budget) -> Json:
+        value: Json = context
         budget.steps += 1
         try:
-            return _followed(context, keys)
+            for key in keys:
+                value = value[key]
         except (KeyError, TypeError, IndexError):
             return None
+        return value
 
-    return resolve
+    return resolve if len(keys) < 2 else _field(keys[0], keys[1], keys[2:], resolve)
 
 
-def _followed(context: Context, keys: tuple[str, ...]) -> Json:
-    if len(keys) > 1 and isinstance(context, Roots):
-        value: Json = context.field(keys[0], keys[1])
-        keys = keys[2:]
-    else:
-        value = context
-    for key in keys:
-        value = value[key]
-    return value
+def _field(root: str, name: str, rest: tuple[str, ...], resolve: _Node) -> _Node:
+    """Return what looks into one field of a root, without having the others built where the context can do that."""
+
+    def resolve_field(context: Context, environment: Environment, budget: Budget) -> Json:
+        if not isinstance(context, Roots):
+            return resolve(context, environment, budget)
+        budget.steps += 1
+        try:
+            value = context.field(root, name)
+            for key in rest:
+                value = value[key]
+        except (KeyError, TypeError, IndexError):
+            return None
+        return value
+
+    return resolve_field
 
 
 def _variable(text: str) -> _Node:
