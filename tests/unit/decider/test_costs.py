@@ -1,0 +1,81 @@
+"""What a step costs, counted and not timed: function calls, which are the same on every machine."""
+
+from __future__ import annotations
+
+import sys
+from types import FrameType
+
+from engine.clock import Instant
+from engine.decider.decide import Decision, begin, decide, new_run
+from engine.decider.draft import Surroundings
+from engine.decider.execution import Execution
+from engine.decider.validate import check_workflow
+from engine.model.definition import WorkflowDef
+from engine.model.event import StartWorkflow, TaskResult
+from engine.model.status import TaskStatus
+
+#: Python functions called for a result that brings the next task of a chain. It is what it takes, plus a few: who needs
+#: more than that shall know, and look into ``docs/performance.md`` for what else could go.
+MOST_CALLS = 150
+
+NOW = Instant(1_000_000)
+AROUND = Surroundings()
+
+
+def chain(length: int) -> WorkflowDef:
+    """A chain in which each task reads the output of the one before, and the run's input."""
+    steps: list[dict[str, object]] = [{"name": "first", "taskReferenceName": "t0"}]
+    for number in range(1, length):
+        inputs = {"before": f"${{t{number - 1}.output.n}}", "who": "${workflow.input.who}"}
+        steps.append({"name": "next", "taskReferenceName": f"t{number}", "inputParameters": inputs})
+    return check_workflow({"name": f"chain_{length}", "tasks": steps})
+
+
+def run_before(definition: WorkflowDef, seq: int) -> Execution:
+    """A run in which the results of all tasks before this one have come."""
+    start = StartWorkflow(event_id="start", workflow_id="run", name=definition.name, input={"who": "Ada"})
+    run = new_run(start, definition, "hash", NOW)
+    fold(begin(run, start, NOW, AROUND))
+    for number in range(1, seq):
+        fold(decide(run, [result(number)], NOW, AROUND))
+    return run
+
+
+def fold(decision: Decision) -> None:
+    decision.draft.fold(decision.workflow)
+
+
+def result(seq: int) -> TaskResult:
+    done = TaskStatus.COMPLETED
+    return TaskResult(event_id=f"result {seq}", workflow_id="run", seq=seq, status=done, output={"n": seq}, worker="w")
+
+
+def calls_of_a_step(length: int) -> int:
+    """Return how many functions are called to decide what follows from a result in the middle of a chain."""
+    definition, middle = chain(length), length // 2
+    # What is worked out once for a definition is worked out before anything is counted.
+    run_before(definition, middle + 1)
+    run = run_before(definition, middle)
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    news, before = [result(middle)], sys.getprofile()
+    sys.setprofile(count)
+    try:
+        decision = decide(run, news, NOW, AROUND)
+        decision.draft.fold(decision.workflow)
+    finally:
+        sys.setprofile(before)
+    assert [task.ref for task in decision.inserted] == [f"t{middle}"]
+    return calls
+
+
+def test_a_step_of_a_chain_takes_so_many_calls_and_no_more() -> None:
+    assert 0 < calls_of_a_step(10) <= MOST_CALLS
+
+
+def test_a_step_takes_as_many_calls_in_a_run_of_a_thousand_tasks_as_in_one_of_ten() -> None:
+    assert calls_of_a_step(1_000) == calls_of_a_step(10)
