@@ -24,6 +24,7 @@ from engine.services.orphans import Orphans
 from engine.services.presence import Presence
 from engine.services.quarantine import Portion, Quarantine
 from engine.services.stopping import Stop, carry_on, heeding_signals
+from engine.services.sweeping import sweep_seldom
 from engine.services.watchdog import Watchdog
 from engine.store.port import Store
 from engine.wire.dead_letter import bury
@@ -222,6 +223,7 @@ def run(settings: Settings, *, starter: bool = False) -> int:
         watchdog = Watchdog(settings.stuck_seconds)
         road = RoadService(store, new_broker(settings), settings, stop, clock=SystemClock(), starter=starter)
         road.watching = watchdog.watching
+        sweep_seldom()
         with watchdog.on_duty():
             road.run()
     store.close()
