@@ -9,9 +9,12 @@ import pytest
 from engine.clock import Instant
 from engine.decider.draft import Draft, IllegalMove, Surroundings
 from engine.decider.execution import Execution
+from engine.decider.plan import plan_of
 from engine.model.definition import WorkflowDef, WorkflowTask
 from engine.model.execution import Task, Workflow
 from engine.model.status import TASK_TRANSITIONS, WORKFLOW_TRANSITIONS, TaskStatus, WorkflowStatus
+
+STEP = plan_of(WorkflowTask())
 
 
 def draft(status: WorkflowStatus = WorkflowStatus.RUNNING) -> Draft:
@@ -22,7 +25,7 @@ def draft(status: WorkflowStatus = WorkflowStatus.RUNNING) -> Draft:
 @pytest.mark.parametrize(("before", "after"), list(itertools.product(TaskStatus, TaskStatus)))
 def test_a_task_moves_as_its_table_says(before, after):
     there = draft()
-    task = there.add(Task(workflow_id="w", seq=1, ref="a", type="SIMPLE", name="a", status=before), WorkflowTask(), "a")
+    task = there.add(Task(workflow_id="w", seq=1, ref="a", type="SIMPLE", name="a", status=before), STEP, "a")
     if after is before or after in TASK_TRANSITIONS[before]:
         assert there.change(task, status=after).status is after
         assert (1 in there.open) is after.is_open
