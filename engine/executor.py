@@ -39,7 +39,7 @@ from engine.model.command import Command
 from engine.model.event import Event, StartWorkflow, Wake
 from engine.model.request import Request
 from engine.named_values import environment_values, runtime_values, secret_values
-from engine.operations import is_logged
+from engine.operations import as_logged, is_logged
 from engine.outlook import Outlook
 from engine.results import keep_results
 from engine.round import Round
@@ -339,7 +339,7 @@ class Executor:
 
     def _log_requests(self, transaction: Transaction, stood: Sequence[Decided], now: Instant) -> None:
         lines = [
-            LoggedRequest(event, outcome, now)
+            LoggedRequest(as_logged(event), outcome, now)
             for each in stood
             for event in each.group.events
             if isinstance(event, Request) and is_logged(event.verb)

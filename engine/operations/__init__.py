@@ -7,6 +7,8 @@ import pkgutil
 from collections.abc import Callable
 from functools import cache
 
+from msgspec.structs import replace
+
 from engine.model.request import Outcome, Request
 from engine.operations.desk import Desk
 
@@ -30,8 +32,26 @@ def is_logged(verb: str) -> bool:
     return verb not in _unlogged()
 
 
+def as_logged(request: Request) -> Request:
+    """Return a request as the audit trail keeps it: without the arguments that its file names in ``KEPT_ELSEWHERE``.
+
+    Reports of workers are most of the trail, and what they have made of a task stands in its row already.
+    """
+    elsewhere = _elsewhere().get(request.verb)
+    if not elsewhere or elsewhere.isdisjoint(request.arguments):
+        return request
+    left = {name: value for name, value in request.arguments.items() if name not in elsewhere}
+    return replace(request, arguments=left)
+
+
 @cache
 def _unlogged() -> frozenset[str]:
     return frozenset(
         verb for verb in operations() if not getattr(importlib.import_module(f"{__name__}.{verb}"), "LOGGED", True)
     )
+
+
+@cache
+def _elsewhere() -> dict[str, frozenset[str]]:
+    modules = {verb: importlib.import_module(f"{__name__}.{verb}") for verb in operations()}
+    return {verb: getattr(module, "KEPT_ELSEWHERE", frozenset()) for verb, module in modules.items()}

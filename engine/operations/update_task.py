@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from engine.model.event import TaskResult
 from engine.model.execution import Task
@@ -21,6 +22,9 @@ _REPORTABLE = frozenset(
         TaskStatus.CANCELED,
     }
 )
+
+#: What the audit trail leaves out: it is the output of the task.
+KEPT_ELSEWHERE: Final = frozenset({"output"})
 
 #: Characters of a reported reason that are kept (Conductor 4.8).
 _REASON_LENGTH = 500

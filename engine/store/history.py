@@ -63,11 +63,12 @@ class History:
             self._connection.execute(moved, [{"gone": gone.seq} for gone in each.tasks])
 
     def forget(self, keys: Iterable[tuple[str, int]]) -> None:
-        """Delete these tasks for good."""
+        """Delete these tasks for good, and what stands in their logs: a loop may go on for ever."""
         rows = [{"of_run": storable(run), "gone": seq} for run, seq in keys]
         if rows:
-            it = and_(task.c.workflow_id == bindparam("of_run"), task.c.seq == bindparam("gone"))
-            self._connection.execute(delete(task).where(it), rows)
+            for each in (task, task_log):
+                it = and_(each.c.workflow_id == bindparam("of_run"), each.c.seq == bindparam("gone"))
+                self._connection.execute(delete(each).where(it), rows)
 
     def earlier_rounds(self, workflow_id: str) -> tuple[EarlierRound, ...]:
         """See ``HistoryTransaction.earlier_rounds``."""

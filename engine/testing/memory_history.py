@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -34,6 +34,16 @@ class MemoryHistory:
     def earlier_rounds(self, workflow_id: str) -> tuple[EarlierRound, ...]:
         """See ``HistoryTransaction.earlier_rounds``."""
         return self._tables.earlier.get(workflow_id, ())
+
+    def forget(self, workflow_id: str, seqs: Collection[int]) -> None:
+        """Drop these tasks of a run for good, and what stands in their logs."""
+        tables, journal = self._tables, self._journal
+        for seq in seqs:
+            journal.drop(tables.tasks[workflow_id], seq)
+        lines = tables.log_lines.get(workflow_id, ())
+        left = tuple(each for each in lines if each.seq not in seqs)
+        if left != lines:
+            journal.put(tables.log_lines, workflow_id, left)
 
     def remove(self, removed: Iterable[RemovedRun]) -> None:
         """Drop all rows of these runs, and remember that they were removed."""

@@ -101,8 +101,7 @@ class _Runs(MemoryHistory):
             for task in (*save.inserted, *save.updated):
                 before = save.tasks_before.get(task.seq)
                 journal.put(rows, task.seq, _written_over(rows.get(task.seq), task, before, _NO_TASK_DATA))
-            for seq in save.forgotten:
-                journal.drop(rows, seq)
+            self.forget(workflow.id, save.forgotten)
             self.put_aside([save.earlier] if save.earlier else ())
             self.remove([save.removed] if save.removed else ())
             written.add(workflow.id)

@@ -10,6 +10,7 @@ from engine.model.request import Outcome, Request
 from engine.model.status import TaskStatus, WorkflowStatus
 from engine.store.history_port import RemovedRun
 from engine.store.port import LoggedRequest, Save, Store
+from engine.store.worker_port import LogLine
 from tests.conformance.store.runs import MOMENT, a_run, a_task, change, create, load, save
 
 
@@ -64,6 +65,22 @@ def test_forgotten_tasks_are_deleted_only_over_the_version_that_it_was_decided_f
     assert len(load(store, "other").tasks) == 1
     with store.transaction() as transaction:
         assert transaction.earlier_rounds("run") == ()
+
+
+def test_the_logs_of_forgotten_tasks_go_with_them(store: Store) -> None:
+    run = a_run()
+    create(store, run, a_run("other"), tasks=[a_task(), a_task(seq=2), a_task("other")])
+    with store.transaction() as transaction:
+        transaction.add_log_lines(
+            [
+                LogLine(workflow_id=run_id, seq=seq, text=f"{run_id} {seq}", at=MOMENT)
+                for run_id, seq in (("run", 1), ("run", 2), ("other", 1))
+            ]
+        )
+    save(store, Save(workflow=change(run), loaded_version=1, forgotten=(1,)))
+    with store.transaction() as transaction:
+        found = [transaction.log_lines(*task) for task in (("run", 1), ("run", 2), ("other", 1))]
+    assert [[line.text for line in lines] for lines in found] == [[], ["run 2"], ["other 1"]]
 
 
 def test_nothing_of_a_removed_run_stays_but_what_was_archived(store: Store) -> None:

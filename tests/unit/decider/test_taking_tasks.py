@@ -44,6 +44,16 @@ def test_the_audit_trail_holds_what_people_ask_for_and_not_every_poll(harness: H
         assert [line.request.verb for line in transaction.requests(run)] == ["pause"]
 
 
+def test_the_audit_trail_says_who_has_reported_and_leaves_the_output_to_the_task(harness: Harness) -> None:
+    run = run_of(harness, step("a"), defs=defined())
+    task = take(harness, run).result["task"]["taskId"]
+    harness.request(run, "update_task", taskId=task, status="COMPLETED", output={"n": 1}, workerId="w1")
+    with harness.store.transaction() as transaction:
+        (line,) = transaction.requests(run)
+    assert line.request.arguments == {"taskId": task, "status": "COMPLETED", "workerId": "w1"}
+    assert harness.task(run, "a").output == {"n": 1}
+
+
 def test_a_second_message_of_a_task_that_somebody_works_on_is_an_old_one(harness: Harness) -> None:
     run = run_of(harness, step("a"), defs=defined())
     take(harness, run)
