@@ -113,7 +113,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     grpc_port: Port | None = None
     #: Requests and live streams that may wait in one server for what becomes of runs; others are refused with 429.
     waiting_limit: Count = 1_000
-    #: Calls that one server has in hand at a time; whoever comes then is answered 429. Polls and streams do not count.
+    #: Calls that one server has in hand at a time, over gRPC as many again; others are answered 429. Polls and streams
+    #: do not count.
     http_most_requests: Count = 1_000
     #: Number of events queues. Stored in the database at the first start and changed only by a drain.
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 16

@@ -7,6 +7,7 @@ from typing import Final
 
 from engine.api import runs, shown
 from engine.clock import MILLISECOND
+from engine.errors import BadMessage
 from engine.model.payload import Json
 from engine.model.status import OPEN_WORKFLOW
 from engine.search.condition import Condition, Matches, Within, every, wanted
@@ -16,6 +17,9 @@ from engine.store.port import Store
 
 #: The latest time, in milliseconds, that anybody may ask for: later ones have more digits than a double.
 LATEST_MS: Final = 2**53
+
+#: Correlation ids, and workflow names, of one call.
+_MOST_NAMES = 1_000
 
 #: Runs of one correlation id that are shown: the newest.
 _MOST_RUNS = 1_000
@@ -48,3 +52,12 @@ def correlated_runs(store: Store, names: Iterable[str], correlation_id: str, clo
             whole = [] if tasks else shown.runs(tx, page)
         found += [runs.run_json(store, each, include_tasks=True) for each in page.runs] if tasks else whole
     return found
+
+
+def texts(value: Json, subject: str) -> list[str]:
+    """Return a list of texts, each once; raise ``BadMessage`` for anything else."""
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise BadMessage(f'{subject} must be a list of texts: ["…", "…"].')
+    if len(value) > _MOST_NAMES:
+        raise BadMessage(f"{subject} has {len(value):,} entries: send at most {_MOST_NAMES:,}.")
+    return list(dict.fromkeys(value))

@@ -9,14 +9,9 @@ from starlette.responses import Response
 
 from engine.api import runs
 from engine.api.body import RawBody, answer, document
-from engine.api.listing import LATEST_MS, correlated_runs, running_ids
-from engine.errors import BadMessage
-from engine.model.payload import Json
+from engine.api.listing import LATEST_MS, correlated_runs, running_ids, texts
 from engine.store.port import Store
 from engine.wire.fields import Fields
-
-#: Correlation ids, and workflow names, of one call.
-_MOST_NAMES = 1_000
 
 #: Epoch milliseconds in a query.
 Milliseconds = Annotated[int, Query(ge=0, le=LATEST_MS)]
@@ -54,15 +49,15 @@ def _correlated(router: APIRouter, store: Store) -> None:
     @router.post("/{name}/correlated")
     def correlated_with_each(name: str, body: RawBody, closed: Closed = False, tasks: Tasks = False) -> Response:
         """List the runs of a workflow by correlation id; the body is a list of those."""
-        wanted = _texts(document(body), "The body")
+        wanted = texts(document(body), "The body")
         return answer({each: correlated_runs(store, [name], each, closed, tasks) for each in wanted})
 
     @router.post("/correlated/batch")
     def batch(body: RawBody, closed: Closed = False, tasks: Tasks = False) -> Response:
         """List the runs of several workflows by correlation id (Orkes)."""
         fields = Fields(document(body), "the body")
-        names = _texts(fields.raw("workflowNames"), "workflowNames")
-        wanted = _texts(fields.raw("correlationIds"), "correlationIds")
+        names = texts(fields.raw("workflowNames"), "workflowNames")
+        wanted = texts(fields.raw("correlationIds"), "correlationIds")
         return answer({each: correlated_runs(store, names, each, closed, tasks) for each in wanted})
 
 
@@ -72,12 +67,3 @@ def _one_run(router: APIRouter, store: Store) -> None:
         """Say how many bytes the inputs, outputs and variables of a run have as JSON (Orkes); there is no limit."""
         rows = runs.rows_of(store, workflow_id)
         return answer({"sizeBytes": rows.payload_bytes, "limitBytes": 0, "ratio": 0})
-
-
-def _texts(value: Json, subject: str) -> list[str]:
-    """Return a list of texts, each once; raise ``BadMessage`` for anything else."""
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise BadMessage(f'{subject} must be a list of texts: ["…", "…"].')
-    if len(value) > _MOST_NAMES:
-        raise BadMessage(f"{subject} has {len(value):,} entries: send at most {_MOST_NAMES:,}.")
-    return list(dict.fromkeys(value))

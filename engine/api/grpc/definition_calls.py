@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from engine.api import event_handlers, task_definitions
-from engine.api.definitions import checked_workflow, find_workflow, put_workflows, register, register_tasks
+from engine.api.definitions import checked_workflow, find_workflow, listed, put_workflows, register, register_tasks
 from engine.api.grpc.call import Call, many, one
 from engine.clock import Clock
 from engine.errors import BadMessage
@@ -48,7 +48,7 @@ class Definitions:
         return {}
 
     def _put(self, asked: JsonObject) -> JsonObject:
-        stored = put_workflows(self._store, asked.get("defs", ()), self._clock.now(), strict=False)
+        stored = put_workflows(self._store, listed(asked.get("defs", [])), self._clock.now(), strict=False)
         if stored.bad:
             kept = f"Stored: {', '.join(stored.good)}." if stored.good else "Nothing is stored."
             raise BadMessage("\n".join((*stored.bad.values(), kept)))
@@ -58,7 +58,7 @@ class Definitions:
         return {"workflow": find_workflow(self._store, asked.get("name", ""), asked.get("version")).to_json()}
 
     def _create_tasks(self, asked: JsonObject) -> JsonObject:
-        found, _ = task_definitions.checked_tasks(self._store, asked.get("defs", ()), strict=False)
+        found, _ = task_definitions.checked_tasks(self._store, listed(asked.get("defs", [])), strict=False)
         register_tasks(self._store, found, self._clock.now())
         return {}
 

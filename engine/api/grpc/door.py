@@ -32,7 +32,7 @@ _OPTIONS: Final = (
     ("grpc.max_receive_message_length", MESSAGE_LIMIT),
     # Two servers on one port would share its clients out without anybody's knowledge.
     ("grpc.so_reuseport", 0),
-    # Conductor's clients ask every few seconds whether a quiet connection still stands; by default that ends it.
+    # Clients may ask every few seconds whether a quiet connection still stands; by default that ends it.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )

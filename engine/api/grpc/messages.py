@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from google.protobuf.descriptor import Descriptor, ServiceDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, ServiceDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
@@ -23,6 +23,8 @@ COMPILED = SOURCES / "services.pb"
 
 #: What of the compiled files comes from elsewhere.
 _FOREIGN = "google/"
+
+_TEXT = FieldDescriptor.TYPE_STRING
 
 
 @cache
@@ -51,8 +53,13 @@ def message_class(name: str) -> type[Message]:
 
 
 def parse(kind: Descriptor, content: bytes) -> Message:
-    """Return a message as it came; raise ``BadMessage`` when it is none of this kind."""
+    """Return a request as it came; raise ``BadMessage`` when it is none of this kind."""
     try:
-        return message_class(kind.full_name).FromString(content)
+        message = message_class(kind.full_name).FromString(content)
     except DecodeError:
         raise BadMessage(f"The request is no {kind.full_name}, or it is nested too deeply.") from None
+    for field, value in message.ListFields():
+        texts = (value,) if isinstance(value, str) else value if field.type == _TEXT else ()
+        if any("\0" in text for text in texts):
+            raise BadMessage(f"{field.name} contains the character NUL, which no name or id has.")
+    return message

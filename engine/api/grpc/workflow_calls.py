@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from engine.api import lifecycle, runs
 from engine.api.grpc.call import Call, one
 from engine.api.grpc.found import answered, asked_for
-from engine.api.listing import correlated_runs, running_ids
+from engine.api.listing import correlated_runs, running_ids, texts
 from engine.api.operating import operate
 from engine.api.payload_routes import INPUT_PATH, with_payload
 from engine.api.requester import Requester
@@ -97,7 +97,7 @@ class Workflows:
 
     def _correlated(self, asked: JsonObject) -> JsonObject:
         name, closed, tasks = asked.get("name", ""), asked.get("includeClosed", False), asked.get("includeTasks", False)
-        wanted = dict.fromkeys(asked.get("correlationId", ()))
+        wanted = texts(asked.get("correlationId", []), "correlation_id")
         found = {each: correlated_runs(self._store, [name], each, closed, tasks) for each in wanted}
         return {"workflowsById": {each: {"workflows": shown} for each, shown in found.items()}}
 

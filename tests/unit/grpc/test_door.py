@@ -24,6 +24,22 @@ def test_bytes_that_are_no_message_are_refused(door: GrpcSite, content: bytes) -
     assert "PauseWorkflowRequest" in details
 
 
+@pytest.mark.parametrize(
+    ("service", "method", "fields"),
+    [
+        (TASKS, "GetTask", {"taskId": "a\0.1"}),
+        (TASKS, "GetQueueSizesForTasks", {"taskTypes": ["a", "\0"]}),
+        (TASKS, "UpdateTask", {"result": {"taskId": "a\0.1", "workflowInstanceId": "a\0"}}),
+        (RUNS, "StartWorkflow", {"name": "a\0"}),
+    ],
+)
+def test_names_that_no_database_can_keep_are_refused(
+    door: GrpcSite, service: str, method: str, fields: dict[str, Any]
+) -> None:
+    code, details = door.refusal(service, method, **fields)
+    assert (code, "NUL" in details) == ("INVALID_ARGUMENT", True)
+
+
 def test_a_message_that_is_too_large_is_refused(door: GrpcSite) -> None:
     code, _ = door.refused(lambda: door.send(TASKS, "AddLog", bytes(MESSAGE_LIMIT + 1)).result())
     assert code == "RESOURCE_EXHAUSTED"

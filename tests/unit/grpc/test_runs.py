@@ -110,6 +110,7 @@ def test_runs_are_found(door: GrpcSite) -> None:
         ("PauseWorkflow", {}, "NOT_FOUND", ""),
         ("RetryWorkflow", {"workflowId": "nobody"}, "NOT_FOUND", "nobody"),
         ("RerunWorkflow", {"reRunFromWorkflowId": "nobody"}, "NOT_FOUND", "nobody"),
+        ("GetWorkflows", {"name": "x", "correlationId": ["c"] * 1001}, "INVALID_ARGUMENT", "1,001"),
         ("Search", {"query": "colour = 'red'"}, "INVALID_ARGUMENT", "colour"),
     ],
 )
