@@ -14,6 +14,7 @@ from engine.decider.ending import abort, end
 from engine.decider.execution import ListKey, OpenList
 from engine.decider.kept import kept_output
 from engine.decider.place import is_limited, place_of
+from engine.decider.plan import Plan
 from engine.decider.schema import input_mismatch
 from engine.expression.budget import outweighs
 from engine.model.command import AskRun, Dispatch, SeeToSlot, StartChild
@@ -41,9 +42,9 @@ from engine.wire.message import is_engines_own
 from engine.wire.system_queue import system_queue
 
 
-def out(draft: Draft, task: Task, step: Step) -> Task:  # noqa: C901  one arm for each member of a closed union
+def out(draft: Draft, plan: Plan, task: Task, step: Step) -> Task:  # noqa: C901  one arm for each member of a closed union
     """Do what the step says to the task's row and to the run; return the row as it is then."""
-    if draft.plans[task.seq].opens_lists:
+    if plan.opens_lists:
         draft.holding.drop(task.seq)
     match step:
         case Complete():
@@ -52,7 +53,7 @@ def out(draft: Draft, task: Task, step: Step) -> Task:  # noqa: C901  one arm fo
             default = TaskStatus.FAILED_WITH_TERMINAL_ERROR if step.terminal else TaskStatus.FAILED
             return _finish(draft, task, step.status or default, step.output, step.reason, None)
         case HandOut():
-            return _hand_out(draft, task, step)
+            return _hand_out(draft, plan, task, step)
         case HandOutLater():
             return _hand_out_later(draft, task, step)
         case Hold():
@@ -114,7 +115,7 @@ def too_large(task: Task, limit: int) -> str:
     )
 
 
-def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
+def _hand_out(draft: Draft, plan: Plan, task: Task, step: HandOut) -> Task:
     given = task.input if step.input is None else step.input
     domain = task.domain
     if step.by_domain and not task.updated_at:
@@ -142,7 +143,6 @@ def _hand_out(draft: Draft, task: Task, step: HandOut) -> Task:
         # A delay that ended while the run was paused is no silence of a worker: what is late counts from now.
         visible_at=max(task.visible_at, draft.now),
     )
-    plan = draft.plans[task.seq]
     wrong = input_mismatch(plan.definition_of(task), given)
     if wrong is not None:
         task = draft.change(task, dispatched=False)

@@ -133,8 +133,10 @@ def described(plan: Plan, task: Task) -> Described:
 
 def is_limited(draft: Draft, task: Task) -> bool:
     """True when the task's name is limited: as it is registered now, else as the run's own definition says."""
-    registered = draft.surroundings.task_defs.get(task.name)
-    return limits(registered or draft.plans[task.seq].definition_of(task))
+    registered, plan = draft.surroundings.task_defs.get(task.name), draft.plans[task.seq]
+    if registered is None and task.own_definition is None:
+        return plan.is_limited
+    return limits(registered or plan.definition_of(task))
 
 
 def retry_limit(config: WorkflowTask, task: Task) -> int:

@@ -11,6 +11,7 @@ from engine.errors import BadExpression
 from engine.expression.template import Template, compile_template
 from engine.model.definition import TaskDef, WorkflowTask
 from engine.model.execution import Task
+from engine.model.limit import limits
 from engine.tasks import task_type
 from engine.tasks.step import TaskType
 
@@ -27,6 +28,8 @@ class Plan(Struct, frozen=True, eq=False):
 
     step: WorkflowTask
     kind: TaskType
+    #: Conductor's taskDefName: the type for forks, joins and switches, else the step's own name.
+    name: str
     #: The task definition that applies, unless a task has found another one at run time.
     definition: TaskDef
     #: What is evaluated to be the input: the parameters over the template. None where no expression can be read in it.
@@ -43,6 +46,8 @@ class Plan(Struct, frozen=True, eq=False):
     is_told: bool
     #: Its result is kept for later tasks of the same key.
     is_cached: bool
+    #: Its definition limits how many tasks go out; what is registered now comes before that.
+    is_limited: bool
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Plan) and self.step == other.step
@@ -89,6 +94,7 @@ def _planned(step: WorkflowTask) -> Plan:
     return Plan(
         step=step,
         kind=kind,
+        name=kind.shown_as or kind.name if kind.named_by_type else step.name,
         definition=definition,
         parameters=given,
         opens_lists=_says(kind, TaskType.branches),
@@ -97,6 +103,7 @@ def _planned(step: WorkflowTask) -> Plan:
         is_completed_later=step.async_complete and kind.may_complete_later,
         is_told=bool(step.on_state_change),
         is_cached=step.cache_config is not None and step.cache_config.ttl_in_second > 0,
+        is_limited=limits(definition),
     )
 
 

@@ -30,7 +30,7 @@ def schedule(draft: Draft, key: ListKey, opened: OpenList, position: int) -> Tas
         seq=seq,
         ref=ref,
         type=config.type,
-        name=_name(plan),
+        name=plan.name,
         parent=key[0],
         branch=key[1],
         position=position,
@@ -104,12 +104,6 @@ def _evaluated_input(draft: Draft, plan: Plan, seq: int, before: Task | None) ->
     if template:
         return {key: template[key] if value is None and key in template else value for key, value in values.items()}
     return dict(values) if values is plan.step.input_parameters else values
-
-
-def _name(plan: Plan) -> str:
-    """Return Conductor's taskDefName: the type for forks, joins and switches, else the step's own name."""
-    kind = plan.kind
-    return kind.shown_as or kind.name if kind.named_by_type else plan.step.name
 
 
 def _iteration(draft: Draft, key: ListKey) -> int:

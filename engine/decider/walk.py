@@ -120,12 +120,12 @@ class Walk:
 
     def carry_out(self, task: Task, step: Step) -> None:
         """Do what the task's type answered, and note what follows from it."""
-        task = carry.out(self.draft, task, step)
+        plan = self.draft.plans[task.seq]
+        task = carry.out(self.draft, plan, task, step)
         if self.draft.has_ended():
             return
         if task.status.is_terminal:
             self.agenda.append(Settle(task.seq))
-        plan = self.draft.plans[task.seq]
         if plan.opens_lists:
             self._open_lists(task)
         if plan.awaits_tasks and task.seq in self.draft.unsettled:

@@ -16,7 +16,7 @@ from engine.model.status import TaskStatus
 
 #: Python functions called for a result that brings the next task of a chain. It is what it takes, plus a few: who needs
 #: more than that shall know, and look into ``docs/performance.md`` for what else could go.
-MOST_CALLS = 150
+MOST_CALLS = 145
 
 NOW = Instant(1_000_000)
 AROUND = Surroundings()
