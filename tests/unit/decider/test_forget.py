@@ -140,3 +140,25 @@ def test_a_result_that_comes_once_more_changes_nothing(eager):
     before = eager.rows(run)
     eager.publish(eager._result(late, lambda _: {"late": True}))
     assert eager.rows(run).tasks == before.tasks
+
+
+def test_what_a_join_outside_still_waits_for_stays(eager):
+    looped = loop("l", "$.l.iteration < 4", step("n", "NOOP"), **inputs(keepLastN=1))
+    parallel, join = fork("f", [looped], [step("slow")])
+    run = run_of(eager, parallel, {**join, "joinOn": ["n__1", "slow"]})
+    assert "n__1" in refs(eager, run)
+    eager.work({"slow": echo})
+    assert eager.run(run).status == "COMPLETED"
+
+
+def test_what_may_have_to_be_sent_once_more_stays(eager):
+    run = run_of(eager, loop("l", "$.l.iteration < 4", step("w"), **inputs(keepLastN=1)))
+
+    def forgetful(given):
+        # A new decider cannot know whether what the one before has sent was confirmed.
+        eager.restart_decider()
+        return given
+
+    eager.work({"w": forgetful})
+    assert eager.run(run).status == "COMPLETED"
+    assert "w__2" in refs(eager, run)
