@@ -19,11 +19,11 @@ from engine.tasks.step import TaskType
 #: result got lost after its first sign of life would be open for ever: only a definition that says so can have that.
 _NO_DEFINITION: Final = TaskDef(retry_count=0)
 
-#: Steps whose plans are kept: each takes about a kilobyte, and keeps its step in memory.
+#: Steps whose plans are kept: a plan takes two hundred bytes, and keeps its step in memory, one to two thousand.
 _MOST: Final = 5_000
 
 
-class Plan(Struct, frozen=True, eq=False):
+class Plan(Struct, frozen=True, eq=False, gc=False):
     """One step of a definition, read once."""
 
     step: WorkflowTask
