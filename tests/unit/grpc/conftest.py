@@ -1,4 +1,7 @@
-"""The gRPC door on the in-memory store and broker, and a client that knows nothing of our own conversions."""
+"""The gRPC door on the in-memory store and broker, and a client that knows nothing of our own conversions.
+
+Whatever needs the extra is imported late: the tests are skipped where it is not installed.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,6 @@ from engine.api.requester import Requester
 from engine.clock import SystemClock
 from engine.polling.poll_book import PollBook
 from tests.unit.polling.conftest import Site, opened
-
-grpc = pytest.importorskip("grpc", reason="the extra grpc is not installed")
 
 TASKS = "conductor.grpc.tasks.TaskService"
 RUNS = "conductor.grpc.workflows.WorkflowService"
@@ -37,6 +38,8 @@ class GrpcSite(Site):
         return create_app(self.store, requester, distributor=self.distributor, book=book, beside=[self.door])
 
     def connect(self) -> Any:
+        import grpc
+
         return grpc.insecure_channel(f"127.0.0.1:{self.door.port}")
 
     def ask(self, service: str, method: str, /, **fields: Any) -> Any:
@@ -67,6 +70,8 @@ class GrpcSite(Site):
         return self.refused(lambda: self.ask(service, method, **fields))
 
     def refused(self, call: Callable[[], Any]) -> tuple[str, str]:
+        import grpc
+
         with pytest.raises(grpc.RpcError) as refused:
             call()
         return refused.value.code().name, refused.value.details()

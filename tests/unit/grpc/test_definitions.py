@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("grpc", reason="the extra grpc is not installed")
+
 from .conftest import DEFINITIONS, EVENTS, GrpcSite
 
 STEP = {"name": "pack", "taskReferenceName": "pack", "type": "SIMPLE", "retryCount": -1}

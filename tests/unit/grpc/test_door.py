@@ -6,6 +6,8 @@ import threading
 from typing import Any
 
 import pytest
+
+pytest.importorskip("grpc", reason="the extra grpc is not installed")
 from structlog.testing import capture_logs
 
 from engine.api import runs

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("grpc", reason="the extra grpc is not installed")
+
 from .conftest import RUNS, TASKS, GrpcSite
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
+
 import pytest
+
+pytest.importorskip("grpc", reason="the extra grpc is not installed")
+
+from engine.api.grpc.poll_calls import Polls
+from engine.polling.poll_book import PollBook
 
 from .conftest import TASKS, GrpcSite, request_of
 
@@ -57,6 +64,28 @@ def test_a_worker_that_hangs_up_takes_no_task_with_it(door: GrpcSite) -> None:
     while not found:
         found = door.polled(timeout=5000)
     assert [task["workflowInstanceId"] for task in found] == [run]
+
+
+def test_of_a_batch_that_is_broken_off_the_rest_is_for_whoever_polls_next(door: GrpcSite) -> None:
+    runs = {door.started() for _ in range(3)}
+    while door.ask(TASKS, "GetQueueSizesForTasks", taskTypes=[door.kind]) != {"queueForTask": {door.kind: 3}}:
+        pass
+    asked = {"taskType": door.kind, "count": 3, "timeout": 5000}
+    batch = Polls(door.distributor, PollBook(door.store)).calls()["BatchPoll"]
+
+    async def take_one() -> str:
+        async with aclosing(batch.answers(lambda: asked, lambda task: task["taskId"].encode())) as answers:
+            first = await anext(answers)
+            # The second is on its way when the client hangs up.
+            await anext(answers)
+        return first.decode()
+
+    assert door.client.portal is not None
+    sent = door.client.portal.call(take_one)
+    found: list[str] = []
+    while len(found) < 2:
+        found += [task["workflowInstanceId"] for task in door.polled(count=2, timeout=5000)]
+    assert {sent.rpartition(".")[0], *found} == runs
 
 
 def test_a_report_without_a_status_says_that_the_work_goes_on(door: GrpcSite) -> None:
