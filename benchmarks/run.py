@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -93,6 +94,8 @@ class Session:
 def main() -> int:
     """Run the benchmark; exit 1 when a target is missed or a scenario breaks down."""
     given = _arguments().parse_args()
+    # Told to end, it leaves no servers behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     logs = Path(tempfile.mkdtemp(prefix="baton-bench-"))
     # A quick look does not overwrite figures that mean something, and each pair of servers has its own file.
     unusual = [kind for kind in (given.database, given.broker) if kind not in PAIR]

@@ -13,7 +13,7 @@ from engine.services.stopping import Stop
 from engine.services.timekeeper import Timekeeper
 from engine.store.port import Save
 from engine.testing.clock import FixedClock
-from engine.testing.memory_store import MemoryStore
+from engine.testing.memory_store import MemoryStore, MemoryTransaction
 from engine.wire.message import Message, events_queue
 from engine.wire.request_message import decode_wake
 from tests.conformance.store.runs import a_run
@@ -87,6 +87,17 @@ def test_an_idle_timekeeper_looks_five_times_a_second(watch) -> None:
     watch = watch(naps=3)
     assert watch.woken() == []
     assert watch.night.slept == [0.2, 0.2, 0.2]
+
+
+def test_an_idle_timekeeper_asks_for_the_next_date_and_locks_nothing(watch, monkeypatch) -> None:
+    locked: list[object] = []
+    monkeypatch.setattr(MemoryTransaction, "ring", lambda *given: locked.append(given) or ())
+    monkeypatch.setattr(MemoryTransaction, "ring_limits", lambda *given: locked.append(given) or ())
+    monkeypatch.setattr(MemoryTransaction, "due_schedules", lambda *given: locked.append(given) or ())
+    watch = watch(naps=3)
+    watch.has("tomorrow", watch.in_seconds(86_400))
+    watch.woken()
+    assert not locked
 
 
 def test_it_sleeps_just_until_the_next_date(watch) -> None:
