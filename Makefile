@@ -5,6 +5,9 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.1
 	if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo "$$name"; break; fi; done)
 RUN = .venv/bin/python
 
+# Where Python is told to keep no compiled modules, the hundreds of processes that tests start would compile each anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 # What changed last decides whether the environment is made again.
 INSTALLED = .venv/installed
 
