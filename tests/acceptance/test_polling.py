@@ -23,7 +23,7 @@ class Other:
     def __init__(self, stack: Stack) -> None:
         port = str(free_ports(1)[0])
         self.url = f"http://127.0.0.1:{port}"
-        environment = {**stack.environment, "BATON_HTTP_PORT": port}
+        environment = {**stack.environment, "BATON_HTTP_PORT": port, "BATON_GRPC_PORT": ""}
         self.process = stack.processes.start("other-server", [str(BIN / "baton"), "server"], environment)
         until("the other server is healthy", self._is_healthy)
 
