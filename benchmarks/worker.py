@@ -19,8 +19,9 @@ def app_for(broker_url: str | None, backend: str = "rpc://", queue: str = "empty
         broker_connection_retry_on_startup=True,
         result_persistent=False,
     )
-    made.task(name="empty")(empty)
-    made.task(name="fibo")(fibo)
+    # Not shared: every other app of the process would have them too.
+    made.task(name="empty", shared=False)(empty)
+    made.task(name="fibo", shared=False)(fibo)
     return made
 
 

@@ -73,14 +73,16 @@ def _around(draft: Draft, task: Task) -> Iterator[tuple[Task, Task]]:
 
 def _go_inside(draft: Draft, owner: Task, inner: Task) -> None:
     """Have the flow stand in a list of this container again: in that of ``inner``."""
-    if not draft.plans[owner.seq].kind.reopens:
+    plan = draft.plans[owner.seq]
+    if not plan.kind.reopens:
         draft.change(owner, executed=False)
         return
     draft.change(
         owner,
         status=TaskStatus.IN_PROGRESS,
         executed=False,
-        iteration=inner.iteration,
+        # The iteration that ``inner`` is part of; where it is a loop itself, its row counts its own.
+        iteration=plan.kind.branch(plan.step, owner, inner.branch).iteration,
         reason=None,
         started_at=draft.now,
         updated_at=draft.now,

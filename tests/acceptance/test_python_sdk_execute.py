@@ -57,7 +57,7 @@ def other(stack: Stack) -> Iterator[WorkflowExecutor]:
     server = stack.processes.start(
         "other-server",
         [str(BIN / "baton"), "server"],
-        {**stack.environment, "BATON_HTTP_PORT": str(port)},
+        {**stack.environment, "BATON_HTTP_PORT": str(port), "BATON_GRPC_PORT": ""},
     )
     server.says("server.listening")
     yield executor_of(f"http://127.0.0.1:{port}")

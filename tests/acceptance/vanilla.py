@@ -16,6 +16,7 @@ app.conf.update(
     task_acks_late=os.environ.get("VANILLA_ACK") != "early",
     worker_prefetch_multiplier=1,
     broker_connection_retry_on_startup=True,
+    broker_transport_options={"confirm_publish": True},
 )
 if os.environ.get("VANILLA_QUEUES") == "quorum":
     app.conf.task_create_missing_queue_type = "quorum"

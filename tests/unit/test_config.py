@@ -61,7 +61,7 @@ def test_an_unknown_variable_is_a_fault_that_names_the_nearest(tmp_path: Path) -
 
 
 def test_an_unknown_variable_like_no_other_is_answered_with_all_of_them(tmp_path: Path) -> None:
-    with pytest.raises(BadConfiguration, match="there are BATON_APP, BATON_ARCHIVE_ENDED_RUNS, BATON_"):
+    with pytest.raises(BadConfiguration, match="there are BATON_ALIVE_FILE, BATON_APP, BATON_"):
         load({"BATON_XYZ": "5"}, tmp_path)
 
 

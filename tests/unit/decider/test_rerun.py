@@ -172,6 +172,16 @@ def test_a_loop_is_done_over_from_any_iteration(harness, iteration):
     assert rounds == [1] * (iteration - 1) + [2] * (4 - iteration)
 
 
+def test_of_a_loop_in_a_loop_each_goes_on_in_its_own_iteration(harness):
+    inner = loop("m", "$.m.iteration < 2", step("a"), step("b"))
+    run = run_of(harness, loop("l", "$.l.iteration < 3", inner), step("after"))
+    harness.work(WORKERS)
+    rerun(harness, run, "b__1__2")
+    assert (harness.task(run, "l").iteration, harness.task(run, "m__1").iteration) == (1, 2)
+    assert harness.task(run, "b__1__2").status == "SCHEDULED"
+    assert completes(harness, run) == ["a", "after", "b"]
+
+
 def test_items_are_those_of_the_iteration(harness):
     items = step(
         "l",
