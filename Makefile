@@ -23,7 +23,7 @@ FIRST = 0
 
 # For `make test`: how many files of tests run at the same time (0: one after the other, in one process). Most tests wait
 # for processes rather than compute, so a few more than there are processors.
-WORKERS = 4
+WORKERS = 3
 
 # For `make bench`: which scenarios (all unless named, as in ONLY="chain start"), small ones (QUICK=1), how many rounds.
 ONLY =
