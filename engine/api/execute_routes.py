@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
+from msgspec import Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -76,13 +78,8 @@ def _executing(
 
         async def work() -> Response:
             wanted = await run_in_threadpool(wish)
-            latest = _deadline(seconds or _USUAL_SECONDS)
-            with news.watch(wanted.workflow_id) as watch:
-                workflow_id = await run_in_threadpool(started, requester, wanted)
-                family = Family(store, workflow_id, refs)
-                timed_out = not await settle(family, news, watch, latest)
-            waited = Waited(strategy=strategy, request_id=request_id or new_id(), timed_out=timed_out)
-            return await run_in_threadpool(_told, store, family, waited)
+            wishes = _Wishes(seconds or _USUAL_SECONDS, strategy, refs, request_id)
+            return await _at_rest(store, news, wanted.workflow_id, lambda: started(requester, wanted), wishes)
 
         return await unless_gone(request, work())
 
@@ -100,23 +97,15 @@ def _updating(router: APIRouter, store: Store, requester: Requester, news: News)
         """Write variables of a run, then report on one of its tasks, and answer as `execute` does (Orkes)."""
         wanted = read_state_update(mapping(body))
 
-        def change() -> None:
+        def change() -> str:
             if wanted.variables:
                 operate(requester, workflow_id, "update_variables", variables=wanted.variables)
             if wanted.report:
                 operate(requester, workflow_id, "update_task", **wanted.report)
+            return workflow_id
 
-        async def work() -> Response:
-            latest = _deadline(seconds or _USUAL_SECONDS)
-            with news.watch(workflow_id) as watch:
-                await run_in_threadpool(change)
-                family = Family(store, workflow_id, _refs(until))
-                timed_out = not await settle(family, news, watch, latest)
-            strategy = ReturnStrategy.TARGET_WORKFLOW
-            waited = Waited(strategy=strategy, request_id=request_id or new_id(), timed_out=timed_out)
-            return await run_in_threadpool(_told, store, family, waited)
-
-        return await unless_gone(request, work())
+        wishes = _Wishes(seconds or _USUAL_SECONDS, ReturnStrategy.TARGET_WORKFLOW, _refs(until), request_id)
+        return await unless_gone(request, _at_rest(store, news, workflow_id, change, wishes))
 
 
 def _signalling(router: APIRouter, store: Store, requester: Requester, news: News) -> None:
@@ -133,16 +122,12 @@ def _signalling(router: APIRouter, store: Store, requester: Requester, news: New
         strategy = _strategy(return_strategy)
         arguments = {"status": reports.reportable(status), "output": mapping(body)}
 
-        async def work() -> Response:
-            latest = _deadline(milliseconds / 1_000)
-            with news.watch(workflow_id) as watch:
-                await run_in_threadpool(operate, requester, workflow_id, "signal", **arguments)
-                family = Family(store, workflow_id)
-                timed_out = not await settle(family, news, watch, latest)
-            waited = Waited(strategy=strategy, request_id=new_id(), timed_out=timed_out)
-            return await run_in_threadpool(_told, store, family, waited)
+        def signalled() -> str:
+            operate(requester, workflow_id, "signal", **arguments)
+            return workflow_id
 
-        return await unless_gone(request, work())
+        wishes = _Wishes(milliseconds / 1_000, strategy)
+        return await unless_gone(request, _at_rest(store, news, workflow_id, signalled, wishes))
 
 
 def _reporting(router: APIRouter, store: Store, requester: Requester) -> None:
@@ -163,8 +148,23 @@ def _refs(until: str) -> list[str]:
     return [ref.strip() for ref in until.split(",") if ref.strip()]
 
 
-def _deadline(seconds: float) -> float:
-    return asyncio.get_running_loop().time() + min(seconds, _LONGEST_SECONDS)
+class _Wishes(Struct, frozen=True):
+    """What a request wants: how long to wait, what to be told then, for which references to wait, and its own id."""
+
+    seconds: float
+    strategy: ReturnStrategy
+    refs: Sequence[str] = ()
+    request_id: str | None = None
+
+
+async def _at_rest(store: Store, news: News, workflow_id: str, act: Callable[[], str], wishes: _Wishes) -> Response:
+    """Do something to a run that is watched meanwhile; answer when the run whose id ``act`` returns is at rest."""
+    latest = asyncio.get_running_loop().time() + min(wishes.seconds, _LONGEST_SECONDS)
+    with news.watch(workflow_id) as watch:
+        family = Family(store, await run_in_threadpool(act), wishes.refs)
+        timed_out = not await settle(family, news, watch, latest)
+    waited = Waited(strategy=wishes.strategy, request_id=wishes.request_id or new_id(), timed_out=timed_out)
+    return await run_in_threadpool(_told, store, family, waited)
 
 
 def _strategy(text: str) -> ReturnStrategy:

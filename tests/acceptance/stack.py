@@ -82,6 +82,15 @@ class Stack:
         self.healthy()
         return server
 
+    def serve_beside(self) -> tuple[Process, str]:
+        """Start another server, and wait until it listens; return it and where it answers."""
+        port = str(free_ports(1)[0])
+        # A port is one server's: this one takes none for gRPC.
+        environment = {**self.environment, "BATON_HTTP_PORT": port, "BATON_GRPC_PORT": ""}
+        server = self.processes.start("other-server", [str(BIN / "baton"), "server"], environment)
+        server.says("server.listening")
+        return server, f"http://127.0.0.1:{port}"
+
     def healthy(self) -> None:
         """Wait until the server says that it, the database and the broker are well."""
         until("the server is healthy", self.is_healthy)

@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from deploy.endpoint import free_ports
-from tests.acceptance.processes import BIN, Process, until
+from tests.acceptance.processes import Process, until
 from tests.acceptance.stack import Stack, simple, task_def, workflow
 
 
@@ -21,10 +20,7 @@ class Other:
     """A second server of the stack."""
 
     def __init__(self, stack: Stack) -> None:
-        port = str(free_ports(1)[0])
-        self.url = f"http://127.0.0.1:{port}"
-        environment = {**stack.environment, "BATON_HTTP_PORT": port, "BATON_GRPC_PORT": ""}
-        self.process = stack.processes.start("other-server", [str(BIN / "baton"), "server"], environment)
+        self.process, self.url = stack.serve_beside()
         until("the other server is healthy", self._is_healthy)
 
     def _is_healthy(self) -> bool:

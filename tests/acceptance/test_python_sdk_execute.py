@@ -12,8 +12,7 @@ from conductor.client.http.models import StartWorkflowRequest
 from conductor.client.http.rest import ApiException
 from conductor.client.workflow.executor.workflow_executor import WorkflowExecutor
 
-from deploy.endpoint import free_ports
-from tests.acceptance.processes import BIN, until
+from tests.acceptance.processes import until
 from tests.acceptance.stack import Stack, simple, task_def, workflow
 
 #: Seconds that a request waits for what is sure to come.
@@ -53,14 +52,8 @@ def executor(stack: Stack) -> WorkflowExecutor:
 @pytest.fixture(scope="module")
 def other(stack: Stack) -> Iterator[WorkflowExecutor]:
     """Return the SDK at another server of the same stack."""
-    (port,) = free_ports(1)
-    server = stack.processes.start(
-        "other-server",
-        [str(BIN / "baton"), "server"],
-        {**stack.environment, "BATON_HTTP_PORT": str(port), "BATON_GRPC_PORT": ""},
-    )
-    server.says("server.listening")
-    yield executor_of(f"http://127.0.0.1:{port}")
+    server, url = stack.serve_beside()
+    yield executor_of(url)
     server.ask_to_stop()
     server.end()
 
