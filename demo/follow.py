@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from demo.cases import ENDED, Case, compensation_id
-from demo.rest import Conductor
+from demo.rest import Conductor, NotThere
 
 #: Seconds between two looks at a run: often enough to be watched, seldom enough to cost nothing.
 LOOK_SECONDS = 0.25
@@ -78,15 +78,24 @@ def _look(conductor: Conductor, track: Track) -> None:
     now = time.monotonic()
     track.run_ended = track.run_ended or now
     if track.case.compensation is not None and track.run["status"] == track.case.outcome.status:
-        undoing = compensation_id(track.run)
-        if undoing is None:
-            # The failed run names its compensation a moment after its own end.
+        track.compensation = _compensation(conductor, track.run)
+        if not track.compensation:
             track.ended = now if now - track.run_ended > COMPENSATION_START_SECONDS else None
             return
-        track.compensation = conductor.run(undoing)
         if track.compensation["status"] not in ENDED:
             return
     track.ended = now
+
+
+def _compensation(conductor: Conductor, failed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the run that undoes a failed one; empty while its start is a message that nobody has taken up yet."""
+    undoing = compensation_id(failed)
+    if undoing is None:
+        return {}
+    try:
+        return conductor.run(undoing)
+    except NotThere:
+        return {}
 
 
 def _approve(conductor: Conductor, track: Track) -> None:

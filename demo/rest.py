@@ -12,6 +12,10 @@ class DemoFailed(Exception):
     """The demo cannot go on; the text says what happened and what to do."""
 
 
+class NotThere(DemoFailed):
+    """The server knows no such thing, or does not know it yet."""
+
+
 class Conductor:
     """A server that speaks Conductor's REST, at ``url``; every failure is a ``DemoFailed`` with the server's words."""
 
@@ -48,5 +52,6 @@ class Conductor:
         except httpx.TransportError as error:
             raise DemoFailed(f"the server does not answer ({method} {path}: {error})") from error
         if answer.is_error:
-            raise DemoFailed(f"the server refused {method} {path} with {answer.status_code}: {answer.text[:1000]}")
+            kind = NotThere if answer.status_code == httpx.codes.NOT_FOUND else DemoFailed
+            raise kind(f"the server refused {method} {path} with {answer.status_code}: {answer.text[:1000]}")
         return answer

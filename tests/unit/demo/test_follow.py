@@ -24,10 +24,10 @@ PIPELINE = CASES["ci_cd_pipeline"]
 
 
 class Script:
-    """What a server answers: for each run the looks at it in order, the last one for ever."""
+    """What a server answers: for each run the looks at it in order, the last one for ever; ``None`` is a 404."""
 
     def __init__(self) -> None:
-        self.looks: dict[str, list[dict[str, Any]]] = {}
+        self.looks: dict[str, list[dict[str, Any] | None]] = {}
         self.posts: list[tuple[str, Any]] = []
 
     def look(self, path: str) -> dict[str, Any] | None:
@@ -121,7 +121,8 @@ def test_a_failed_order_is_well_only_when_its_compensation_is(conductor: Conduct
         run(DECLINED, "FAILED", output={}),
         run(DECLINED, "FAILED", output={"conductor.failure_workflow": "w2"}),
     ]
-    script.looks["w2"] = [{**undone, "status": "RUNNING"}, undone]
+    # The failed run names it when its start is still a message.
+    script.looks["w2"] = [None, {**undone, "status": "RUNNING"}, undone]
 
     assert followed(conductor, DECLINED).faults() == []
 
