@@ -28,11 +28,10 @@ from benchmarks import (
     waiting,
 )
 from benchmarks.figure import Figure
-from benchmarks.results import write_results
+from benchmarks.results import RESULTS, Results
 from benchmarks.scope import Scope, Skipped
 from benchmarks.stack import running
 from benchmarks.table import table_of
-from deploy.endpoint import Servers
 from deploy.kinds import PAIR
 
 SCENARIOS: dict[str, Callable[[Scope], list[Figure]]] = {
@@ -52,34 +51,31 @@ SCENARIOS: dict[str, Callable[[Scope], list[Figure]]] = {
     "peers": peers.measure_peers,
 }
 
-RESULTS = Path(__file__).parent / "results.json"
-
 
 @dataclass
 class Session:
     """What has come out so far; a scenario that breaks down takes no other's figures with it."""
 
     console: Console
-    results: Path
+    results: Results
     figures: list[Figure] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
-    servers: Servers | None = None
 
     def measure(self, name: str, given: argparse.Namespace, logs: Path) -> None:
         """Run a scenario on servers of its own, so that its rows do not weigh on the next one's."""
         rounds = given.rounds or (1 if given.quick else 5)
         try:
             with running(logs, given.database, given.broker) as stack:
-                self.servers = stack.servers
                 self.tell(f"{name}, on {stack.servers.versions()}")
                 scope = Scope(stack, rounds, given.quick, lambda words: self.tell(f"  {words}"))
-                self.figures += SCENARIOS[name](scope)
+                found = SCENARIOS[name](scope)
+            self.figures += found
+            self.results.put(name, found, stack.servers)
         except Skipped as reason:
             self.tell(f"  {name} is left out: {reason}")
         except Exception as error:
             self.broken.append(name)
             self.tell(f"  {name} broke down: {type(error).__name__}: {error}")
-        write_results(self.results, self.figures, self.servers)
 
     def tell(self, words: str) -> None:
         """Say how far it is."""
@@ -100,12 +96,12 @@ def main() -> int:
     # A quick look does not overwrite figures that mean something, and each pair of servers has its own file.
     unusual = [kind for kind in (given.database, given.broker) if kind not in PAIR]
     results = RESULTS.with_stem("-".join([RESULTS.stem, *unusual, *(["quick"] if given.quick else [])]))
-    session = Session(Console(), results)
+    session = Session(Console(), Results(results))
     session.tell(f"Logs of the processes: {logs}")
     for name in given.only or SCENARIOS:
         session.measure(name, given, logs)
     width = None if sys.stdout.isatty() else 160
-    Console(width=width).print(table_of(session.figures, given.broker))
+    Console(width=width).print(table_of([each.to_json() for each in session.figures]))
     session.tell(f"Written to {results}")
     for name in session.broken:
         session.tell(f"{name} broke down; see above, and {logs}")

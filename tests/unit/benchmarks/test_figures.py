@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from rich.console import Console
 
 from benchmarks import decide
 from benchmarks.figure import Figure, Round, Target
-from benchmarks.results import write_results
+from benchmarks.results import Results
 from benchmarks.run import SCENARIOS
 from benchmarks.table import table_of
+from docs.list_figures import figures_of
 
 ROUNDS = [Round(value, {"decider": cpu}) for value, cpu in ((90.0, 0.5), (100.0, 0.3), (70.0, 0.4))]
 CHAIN = Figure("chain", "tasks/s", ROUNDS, [Round(120.0), Round(100.0)], Target("≥", 0.85, of_ratio=True))
@@ -43,7 +45,7 @@ def test_a_ratio_without_a_baseline_is_neither_met_nor_missed() -> None:
 
 
 def test_results_have_the_machine_the_versions_and_every_figure(tmp_path: Path) -> None:
-    write_results(tmp_path / "results.json", [CHAIN], None)
+    Results(tmp_path / "results.json").put("chain", [CHAIN], None)
     written = json.loads((tmp_path / "results.json").read_text())
     assert set(written) == {"machine", "versions", "scenarios"}
     assert written["versions"]["celery"]
@@ -55,10 +57,28 @@ def test_results_have_the_machine_the_versions_and_every_figure(tmp_path: Path) 
     assert chain["rounds"] == [90.0, 100.0, 70.0]
 
 
+def test_a_scenario_measured_again_leaves_the_others_as_they_were(tmp_path: Path) -> None:
+    results = Results(tmp_path / "results.json")
+    assert results.rows == []
+    results.put("chain", [CHAIN, replace(CHAIN, scenario="chain: CPU")], None)
+    results.put("start", [replace(CHAIN, scenario="start")], None)
+    results.put("chain", [replace(CHAIN, rounds=ROUNDS[:1])], None)
+    assert [(row["of"], row["scenario"], row["rounds"]) for row in results.rows] == [
+        ("chain", "chain", [90.0]),
+        ("start", "start", [90.0, 100.0, 70.0]),
+    ]
+
+
 def test_the_table_says_which_targets_are_missed() -> None:
     printed = StringIO()
-    Console(width=160, file=printed).print(table_of([CHAIN], "rabbitmq"))
+    Console(width=160, file=printed).print(table_of([CHAIN.to_json()]))
     assert "≥ 0.85 × MISSED" in printed.getvalue()
+
+
+def test_the_page_of_performance_has_a_row_for_each_figure() -> None:
+    page = figures_of("Before\n<!-- figures -->\n<!-- /figures -->\nafter", [CHAIN.to_json()])
+    assert "| chain | 90 tasks/s | 110 | 0.818 | ≥ 0.85 × MISSED | 0.400 |" in page
+    assert page.startswith("Before")
 
 
 def test_the_pure_decision_takes_chains_to_their_end() -> None:
