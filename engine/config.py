@@ -111,6 +111,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     http_port: Port = 8080
     #: Where the server also speaks gRPC, at the same address; Conductor's port is 8090. It needs the extra ``grpc``.
     grpc_port: Port | None = None
+    #: A folder with the files of a web UI, such as Conductor's, which the server shows to browsers; without one they
+    #: see a page that says where everything is.
+    ui_folder: str | None = None
     #: Requests and live streams that may wait in one server for what becomes of runs; others are refused with 429.
     waiting_limit: Count = 1_000
     #: Calls that one server has in hand at a time, over gRPC as many again; others are answered 429. Polls and streams

@@ -28,6 +28,7 @@ from engine.api.news import News
 from engine.api.notice_routes import notice_routes
 from engine.api.openapi.document import describe
 from engine.api.outside_routes import outside_routes
+from engine.api.pages import add_pages
 from engine.api.payload_routes import payload_routes
 from engine.api.poll_routes import poll_routes, update_routes
 from engine.api.queue_routes import queue_routes
@@ -119,6 +120,7 @@ def create_app(
     for router in (*_runs_and_tasks(site), *_everything_else(site)):
         app.include_router(router)
     describe(app)
+    add_pages(app, settings)
     return app
 
 

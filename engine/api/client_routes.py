@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from fastapi import APIRouter
@@ -12,8 +13,15 @@ from engine.api.body import RawBody, answer
 #: What clients that were given keys send back with each call; nobody reads it.
 _TOKEN: Final = "baton-has-no-log-in"  # noqa: S105
 
-#: The feature flags of Conductor's pages; without any they show what Conductor OSS has.
-_FLAGS: Final = "window.conductor = window.conductor || {};\n"
+#: The feature flags of Conductor's newer UI: what Baton has behind it. What is not named is off.
+_FLAGS: Final = {
+    "SCHEDULER": True,
+    "CREATOR_ENABLE_CREATOR": True,
+    "CREATOR_ENABLE_REAFLOW_DIAGRAM": True,
+    "ENABLE_DARK_MODE_TOGGLE": True,
+    "TASK_VISIBILITY": "READ",
+}
+_FLAGS_SCRIPT: Final = f"window.conductor = {json.dumps(_FLAGS, indent=2)};\n"
 
 
 def client_routes() -> APIRouter:
@@ -33,6 +41,6 @@ def client_routes() -> APIRouter:
     @router.get("/context.js")
     def flags() -> Response:
         """Give the feature flags of Conductor's pages, as the script that they load."""
-        return Response(_FLAGS, media_type="text/javascript")
+        return Response(_FLAGS_SCRIPT, media_type="text/javascript")
 
     return router

@@ -17,6 +17,7 @@ import msgspec
 from celery import Celery
 from celery.app.utils import find_app
 
+from engine.api.pages import check_pages
 from engine.broker.memory import MemoryBroker
 from engine.clock import SystemClock
 from engine.config import LOOPBACK, Settings
@@ -91,6 +92,7 @@ def run(
     stop = Stop()
     stop.on_signals()
     check_grpc(settings)
+    check_pages(settings)
     listener = listen(settings)
     store = ready_store(settings, stop, alone=True)
     if store is None:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from engine.api.app import create_app
 from engine.api.news import News
+from engine.api.pages import check_pages
 from engine.api.requester import Requester
 from engine.broker.port import OpenBroker
 from engine.config import Settings, variable_of
@@ -38,6 +39,7 @@ def run(settings: Settings) -> int:
     stop = Stop()
     stop.on_signals()
     check_grpc(settings)
+    check_pages(settings)
     listener = listen(settings)
     store = ready_store(settings, stop, pool_size=_CONNECTIONS)
     code = 0
