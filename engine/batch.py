@@ -30,7 +30,7 @@ from engine.wire.request_message import (
     encode_outcome,
     encode_request,
 )
-from engine.wire.start_message import KIND_HEADER, START_KIND, read_start
+from engine.wire.start_message import FAIL_ON_RUNNING, KIND_HEADER, START_KIND, read_start
 
 log = get_logger(__name__)
 
@@ -305,8 +305,10 @@ class Batch:
 def _refusal(start: StartWorkflow, workflow: Workflow) -> str | None:
     """Return why a start's strategy does not let it have a run that exists already, None where it does."""
     strategy, running = start.idempotency_strategy, workflow.status.is_open
-    if strategy == "FAIL" or (strategy == "FAIL_ON_RUNNING" and running):
-        return f"A run with this idempotency key exists: {workflow.id} ({workflow.status})"
+    if strategy == "FAIL" or (strategy == FAIL_ON_RUNNING and running):
+        # The first words are Conductor's: clients look for them.
+        known = f"Workflow with the idempotency key {start.idempotency_key} already exists"
+        return f"{known}: {workflow.id} ({workflow.status})"
     return None
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from engine.api import runs
 from engine.api.body import RawBody, answer, document
-from engine.api.operating import operation
+from engine.api.operating import failure_wanted, operation
 from engine.api.problem import told
 from engine.api.requester import Requester
 from engine.errors import BadMessage, BatonError, NotFound
@@ -45,9 +45,13 @@ def _steering(router: APIRouter, requester: Requester) -> None:
         return ask(body, "resume")
 
     @router.post("/terminate")
-    def terminate(body: RawBody, reason: str | None = None) -> Response:
-        """Terminate several runs."""
-        return ask(body, "terminate", reason=reason)
+    def terminate(
+        body: RawBody,
+        reason: str | None = None,
+        failure: Annotated[bool, Query(alias="triggerFailureWorkflow")] = False,
+    ) -> Response:
+        """Terminate several runs; on demand their failure workflows are started."""
+        return ask(body, "terminate", reason=reason, **failure_wanted(failure))
 
     @router.post("/retry")
     def retry(body: RawBody) -> Response:

@@ -18,7 +18,7 @@ from engine.api.news import News
 from engine.api.operating import operate
 from engine.api.payload_routes import INPUT_PATH, with_payload
 from engine.api.requester import Requester
-from engine.api.starting import started
+from engine.api.starting import further_run, started
 from engine.api.waiting import settle, unless_gone
 from engine.errors import BadMessage
 from engine.identifier import new_id
@@ -74,7 +74,7 @@ def _executing(
         def wish() -> StartWorkflow:
             given = with_payload(mapping(body), INPUT_PATH, "input", payloads)
             named = {**given, "name": name, "version": version or None}
-            return read_start(named, new_id, subject="start request")
+            return further_run(store, read_start(named, new_id, subject="start request"))
 
         async def work() -> Response:
             wanted = await run_in_threadpool(wish)

@@ -17,3 +17,8 @@ def operation(workflow_id: str, verb: str, **arguments: Json) -> Request:
 def operate(requester: Requester, workflow_id: str, verb: str, **arguments: Json) -> Outcome:
     """Have an operation carried out and return its outcome; raises ``Declined`` when it is refused."""
     return granted(requester.ask(operation(workflow_id, verb, **arguments)))
+
+
+def failure_wanted(wanted: bool) -> dict[str, Json]:
+    """Return the arguments with which a run that is terminated has its failure workflow started, if that is wanted."""
+    return {"triggerFailureWorkflow": True} if wanted else {}

@@ -9,11 +9,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from engine.api import runs
 from engine.api.body import RawBody, answer, document, done, mapping
-from engine.api.operating import operate
+from engine.api.operating import failure_wanted, operate
 from engine.api.payload_routes import INPUT_PATH, with_payload
 from engine.api.requester import Requester
 from engine.api.search import check_page
-from engine.api.starting import started
+from engine.api.starting import further_run, started
 from engine.identifier import new_id
 from engine.model.event import StartWorkflow
 from engine.model.payload import Json
@@ -26,15 +26,15 @@ from engine.wire.start_message import read_start
 def workflow_routes(store: Store, requester: Requester, payloads: PayloadStorage | None = None) -> APIRouter:
     """Return the routes; all of them block, so they run in the server's thread pool."""
     router = APIRouter(prefix="/api/workflow")
-    _starting(router, requester, payloads)
+    _starting(router, store, requester, payloads)
     _looking(router, store)
     _changing(router, store, requester)
     return router
 
 
-def _starting(router: APIRouter, requester: Requester, payloads: PayloadStorage | None) -> None:
+def _starting(router: APIRouter, store: Store, requester: Requester, payloads: PayloadStorage | None) -> None:
     def start(wanted: StartWorkflow) -> Response:
-        return PlainTextResponse(started(requester, wanted))
+        return PlainTextResponse(started(requester, further_run(store, wanted)))
 
     @router.post("")
     def start_workflow(body: RawBody) -> Response:
@@ -134,9 +134,13 @@ def _changing(router: APIRouter, store: Store, requester: Requester) -> None:
         return PlainTextResponse(str(ask(workflow_id, "send_message", payload=mapping(body)).result["messageId"]))
 
     @router.delete("/{workflow_id}")
-    def terminate(workflow_id: str, reason: str | None = None) -> Response:
-        """Terminate a run, and the runs that it waits for."""
-        ask(workflow_id, "terminate", reason=reason)
+    def terminate(
+        workflow_id: str,
+        reason: str | None = None,
+        failure: Annotated[bool, Query(alias="triggerFailureWorkflow")] = False,
+    ) -> Response:
+        """Terminate a run, and the runs that it waits for; on demand its failure workflow is started."""
+        ask(workflow_id, "terminate", reason=reason, **failure_wanted(failure))
         return done()
 
     @router.post("/{workflow_id}/retry")

@@ -124,11 +124,13 @@ def resume(workflow_id: str, server: str | None, output: str) -> None:
 @workflow.command()
 @_ID
 @click.option("--reason", metavar="TEXT", help="Kept with the run.")
+@click.option("--failure-workflow", is_flag=True, help="Have the run's failure workflow started too.")
 @client_options
-def terminate(workflow_id: str, reason: str | None, server: str | None, output: str) -> None:
+def terminate(workflow_id: str, reason: str | None, failure_workflow: bool, server: str | None, output: str) -> None:
     """End a run for good; its open tasks are cancelled."""
+    wanted = {"triggerFailureWorkflow": "true"} if failure_workflow else {}
     with Client(server) as client:
-        client.delete("workflow", workflow_id, reason=reason)
+        client.delete("workflow", workflow_id, reason=reason, **wanted)
     print_done(workflow_id, "terminated", output)
 
 

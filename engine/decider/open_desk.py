@@ -151,9 +151,9 @@ class OpenDesk:
         """Send a request to another run."""
         self._draft.command(PassOn(request))
 
-    def end(self, status: WorkflowStatus, reason: str | None) -> None:
-        """End the run without its failure workflow."""
-        end(self._draft, status, reason, failure_workflow=False)
+    def end(self, status: WorkflowStatus, reason: str | None, *, failure_workflow: bool = False) -> None:
+        """End the run; its failure workflow is started only if that is wanted."""
+        end(self._draft, status, reason, failure_workflow=failure_workflow)
 
     def reopen(self, task: Task) -> None:
         """Put a closed container back to IN_PROGRESS."""

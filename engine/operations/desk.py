@@ -98,8 +98,8 @@ class Desk(Protocol):
         """Send a request to another run."""
         ...
 
-    def end(self, status: WorkflowStatus, reason: str | None) -> None:
-        """End the run without starting its failure workflow."""
+    def end(self, status: WorkflowStatus, reason: str | None, *, failure_workflow: bool = False) -> None:
+        """End the run; its failure workflow is started only if that is wanted."""
         ...
 
     def reopen(self, task: Task) -> None:

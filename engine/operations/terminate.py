@@ -1,4 +1,4 @@
-"""terminate: ends a run from outside; no failure workflow is started (Conductor 4.10)."""
+"""terminate: ends a run from outside; its failure workflow is started only on demand (Conductor 4.10)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ def operate(desk: Desk, request: Request) -> Outcome:
     """Terminate a run; one that is TERMINATED already stays as it is.
 
     A run that FAILED or TIMED_OUT becomes TERMINATED too, unless ``onlyIfOpen`` says that it is only to be stopped:
-    so a parent that gives up a child does not rewrite how the child has ended meanwhile.
+    so a parent that gives up a child does not rewrite how the child has ended meanwhile. ``triggerFailureWorkflow``
+    has the failure workflow started, as Orkes' servers do when a client asks for it.
     """
     workflow = desk.workflow
     if request.arguments.get("onlyIfOpen") and request.by != workflow.parent_task_id:
@@ -24,7 +25,8 @@ def operate(desk: Desk, request: Request) -> Outcome:
     given = request.arguments.get("reason")
     reason = None if given is None else str(given)
     if not workflow.status.is_terminal:
-        desk.end(WorkflowStatus.TERMINATED, reason)
+        on_demand = bool(request.arguments.get("triggerFailureWorkflow"))
+        desk.end(WorkflowStatus.TERMINATED, reason, failure_workflow=on_demand)
     elif not request.arguments.get("onlyIfOpen"):
         desk.change_workflow(status=WorkflowStatus.TERMINATED, reason=reason)
     return granted()

@@ -158,12 +158,16 @@ Index("workflow_open", workflow.c.id, **_OPEN)
 Index("workflow_newest", workflow.c.created_at, workflow.c.id)
 Index("workflow_newest_by_name", workflow.c.name, workflow.c.status, workflow.c.created_at, workflow.c.id)
 Index("workflow_newest_by_status", workflow.c.status, workflow.c.created_at, workflow.c.id)
+#: Of a text of any length an index on MySQL holds the beginning.
+_LENGTHS_ON_MYSQL: Final = {"workflow_by_idempotency_key": 255}
 for _column, _index in (
     (workflow.c.correlation_id, "workflow_by_correlation"),
     (workflow.c.parent_id, "workflow_children"),
+    (workflow.c.idempotency_key, "workflow_by_idempotency_key"),
 ):
     _present = text(f"{_column.name} IS NOT NULL")
-    Index(_index, _column, postgresql_where=_present, sqlite_where=_present)
+    _length = _LENGTHS_ON_MYSQL.get(_index)
+    Index(_index, _column, postgresql_where=_present, sqlite_where=_present, mysql_length=_length)
 
 #: What these hold on MySQL, where an index has no condition, at most 3,072 bytes, and ends with the row's key anyway.
 ON_MYSQL: Final = {

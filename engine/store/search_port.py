@@ -68,6 +68,10 @@ class Searching(Protocol):
         """Return a run's record alone."""
         ...
 
+    def last_run_by_key(self, name: str, key: str) -> Workflow | None:
+        """Return the record of the newest run of a workflow that was started by an idempotency key."""
+        ...
+
     def task_page(self, workflow_id: str, statuses: Collection[str], start: int, size: int) -> tuple[int, list[Task]]:
         """Return how many tasks of a run have one of these statuses, or any, and a page of them in the order of seq."""
         ...

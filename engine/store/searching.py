@@ -104,6 +104,12 @@ class Searches:
         rows = self._rows(select(*_RUN).where(workflow.c.id == storable(workflow_id)))
         return next((listed(each) for each in WORKFLOW.read(rows, WORKFLOW.names)), None)
 
+    def last_run_by_key(self, name: str, key: str) -> Workflow | None:
+        """See ``Searching.last_run_by_key``."""
+        bearing = (workflow.c.idempotency_key == storable(key)) & (workflow.c.name == storable(name))
+        newest = select(*_RUN).where(bearing).order_by(workflow.c.created_at.desc(), workflow.c.id.desc()).limit(1)
+        return next((listed(each) for each in WORKFLOW.read(self._rows(newest), WORKFLOW.names)), None)
+
     def _plan(self, condition: Condition) -> Plan:
         if self._dialect == "postgresql":
             # What people ask for differs too much for one plan: a LIKE whose beginning is not known yet has no index.

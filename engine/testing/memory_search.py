@@ -58,6 +58,10 @@ class MemorySearch:
         """See ``Searching.run``."""
         return self._tables.workflows.get(workflow_id)
 
+    def last_run_by_key(self, name: str, key: str) -> Workflow | None:
+        """See ``Searching.last_run_by_key``."""
+        return next((each for each in self._newest_first() if (each.name, each.idempotency_key) == (name, key)), None)
+
     def task_page(self, workflow_id: str, statuses: Collection[str], start: int, size: int) -> tuple[int, list[Task]]:
         """See ``Searching.task_page``."""
         every = self._in_order_of_seq(workflow_id)

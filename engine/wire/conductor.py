@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct
 
 from engine.clock import SECOND, Instant, iso, milliseconds
+from engine.errors import NotFound
 from engine.model.definition import TaskDef, WorkflowDef, WorkflowTask
 from engine.model.execution import NEVER, Task, Workflow, split_task_id, task_id
 from engine.model.payload import Json, JsonObject, StoredOutside
@@ -190,19 +191,19 @@ def read_task_result(document: Json) -> tuple[str, dict[str, Json]]:
     """Read a TaskResult body as workflow id and arguments of the request ``update_task``.
 
     The arguments are ``taskId``, ``status``, ``output``, ``reason``, ``workerId``, ``callbackAfterSeconds`` and
-    ``extendLease``. Raises ``BadMessage`` naming every wrong field.
+    ``extendLease``. Raises ``BadMessage`` naming every wrong field, and ``NotFound`` when no run can have the task.
     """
     fields = Fields(document, "task result")
     identity = fields.needed("taskId")
     workflow_id = fields.needed("workflowInstanceId")
-    split = split_task_id(identity)
-    if identity and workflow_id and (split is None or split[0] != workflow_id):
-        fields.fault("taskId", f"{identity!r} names no task of workflow {workflow_id!r}")
     status = fields.one_of("status", [status.value for status in REPORTABLE])
     if status is None and fields.raw("status") is None:
         fields.fault("status", "is missing")
     arguments = {"taskId": identity, "status": status, **read_word(fields), "extendLease": fields.flag("extendLease")}
     fields.finish()
+    split = split_task_id(identity)
+    if split is None or split[0] != workflow_id:
+        raise NotFound(f"No such task found by id: {identity[:200]!r} is none of workflow {workflow_id[:200]!r}.")
     return workflow_id, arguments
 
 

@@ -18,7 +18,10 @@ START_KIND = "start"
 #: Conductor's highest priority of a run; queues have 0 to 9.
 TOP_PRIORITY = 99
 
-STRATEGIES = ("FAIL", "RETURN_EXISTING", "FAIL_ON_RUNNING")
+#: The strategy that minds only runs which go on.
+FAIL_ON_RUNNING = "FAIL_ON_RUNNING"
+
+STRATEGIES = ("FAIL", "RETURN_EXISTING", FAIL_ON_RUNNING)
 
 #: Ids derived from what the sender gave live in a namespace of their own, so that no other uuid5 meets them.
 _DERIVED = uuid.UUID("b2f0a1de-6f0c-5d1b-9a3e-2a7c7d5f4b10")

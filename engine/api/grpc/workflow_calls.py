@@ -12,7 +12,7 @@ from engine.api.operating import operate
 from engine.api.payload_routes import INPUT_PATH, with_payload
 from engine.api.requester import Requester
 from engine.api.searches import Searches
-from engine.api.starting import started
+from engine.api.starting import further_run, started
 from engine.identifier import new_id
 from engine.model.payload import Json, JsonObject
 from engine.store.payload_storage import PayloadStorage
@@ -72,7 +72,8 @@ class Workflows:
 
     def _start(self, asked: JsonObject) -> JsonObject:
         wanted = with_payload(asked, INPUT_PATH, "input", self._payloads)
-        return {"workflowId": started(self._requester, read_start(wanted, new_id, subject="start request"))}
+        start = further_run(self._store, read_start(wanted, new_id, subject="start request"))
+        return {"workflowId": started(self._requester, start)}
 
     def _terminate(self, asked: JsonObject) -> JsonObject:
         operate(self._requester, asked.get("workflowId", ""), "terminate", reason=asked.get("reason"))

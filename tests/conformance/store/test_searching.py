@@ -159,6 +159,22 @@ def test_runs_are_found_by_what_is_asked_of_their_fields(shop: Store) -> None:
     assert {query: found(shop, query) for query in BY_QUERY} == BY_QUERY
 
 
+def test_the_newest_run_of_a_key_is_found(shop: Store) -> None:
+    runs = [
+        a_run("p", name="pay", idempotency_key="k", created_at=MOMENT + SECOND, status=WorkflowStatus.COMPLETED),
+        a_run("o", name="pay", idempotency_key="k", created_at=MOMENT + 2 * SECOND),
+        a_run("q", name="pay", idempotency_key="k" + "k" * 300, created_at=MOMENT + 3 * SECOND),
+        a_run("r", name="order", idempotency_key="k", created_at=MOMENT + 4 * SECOND),
+    ]
+    for run in runs:
+        create(shop, run)
+    with shop.transaction() as transaction:
+        last = transaction.last_run_by_key("pay", "k")
+        assert last is not None
+        assert (last.id, last.status) == ("o", "RUNNING")
+        assert transaction.last_run_by_key("pay", "other") is None
+
+
 def test_words_are_found_in_what_runs_were_given_and_have_made_unless_it_is_hidden(
     shop: Store, request: pytest.FixtureRequest
 ) -> None:

@@ -20,6 +20,12 @@ IDS = [f"w{number}" for number in range(30)]
         ("PUT", "pause", "pause", {}),
         ("PUT", "resume", "resume", {}),
         ("POST", "terminate?reason=enough", "terminate", {"reason": "enough"}),
+        (
+            "POST",
+            "terminate?triggerFailureWorkflow=true",
+            "terminate",
+            {"reason": None, "triggerFailureWorkflow": True},
+        ),
         ("POST", "retry", "retry", {"resumeSubworkflowTasks": False}),
         ("POST", "restart", "restart", {"useLatestDefinitions": False}),
         ("POST", "restart?useLatestDefinitions=true", "restart", {"useLatestDefinitions": True}),

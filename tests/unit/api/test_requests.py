@@ -43,6 +43,14 @@ def test_a_start_repeated_under_one_idempotency_key_names_one_run(client, decide
         ("PUT", "/api/workflow/w/resume", None, "resume", {}, 200),
         ("DELETE", "/api/workflow/w?reason=enough", None, "terminate", {"reason": "enough"}, 200),
         ("DELETE", "/api/workflow/w", None, "terminate", {"reason": None}, 200),
+        (
+            "DELETE",
+            "/api/workflow/w?triggerFailureWorkflow=True",
+            None,
+            "terminate",
+            {"reason": None, "triggerFailureWorkflow": True},
+            200,
+        ),
         ("POST", "/api/workflow/w/retry", None, "retry", {"resumeSubworkflowTasks": False}, 204),
         ("POST", "/api/workflow/w/resetcallbacks", None, "reset_callbacks", {}, 204),
         (

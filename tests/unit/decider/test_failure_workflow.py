@@ -57,6 +57,14 @@ def test_a_good_end_and_an_operators_termination_start_none(harness, mender):
     assert harness.run(ended).failure_workflow_id is None
 
 
+def test_whoever_terminates_a_run_may_have_it_started(harness, mender):
+    run = run_of(harness, step("a"), failureWorkflow="mend")
+    harness.request(run, "terminate", reason="enough", triggerFailureWorkflow=True)
+    ended = harness.run(run)
+    assert (ended.status, ended.output) == ("TERMINATED", {"conductor.failure_workflow": ended.failure_workflow_id})
+    assert harness.run(ended.failure_workflow_id).input["reason"] == "enough"
+
+
 def test_an_unknown_one_becomes_a_dead_letter_and_the_run_has_failed_all_the_same(harness):
     run = run_of(harness, step("a"), failureWorkflow="nobody")
     harness.work({"a": fails_for_good})

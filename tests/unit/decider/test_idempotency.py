@@ -96,7 +96,7 @@ def test_a_task_that_must_be_the_first_fails_when_it_is_not(harness, task):
     first = parent(harness, kid("a"))
     run = parent(harness, task("a", "FAIL"))
     assert harness.task(run, "a").status == "FAILED"
-    assert "A run with this idempotency key exists" in harness.task(run, "a").reason
+    assert "Workflow with the idempotency key order 7 already exists" in harness.task(run, "a").reason
     harness.work({"k": echo})
     assert harness.run(first).status == "COMPLETED"
 

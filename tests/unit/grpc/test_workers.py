@@ -129,7 +129,7 @@ def test_tasks_are_found(door: GrpcSite) -> None:
         ("BatchPoll", {"taskType": "a", "timeout": 5001}, "INVALID_ARGUMENT", "5000"),
         ("UpdateTask", {}, "INVALID_ARGUMENT", "taskId is missing"),
         ("UpdateTask", {"result": {"workflowInstanceId": "no", "taskId": "no.1"}}, "NOT_FOUND", "no"),
-        ("UpdateTask", {"result": {"workflowInstanceId": "a", "taskId": "b.1"}}, "INVALID_ARGUMENT", "names no task"),
+        ("UpdateTask", {"result": {"workflowInstanceId": "a", "taskId": "b.1"}}, "NOT_FOUND", "none of workflow"),
         ("AddLog", {"taskId": "nobody.1", "log": "x"}, "NOT_FOUND", "nobody.1"),
         ("AddLog", {"taskId": "nobody.1"}, "INVALID_ARGUMENT", "no log"),
         ("GetTask", {"taskId": "nobody.1"}, "NOT_FOUND", "nobody.1"),

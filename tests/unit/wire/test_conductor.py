@@ -3,7 +3,7 @@
 import pytest
 
 from engine.clock import Instant
-from engine.errors import BadMessage
+from engine.errors import BadMessage, NotFound
 from engine.model.definition import TaskDef, WorkflowDef, WorkflowTask
 from engine.model.execution import Task, Workflow
 from engine.model.status import TaskStatus, WorkflowStatus
@@ -160,9 +160,15 @@ def test_a_task_result_becomes_the_arguments_of_an_update():
     )
 
 
+@pytest.mark.parametrize("identity", ["x.3", "75c6875d-9ba8-11ef-82ba-0680bfba1f84"])
+def test_a_task_that_the_workflow_cannot_have_is_not_found(identity):
+    with pytest.raises(NotFound, match=identity):
+        read_task_result({"workflowInstanceId": "w", "taskId": identity, "status": "COMPLETED"})
+
+
 def test_a_bad_task_result_names_every_fault():
     with pytest.raises(BadMessage) as error:
-        read_task_result({"workflowInstanceId": "w", "taskId": "x.3", "status": "TIMED_OUT", "outputData": 3})
+        read_task_result({"workflowInstanceId": "w", "taskId": [3], "status": "TIMED_OUT", "outputData": 3})
 
     for field in ("taskId", "status", "outputData"):
         assert field in str(error.value)
