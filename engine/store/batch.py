@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from sqlalchemy import Column, ColumnElement, Connection, Insert, Table
 
-from engine.model.execution import Task, Workflow
 from engine.store.port import Save
 
 #: From the values that were to be inserted, as columns, to what becomes of the row that has their key already.
@@ -21,20 +20,11 @@ class Batch(Protocol):
         """Return these columns of all rows that belong to these runs, by the table's primary key."""
         ...
 
-    def insert_workflows(self, connection: Connection, workflows: Sequence[Workflow]) -> set[str]:
-        """Write new runs; return the ids of those that did not exist."""
-        ...
+    def save(self, connection: Connection, saves: Sequence[Save]) -> set[str]:
+        """Write runs that are new, or still at the version they were loaded at, and their tasks; return their ids.
 
-    def update_workflows(self, connection: Connection, saves: Sequence[Save]) -> set[str]:
-        """Write over runs that are still at the version they were loaded at; return the ids of those."""
-        ...
-
-    def insert_tasks(self, connection: Connection, tasks: Sequence[Task]) -> None:
-        """Write new tasks."""
-        ...
-
-    def update_tasks(self, connection: Connection, tasks: Sequence[Task], before: Sequence[Task | None]) -> None:
-        """Write over existing tasks; ``before`` has for each what it was made from, where that is known."""
+        Of a run that has moved on nothing is written.
+        """
         ...
 
     def insert_missing(self, table: Table) -> Insert:

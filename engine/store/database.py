@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any, Final
 
 import sqlalchemy
+from psycopg import RawCursor
 from sqlalchemy import URL, Connection, QueuePool, event, exc, make_url
 
 from engine.errors import BadConfiguration, StoreUnavailable, Unstorable
@@ -112,13 +113,18 @@ def _open_postgres(url: URL, shared: dict[str, Any]) -> sqlalchemy.Engine:
 
     There, each transaction may get another of the server's sessions: nothing is prepared, because the next session
     would not know it, and the planner looks at every statement anew, so that it need not be told not to guess.
+
+    Statements have the server's own placeholders: others psycopg would look for in every statement, again and again.
     """
     pooled = _pooled(url)
-    options = {"connect_timeout": WAIT_SECONDS, "application_name": "baton", **_VANISHED}
+    options: dict[str, Any] = {"connect_timeout": WAIT_SECONDS, "application_name": "baton", **_VANISHED}
     connect_args: dict[str, Any] = {key: value for key, value in options.items() if key not in url.query}
+    connect_args["cursor_factory"] = RawCursor
     if pooled:
         connect_args["prepare_threshold"] = None
-    database = sqlalchemy.create_engine(url.difference_update_query([_POOLED]), connect_args=connect_args, **shared)
+    database = sqlalchemy.create_engine(
+        url.difference_update_query([_POOLED]), connect_args=connect_args, paramstyle="numeric_dollar", **shared
+    )
     if not pooled:
         event.listen(database, "connect", _greet_postgres)
     return database

@@ -51,21 +51,8 @@ class Executions(History):
         """See ``Transaction.save``."""
         # In one order everywhere: two deciders that meet in the same rows then wait, and do not lock each other out.
         ordered = sorted(self._outside.moved(saves), key=lambda save: save.workflow.id)
-        connection, batch = self._connection, self._batch
-        written: set[str] = set()
-        new = [save.workflow for save in ordered if save.loaded_version is None]
-        if new:
-            written |= batch.insert_workflows(connection, new)
-        existing = [save for save in ordered if save.loaded_version is not None]
-        if existing:
-            written |= batch.update_workflows(connection, existing)
+        written = self._batch.save(self._connection, ordered)
         won = [save for save in ordered if save.workflow.id in written]
-        inserted = [task for save in won for task in save.inserted]
-        if inserted:
-            batch.insert_tasks(connection, inserted)
-        updated = [(task, save.tasks_before.get(task.seq)) for save in won for task in save.updated]
-        if updated:
-            batch.update_tasks(connection, [task for task, _ in updated], [before for _, before in updated])
         self.forget((save.workflow.id, seq) for save in won for seq in save.forgotten)
         self.put_aside(save.earlier for save in won if save.earlier is not None)
         self.remove(save.removed for save in won if save.removed is not None)

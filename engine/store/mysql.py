@@ -21,6 +21,7 @@ from engine.store.codec import storable
 from engine.store.port import Save
 from engine.store.records import TASK, WORKFLOW, Record
 from engine.store.schema import setting
+from engine.store.stepwise import StepwiseBatch
 
 #: Ids in one statement: MySQL gives up on ranges of some ten thousand values, and reads the whole table instead.
 _IDS: Final = 1_000
@@ -49,7 +50,7 @@ _UPDATE_TASKS: Final = _update(TASK)
 _TAKE_TURNS: Final = _insert(setting, ["key", "value"]) + " ON DUPLICATE KEY UPDATE `value` = `value`"
 
 
-class MysqlBatch:
+class MysqlBatch(StepwiseBatch):
     """Writes batches to MariaDB and MySQL."""
 
     def load(self, connection: Connection, table: Table, names: Sequence[str], ids: Sequence[str]) -> Sequence[Any]:
@@ -60,8 +61,7 @@ class MysqlBatch:
         """Return the versions of those runs that exist, and keep everybody else from changing them."""
         return dict(_select(connection, WORKFLOW.table, ["id", "version_no"], ids, " FOR UPDATE"))
 
-    def insert_workflows(self, connection: Connection, workflows: Sequence[Workflow]) -> set[str]:
-        """See ``Batch.insert_workflows``."""
+    def _insert_workflows(self, connection: Connection, workflows: Sequence[Workflow]) -> set[str]:
         existing = self._locked(connection, [each.id for each in workflows])
         new = [each for each in workflows if each.id not in existing]
         if new:
@@ -72,8 +72,7 @@ class MysqlBatch:
                 raise StoreUnavailable("Another process has begun one of these runs at the same moment") from error
         return {each.id for each in new}
 
-    def update_workflows(self, connection: Connection, saves: Sequence[Save]) -> set[str]:
-        """See ``Batch.update_workflows``."""
+    def _update_workflows(self, connection: Connection, saves: Sequence[Save]) -> set[str]:
         stored = self._locked(connection, [save.workflow.id for save in saves])
         fitting = [save for save in saves if stored.get(save.workflow.id) == save.loaded_version]
         if fitting:
@@ -81,12 +80,10 @@ class MysqlBatch:
             connection.exec_driver_sql(_UPDATE_WORKFLOWS, list(zip(*columns, strict=True)))
         return {save.workflow.id for save in fitting}
 
-    def insert_tasks(self, connection: Connection, tasks: Sequence[Task]) -> None:
-        """See ``Batch.insert_tasks``."""
+    def _insert_tasks(self, connection: Connection, tasks: Sequence[Task]) -> None:
         connection.exec_driver_sql(_INSERT_TASKS, list(zip(*TASK.columns(tasks), strict=True)))
 
-    def update_tasks(self, connection: Connection, tasks: Sequence[Task], before: Sequence[Task | None]) -> None:
-        """See ``Batch.update_tasks``."""
+    def _update_tasks(self, connection: Connection, tasks: Sequence[Task], before: Sequence[Task | None]) -> None:
         connection.exec_driver_sql(_UPDATE_TASKS, list(zip(*TASK.whole(tasks, before), strict=True)))
 
     def insert_missing(self, table: Table) -> Insert:

@@ -14,6 +14,7 @@ from engine.store.batch import Changes
 from engine.store.codec import storable
 from engine.store.port import Save
 from engine.store.records import TASK, WORKFLOW, Record
+from engine.store.stepwise import StepwiseBatch
 
 
 def _insert(record: Record[Any]) -> str:
@@ -35,7 +36,7 @@ _INSERT_TASKS: Final = _insert(TASK)
 _UPDATE_TASKS: Final = _update(TASK, ["workflow_id", "seq"])
 
 
-class SqliteBatch:
+class SqliteBatch(StepwiseBatch):
     """Writes batches to SQLite. Nobody else writes meanwhile, so looking first and writing then is safe."""
 
     def load(self, connection: Connection, table: Table, names: Sequence[str], ids: Sequence[str]) -> Sequence[Any]:
@@ -51,16 +52,14 @@ class SqliteBatch:
     def _versions(self, connection: Connection, ids: Sequence[str]) -> dict[str, int]:
         return dict(self.load(connection, WORKFLOW.table, ["id", "version_no"], ids))
 
-    def insert_workflows(self, connection: Connection, workflows: Sequence[Workflow]) -> set[str]:
-        """See ``Batch.insert_workflows``."""
+    def _insert_workflows(self, connection: Connection, workflows: Sequence[Workflow]) -> set[str]:
         existing = self._versions(connection, [each.id for each in workflows])
         new = [each for each in workflows if each.id not in existing]
         if new:
             connection.exec_driver_sql(_INSERT_WORKFLOWS, list(zip(*WORKFLOW.columns(new), strict=True)))
         return {each.id for each in new}
 
-    def update_workflows(self, connection: Connection, saves: Sequence[Save]) -> set[str]:
-        """See ``Batch.update_workflows``."""
+    def _update_workflows(self, connection: Connection, saves: Sequence[Save]) -> set[str]:
         stored = self._versions(connection, [save.workflow.id for save in saves])
         fitting = [save for save in saves if stored.get(save.workflow.id) == save.loaded_version]
         ids = [save.workflow.id for save in fitting]
@@ -69,12 +68,10 @@ class SqliteBatch:
             connection.exec_driver_sql(_UPDATE_WORKFLOWS, list(zip(*columns, ids, strict=True)))
         return set(ids)
 
-    def insert_tasks(self, connection: Connection, tasks: Sequence[Task]) -> None:
-        """See ``Batch.insert_tasks``."""
+    def _insert_tasks(self, connection: Connection, tasks: Sequence[Task]) -> None:
         connection.exec_driver_sql(_INSERT_TASKS, list(zip(*TASK.columns(tasks), strict=True)))
 
-    def update_tasks(self, connection: Connection, tasks: Sequence[Task], before: Sequence[Task | None]) -> None:
-        """See ``Batch.update_tasks``."""
+    def _update_tasks(self, connection: Connection, tasks: Sequence[Task], before: Sequence[Task | None]) -> None:
         keys = ([task.workflow_id for task in tasks], [task.seq for task in tasks])
         connection.exec_driver_sql(_UPDATE_TASKS, list(zip(*TASK.changes(tasks, before), *keys, strict=True)))
 
