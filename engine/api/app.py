@@ -179,7 +179,7 @@ def _everything_else(site: _Site) -> Iterator[APIRouter]:
     yield client_routes()
     yield admin_routes(store, requester, {} if settings is None else settings.shown())
     yield _outside(settings)
-    yield event_routes(store)
+    yield event_routes(store, clock)
     yield webhook_routes(store, requester, clock, site.secrets)
     yield metrics_routes(store, requester, clock)
     yield health_routes(store, requester, embedded=site.embedded)

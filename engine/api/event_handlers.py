@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from engine.errors import NotFound, Refused
+from collections.abc import Sequence
+
+from engine.errors import BadMessage, NotFound, Refused
 from engine.handling.check import check_handler
 from engine.model.event_handler import EventHandler
 from engine.model.payload import Json
 from engine.store.port import Store
 
 
-def add_handler(store: Store, document: Json) -> None:
-    """Keep a new event handler; raise ``Refused`` when there is one of its name."""
-    handler = check_handler(document)
+def add_handlers(store: Store, documents: Sequence[Json]) -> None:
+    """Keep new event handlers, all or none; raise ``Refused`` when there is one of such a name."""
+    if not documents:
+        raise BadMessage("The list of event handlers is empty.")
+    handlers = [check_handler(each) for each in documents]
     with store.transaction() as tx:
-        stored = tx.put_event_handler(handler, known=False)
-    if not stored:
-        raise Refused(f"An event handler {handler.name!r} exists already: replace it with PUT /api/event.")
+        for handler in handlers:
+            if not tx.put_event_handler(handler, known=False):
+                raise Refused(f"An event handler {handler.name!r} exists already: replace it with PUT /api/event.")
 
 
 def replace_handler(store: Store, document: Json) -> None:

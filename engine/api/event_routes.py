@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
-from engine.api import event_handlers
+from engine.api import event_executions, event_handlers
 from engine.api.body import RawBody, answer, document, done
-from engine.clock import milliseconds
-from engine.errors import BadMessage
-from engine.model.payload import JsonObject
-from engine.store.event_port import EventExecution, EventQuery
+from engine.clock import Clock, Instant, after
+from engine.store.event_port import EventQuery
 from engine.store.port import Store
 
-#: Executions of one page.
-_LARGEST_PAGE = 5_000
+#: What browsers and Node say of requests that a script makes, not somebody who looks at an address.
+_FETCHED_BY_SCRIPTS = ("cors", "same-origin", "no-cors")
 
 
-def event_routes(store: Store) -> APIRouter:
+def event_routes(store: Store, clock: Clock) -> APIRouter:
     """Return the routes; all of them block, so they run in the server's thread pool."""
     router = APIRouter(prefix="/api/event")
     _writing(router, store)
-    _executions(router, store)
+    _executions(router, store, clock)
     _reading(router, store)
     return router
 
@@ -31,8 +29,10 @@ def event_routes(store: Store) -> APIRouter:
 def _writing(router: APIRouter, store: Store) -> None:
     @router.post("")
     def create(body: RawBody) -> Response:
-        """Keep a new event handler."""
-        event_handlers.add_handler(store, document(body))
+        """Keep a new event handler, or a list of them."""
+        given = document(body)
+        # Orkes' clients send a list, Conductor's a single one.
+        event_handlers.add_handlers(store, given if isinstance(given, list) else [given])
         return done()
 
     @router.put("")
@@ -48,7 +48,7 @@ def _writing(router: APIRouter, store: Store) -> None:
         return done()
 
 
-def _executions(router: APIRouter, store: Store) -> None:
+def _executions(router: APIRouter, store: Store, clock: Clock) -> None:
     @router.get("/execution")
     def executions(
         handler: str | None = None,
@@ -56,13 +56,23 @@ def _executions(router: APIRouter, store: Store) -> None:
         status: str | None = None,
         start: Annotated[int, Query(ge=0)] = 0,
         size: Annotated[int, Query(ge=1)] = 100,
+        fetched: Annotated[str | None, Header(alias="Sec-Fetch-Mode", include_in_schema=False)] = None,
     ) -> Response:
-        """List what handlers have done, newest first."""
-        if size > _LARGEST_PAGE:
-            raise BadMessage(f"A page has at most {_LARGEST_PAGE:,} executions: ask for several.")
+        """List what handlers have done, newest first.
+
+        Scripts that fetch it (Conductor's newer UI, Orkes' JavaScript SDK) get `{totalHits, results}`: the handlers,
+        with the numbers of their messages and actions.
+        """
+        if fetched in _FETCHED_BY_SCRIPTS:
+            return answer(event_executions.handlers_json(store))
         query = EventQuery(handler=handler, event=event, status=status, start=start, size=size)
-        with store.transaction() as tx:
-            return answer([_execution_json(each) for each in tx.event_executions(query)])
+        return answer(event_executions.executions_json(store, query))
+
+    @router.get("/execution/{handler}")
+    def of_handler(handler: str, within_ms: Annotated[int, Query(alias="from")] = 0) -> Response:
+        """List what one handler has done, newest first; `from` says in how many milliseconds until now."""
+        since = after(clock.now(), -within_ms / 1_000) if within_ms > 0 else Instant(0)
+        return answer(event_executions.executions_of_handler_json(store, handler, since))
 
 
 def _reading(router: APIRouter, store: Store) -> None:
@@ -85,17 +95,3 @@ def _reading(router: APIRouter, store: Store) -> None:
         return answer(
             [handler.to_json() for handler in event_handlers.handlers_of(store, event, active_only=active_only)]
         )
-
-
-def _execution_json(execution: EventExecution) -> JsonObject:
-    """Return an execution as Conductor prints it; ``action`` is null where the condition did not hold."""
-    return {
-        "id": execution.id,
-        "messageId": execution.message_id,
-        "name": execution.handler,
-        "event": execution.event,
-        "created": milliseconds(execution.at),
-        "status": execution.status,
-        "action": execution.action,
-        "output": execution.output,
-    }

@@ -8,7 +8,7 @@ from engine.broker.event_source import PREFETCH, Source
 from engine.broker.opening import is_rabbitmq, is_redis, open_broker
 from engine.broker.port import Broker, OpenBroker
 from engine.errors import BadConfiguration, BrokerUnavailable
-from engine.wire.event_address import AMQP_EXCHANGE, AMQP_QUEUE, EventAddress
+from engine.wire.event_address import AMQP_EXCHANGE, AMQP_QUEUE, NOWHERE, EventAddress
 from engine.wire.message import Delivery
 
 _KAFKA = "kafka://"
@@ -57,6 +57,10 @@ def open_source(address: EventAddress, broker_url: str, connections: Mapping[str
     ``broker_url`` and ``open_own`` lead to the engine's own broker, ``connections`` has the URLs of others by name.
     Raises ``BadConfiguration`` when the address leads nowhere.
     """
+    if address.kind == NOWHERE:
+        raise BadConfiguration(
+            [f"the event {address.name} names no place: write it as type:name, for example amqp_queue:{address.name}"]
+        )
     if address.kind in (AMQP_QUEUE, AMQP_EXCHANGE):
         if is_rabbitmq(broker_url):
             return _by_kombu(broker_url, address)

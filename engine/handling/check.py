@@ -12,7 +12,7 @@ from engine.handling.acting import ACTIONS
 from engine.model.definition import read
 from engine.model.event_handler import EventAction, EventHandler
 from engine.model.payload import Json
-from engine.wire.event_address import AMQP_QUEUE, read_address
+from engine.wire.event_address import AMQP_QUEUE, read_listened
 from engine.wire.message import is_engines_own
 
 #: Characters of a name and of an event: names are keys of indexes in the database.
@@ -63,7 +63,7 @@ def _event_faults(event: str) -> Iterator[Fault]:
         yield Fault("event", f"must be printable and have at most {_LONGEST_EVENT} characters")
         return
     try:
-        address = read_address(event)
+        address = read_listened(event)
     except BadMessage as error:
         yield Fault("event", str(error))
         return

@@ -22,7 +22,7 @@ from engine.services.presence import Presence
 from engine.services.reactor import Arrival, Reactor
 from engine.services.stopping import Patience, Stop, heeding_signals
 from engine.store.port import Store
-from engine.wire.event_address import CONDUCTOR, read_address
+from engine.wire.event_address import CONDUCTOR, read_listened
 from engine.wire.message import SINK_QUEUE
 
 log = get_logger(__name__)
@@ -166,7 +166,7 @@ class Listener:
                 kept = after(self._clock.now(), -self._settings.event_executions_kept_seconds)
                 if not transaction.forget_event_executions(kept):
                     self._clean_at = after(self._clock.now(), _CLEAN_SECONDS)
-        wanted = {identity for identity in handlers if read_address(identity).kind != CONDUCTOR}
+        wanted = {identity for identity in handlers if read_listened(identity).kind != CONDUCTOR}
         for identity, reader in tuple(self._readers.items()):
             if not reader.is_alive or (identity not in wanted and identity != CONDUCTOR):
                 del self._readers[identity]
@@ -178,7 +178,7 @@ class Listener:
 
     def _listen(self, identity: str, reactor: Reactor, event: str) -> None:
         try:
-            source = open_source(read_address(event), self._settings.broker_url, self._connections, self._open_broker)
+            source = open_source(read_listened(event), self._settings.broker_url, self._connections, self._open_broker)
         except BadConfiguration as error:
             why = "; ".join(error.faults)
             if self._refused.get(identity) != why:

@@ -26,7 +26,7 @@ from engine.named_values import environment_values
 from engine.store.event_port import COMPLETED, FAILED, SKIPPED, EventExecution
 from engine.store.port import Store, Transaction
 from engine.wire.dead_letter import bury
-from engine.wire.event_address import read_address
+from engine.wire.event_address import read_address, read_listened
 from engine.wire.message import SINK_QUEUE, Delivery, Message
 
 log = get_logger(__name__)
@@ -245,7 +245,7 @@ def _by_identity(handlers: Sequence[EventHandler]) -> dict[str, list[EventHandle
     found: dict[str, list[EventHandler]] = defaultdict(list)
     for handler in handlers:
         if handler.active:
-            found[read_address(handler.event).identity].append(handler)
+            found[read_listened(handler.event).identity].append(handler)
     return found
 
 

@@ -15,6 +15,9 @@ CONDUCTOR: Final = "conductor"
 AMQP_QUEUE: Final = "amqp_queue"
 AMQP_EXCHANGE: Final = "amqp_exchange"
 
+#: The kind of an event that names no place: nothing is heard there, but Conductor's clients register handlers of it.
+NOWHERE: Final = ""
+
 #: What makes an exchange of a name on a named AMQP connection.
 _OF_EXCHANGES: Final = frozenset({"exchangeType", "routingKey", "bindQueueName"})
 
@@ -30,7 +33,8 @@ class EventAddress(Struct, frozen=True):
     def identity(self) -> str:
         """Tells two addresses apart: one queue is read once, however the options of those who name it differ."""
         bound = sorted(f"{key}={value}" for key, value in self.options.items() if key in _OF_EXCHANGES)
-        return f"{self.kind}:{self.name}" + (f"?{'&'.join(bound)}" if bound else "")
+        place = f"{self.kind}:{self.name}" if self.kind != NOWHERE else self.name
+        return place + (f"?{'&'.join(bound)}" if bound else "")
 
     @property
     def is_exchange(self) -> bool:
@@ -49,3 +53,8 @@ def read_address(event: str) -> EventAddress:
     if not name.strip():
         raise BadMessage(f"Illegal event {event[:200]}: the name behind {kind}: is missing")
     return EventAddress(kind, name, dict(parse_qsl(query, keep_blank_values=True)))
+
+
+def read_listened(event: str) -> EventAddress:
+    """Read what a handler listens to, which may name no place; raise ``BadMessage`` when it is half an address."""
+    return read_address(event) if ":" in event else EventAddress(NOWHERE, event, {})

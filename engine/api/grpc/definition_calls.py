@@ -92,7 +92,7 @@ class Handlers:
         }
 
     def _add(self, asked: JsonObject) -> JsonObject:
-        event_handlers.add_handler(self._store, asked.get("handler", {}))
+        event_handlers.add_handlers(self._store, [asked.get("handler", {})])
         return {}
 
     def _replace(self, asked: JsonObject) -> JsonObject:

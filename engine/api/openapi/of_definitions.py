@@ -12,6 +12,7 @@ _WORKFLOWS: Final = Body(list_of(ref("WorkflowDef")), [examples.WORKFLOW_DEF])
 _TASKS: Final = Body(one_of(list_of(ref("TaskDef")), ref("TaskDef")), [examples.TASK_DEF])
 _ONE_TASK: Final = Body(one_of(ref("TaskDef"), list_of(ref("TaskDef"))), examples.TASK_DEF)
 _HANDLER: Final = Body(ref("EventHandler"), examples.EVENT_HANDLER)
+_HANDLERS: Final = Body(one_of(ref("EventHandler"), list_of(ref("EventHandler"))), examples.EVENT_HANDLER)
 _SCHEDULE: Final = Body(ref("Schedule"), examples.SCHEDULE)
 _SCHEMAS: Final = Body(one_of(ref("SchemaDef"), list_of(ref("SchemaDef"))), examples.SCHEMA)
 _WEBHOOK: Final = Body(ref("Webhook"), examples.WEBHOOK)
@@ -54,12 +55,13 @@ _SCHEMA: Final = {
 }
 
 _EVENT: Final = {
-    "POST /api/event": Shape(takes=_HANDLER, gives=NOTHING),
+    "POST /api/event": Shape(takes=_HANDLERS, gives=NOTHING),
     "PUT /api/event": Shape(takes=_HANDLER, gives=NOTHING),
     "GET /api/event": Shape(gives=gives(list_of(ref("EventHandler")))),
     "GET /api/event/handler/{name}": Shape(gives=gives(ref("EventHandler"), examples.EVENT_HANDLER)),
     "GET /api/event/{event}": Shape(gives=gives(list_of(ref("EventHandler")))),
-    "GET /api/event/execution": Shape(gives=gives(list_of({"type": "object"}))),
+    "GET /api/event/execution": Shape(gives=gives(one_of(list_of({"type": "object"}), {"type": "object"}))),
+    "GET /api/event/execution/{handler}": Shape(gives=gives(list_of({"type": "object"}))),
     "DELETE /api/event/{name}": Shape(gives=NOTHING),
 }
 

@@ -43,9 +43,21 @@ def test_a_handler_that_nobody_knows_is_missing(client):
 
 
 def test_mistakes_are_told_with_their_paths(client):
-    answer = client.post("/api/event", json=handler(event="orders", actions=[{"action": "dance"}]))
+    answer = client.post("/api/event", json=handler(event="amqp_queue:", actions=[{"action": "dance"}]))
     assert answer.status_code == 400
     assert [each["path"] for each in answer.json()["validationErrors"]] == ["event", "actions[0].action"]
+
+
+def test_several_handlers_are_registered_together_or_not_at_all(client):
+    assert client.post("/api/event", json=[handler("a"), handler("b")]).status_code == 200
+    assert client.post("/api/event", json=[handler("c"), handler("b")]).status_code == 409
+    assert [each["name"] for each in client.get("/api/event").json()] == ["a", "b"]
+    assert client.post("/api/event", json=[]).status_code == 400
+
+
+def test_an_event_that_names_no_place_is_kept(client):
+    assert client.post("/api/event", json=handler(event="sold", active=True)).status_code == 200
+    assert [each["name"] for each in client.get("/api/event/sold").json()] == ["on-order"]
 
 
 @pytest.fixture
@@ -90,3 +102,22 @@ def test_executions_are_a_list_that_can_be_narrowed(client, executions):
     assert [each["id"] for each in client.get("/api/event/execution?size=1").json()] == ["m-1_1"]
     assert client.get("/api/event/execution?size=9999").status_code == 400
     assert client.get("/api/event/execution?start=-1").status_code == 400
+
+
+def test_scripts_that_fetch_the_executions_get_the_handlers_with_numbers(client, executions):
+    """The newer web UI lists them so; a list would leave its page empty."""
+    client.post("/api/event", json=[handler(active=True), handler("idle")])
+    told = client.get("/api/event/execution", headers={"Sec-Fetch-Mode": "cors"}).json()
+    shown = {"name": "on-order", "event": EVENT, "active": True, "numberOfMessages": 1, "numberOfActions": 2}
+    assert told["totalHits"] == 2
+    assert sorted(told["results"], key=lambda each: -each["numberOfActions"])[0] == shown
+    assert isinstance(client.get("/api/event/execution", headers={"Sec-Fetch-Mode": "navigate"}).json(), list)
+
+
+def test_the_executions_of_one_handler_have_what_a_monitor_shows(client, executions):
+    found = client.get("/api/event/execution/on-order").json()
+    assert [(each["id"], each["statusDescription"]) for each in found] == [("m-1_1", "no"), ("m-1_0", None)]
+    assert all((each["payload"], each["fullMessagePayload"]) == ({}, {}) for each in found)
+    assert client.get("/api/event/execution/on-order?from=300000").json() == []
+    assert len(client.get("/api/event/execution/on-order?from=-1").json()) == 2
+    assert client.get("/api/event/execution/nobody").json() == []

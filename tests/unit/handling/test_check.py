@@ -44,7 +44,7 @@ def test_a_handler_sleeps_unless_it_is_told_to_be_active() -> None:
 
 
 def test_every_mistake_is_told() -> None:
-    assert set(faults(name=" ", event="orders", condition="$.(", actions=[])) == {
+    assert set(faults(name=" ", event="amqp_queue:", condition="$.(", actions=[])) == {
         "name",
         "event",
         "condition",
