@@ -30,7 +30,7 @@ from engine.api.openapi.document import describe
 from engine.api.outside_routes import outside_routes
 from engine.api.pages import add_pages
 from engine.api.payload_routes import payload_routes
-from engine.api.poll_routes import poll_routes, update_routes
+from engine.api.poll_routes import poll_routes
 from engine.api.queue_routes import queue_routes
 from engine.api.rehearsal_routes import rehearsal_routes
 from engine.api.requester import Requester
@@ -44,6 +44,8 @@ from engine.api.task_queue_routes import task_queue_routes
 from engine.api.task_routes import task_routes
 from engine.api.verifiers import Secrets
 from engine.api.webhook_routes import webhook_routes
+from engine.api.worker_calls import WorkerCalls
+from engine.api.worker_lane import WorkerLane
 from engine.api.workflow_routes import workflow_routes
 from engine.clock import Clock, SystemClock
 from engine.config import Settings
@@ -107,6 +109,7 @@ def create_app(
         embedded,
         beside,
     )
+    calls = _worker_calls(site)
     app = FastAPI(
         title="Baton",
         version=engine.__version__,
@@ -116,8 +119,11 @@ def create_app(
         dependencies=[Depends(storable_address), Depends(note_asker)],
     )
     problem.install(app)
+    if calls is not None:
+        app.add_middleware(WorkerLane, calls=calls)
+    # Added last, it stands before all others.
     app.add_middleware(Gate, most=(settings or Settings()).http_most_requests)
-    for router in (*_runs_and_tasks(site), *_everything_else(site)):
+    for router in (*_of_workers(calls), *_runs_and_tasks(site), *_everything_else(site)):
         app.include_router(router)
     describe(app)
     add_pages(app, settings)
@@ -147,6 +153,18 @@ def _lifespan(site: _Site) -> Callable[[FastAPI], AbstractAsyncContextManager[No
     return lifespan
 
 
+def _worker_calls(site: _Site) -> WorkerCalls | None:
+    if site.distributor is None:
+        return None
+    return WorkerCalls(site.distributor, site.book, site.requester, site.store, site.clock, site.payloads)
+
+
+def _of_workers(calls: WorkerCalls | None) -> Iterator[APIRouter]:
+    """Yield the router that is asked first, for it is asked most."""
+    if calls is not None:
+        yield poll_routes(calls)
+
+
 def _runs_and_tasks(site: _Site) -> Iterator[APIRouter]:
     """Yield the routers in the order in which they are asked: fixed words stand before ids that could be the same."""
     store, requester, payloads = site.store, site.requester, site.payloads
@@ -159,9 +177,6 @@ def _runs_and_tasks(site: _Site) -> Iterator[APIRouter]:
     yield stream_routes(store, site.news)
     yield workflow_routes(store, requester, payloads)
     yield lifecycle_routes(store, requester)
-    if site.distributor is not None:
-        yield poll_routes(site.distributor, site.book)
-        yield update_routes(site.distributor, requester, store, site.clock, payloads)
     yield task_queue_routes(store, requester, site.clock)
     yield task_log_routes(store, site.clock)
     yield task_routes(store, requester, site.clock, payloads)

@@ -29,8 +29,8 @@ async def _of_any_kind(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-async def _raw(request: Request) -> bytes:
-    """Read a body that says it is JSON."""
+async def json_body(request: Request) -> bytes:
+    """Read a body that says it is JSON; empty when there is none. Raises ``HTTPException`` for any other."""
     body = await _of_any_kind(request)
     # A page in a browser may post texts and forms anywhere, but not JSON: demanding it keeps strangers' pages out.
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
@@ -53,7 +53,7 @@ async def storable_address(request: Request) -> None:
 Version = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 
 #: The raw body of a request that claims to be JSON; empty when there is none.
-RawBody = Annotated[bytes, Depends(_raw)]
+RawBody = Annotated[bytes, Depends(json_body)]
 
 #: The raw body of whatever kind.
 AnyBody = Annotated[bytes, Depends(_of_any_kind)]

@@ -51,8 +51,17 @@ async def wait_for_tasks(
     """
     if count <= 0:
         return []
-    name = worker[:_LONGEST_NAME] if worker else None
-    poll = distributor.poll(queue, min(count, MOST_TASKS), max(0, wait_ms) / 1000, name)
+    poll = distributor.poll(queue, min(count, MOST_TASKS), max(0, wait_ms) / 1000, name_of(worker))
+    return await answer_of(distributor, client, poll)
+
+
+def name_of(worker: str | None) -> str | None:
+    """Return a worker's name as it is kept."""
+    return worker[:_LONGEST_NAME] if worker else None
+
+
+async def answer_of(distributor: Distributor, client: Request | None, poll: Poll) -> list[HandedOut]:
+    """Return what a poll is answered with, nothing where the client has hung up; see ``wait_for_tasks``."""
     gone = asyncio.ensure_future(_hang_up(client) if client else asyncio.get_running_loop().create_future())
     try:
         return await _answer(distributor, poll, gone)

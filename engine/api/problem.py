@@ -67,6 +67,11 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unknown)
 
 
+def answer_to(request: Request, error: BatonError | HTTPException) -> JSONResponse:
+    """Return what a caller is answered whose call has come to an error of ours or of the framework."""
+    return _known(request, error) if isinstance(error, BatonError) else _framework(request, error)
+
+
 def status_of(error: BatonError) -> int:
     """Return the HTTP status of an error: 4xx where the client is mistaken, 503 where trying again may help."""
     match error:

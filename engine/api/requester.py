@@ -27,6 +27,7 @@ from engine.wire.request_message import decode_outcome, encode_request, encode_w
 from engine.wire.start_message import encode_start
 
 _T = TypeVar("_T")
+_Sent = TypeVar("_Sent", bound=StartWorkflow | Request)
 
 _SHUTTING_DOWN = "The server is shutting down: send the request again in a moment."
 
@@ -130,12 +131,13 @@ class Requester:
 
         Returns for each, in their order, the answer or what ``ask`` would have raised.
         """
-        addressed = [replace(_signed(event), reply_to=self._queue, reply_id=new_id()) for event in events]
+        addressed = [replace(signed(event), reply_to=self._queue, reply_id=new_id()) for event in events]
         asks = {str(event.reply_id): _Ask(self._encode(event)) for event in addressed}
         for event in addressed:
-            if not WORKFLOW_ID.fullmatch(event.workflow_id):
-                # No run can have it, and a decider could not even read the message.
-                asks[str(event.reply_id)].answer.set_exception(_unknown(event.workflow_id))
+            try:
+                expect_possible(event.workflow_id)
+            except NotFound as error:
+                asks[str(event.reply_id)].answer.set_exception(error)
         with self._lock:
             self._check()
             self._waiting.update(asks)
@@ -153,10 +155,7 @@ class Requester:
         try:
             return ask.answer.result(max(0.0, until - time.monotonic()))
         except NotInTime:
-            return NoAnswer(
-                f"No decider answered within {self._timeout_seconds:g} s. The request stays in the queue "
-                f"{ask.message.queue!r} and is carried out as soon as one runs: start one with 'baton decider'."
-            )
+            return no_answer(ask.message.queue, self._timeout_seconds)
         except BatonError as error:
             return error
 
@@ -192,6 +191,11 @@ class Requester:
             self.with_broker(lambda broker: broker.publish(messages))
         except Unsendable as error:
             raise TooLarge(f"The broker refuses the message: {error}") from None
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long a caller waits for an answer."""
+        return self._timeout_seconds
 
     @property
     def partitions(self) -> int:
@@ -270,10 +274,20 @@ class Requester:
             job.fail(error)
 
 
-def _unknown(workflow_id: str) -> NotFound:
-    return NotFound(f"No workflow has the id {workflow_id[:200]!r}.")
-
-
-def _signed(event: StartWorkflow | Request) -> StartWorkflow | Request:
+def signed(event: _Sent) -> _Sent:
     """Return a request with the name of whoever asks, where that is known."""
     return replace(event, by=asker.get()) if isinstance(event, Request) and event.by is None else event
+
+
+def expect_possible(workflow_id: str) -> None:
+    """Raise ``NotFound`` for an id that no run can have: a decider could not even read the message."""
+    if not WORKFLOW_ID.fullmatch(workflow_id):
+        raise NotFound(f"No workflow has the id {workflow_id[:200]!r}.")
+
+
+def no_answer(queue: str, seconds: float) -> NoAnswer:
+    """Return that no decider has answered in so many seconds what was sent to this queue."""
+    return NoAnswer(
+        f"No decider answered within {seconds:g} s. The request stays in the queue {queue!r} and is carried out as "
+        "soon as one runs: start one with 'baton decider'."
+    )

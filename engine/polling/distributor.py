@@ -6,10 +6,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import CancelledError, InvalidStateError
+from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import suppress
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.broker.connection_thread import IDLE_SECONDS, ConnectionThread
 from engine.broker.port import OpenBroker, Unsendable
@@ -18,12 +19,13 @@ from engine.clock import SystemClock
 from engine.errors import BadMessage, BrokerUnavailable, Transient
 from engine.identifier import new_id
 from engine.log import get_logger
-from engine.model.request import Outcome
+from engine.model.request import Outcome, Request
 from engine.polling.claim import claim, giving_back, handed_out
 from engine.polling.consumers import Consumers
 from engine.polling.lines import Lines
 from engine.polling.poll import HandedOut, Poll
 from engine.polling.refusals import Refusals
+from engine.polling.reports import Origins, Reports
 from engine.wire.dead_letter import bury
 from engine.wire.message import Delivery, Message
 from engine.wire.request_message import decode_outcome, encode_request
@@ -84,6 +86,8 @@ class Distributor:
         self._refusals = Refusals()
         self._consumers = Consumers(self._broker, self._refusals)
         self._claims: dict[str, _Claim] = {}
+        self._reports = Reports(partitions)
+        self._origins = Origins()
         self._lost: BrokerUnavailable | None = None
         self._resting = False
         self._thread = ConnectionThread(
@@ -120,11 +124,34 @@ class Distributor:
         self._refusals.check(queue)
         with self._lock:
             self._check()
-            if self._lines.length + len(self._arriving) >= _MOST_POLLS:
+            if self._is_full():
                 raise TooManyPolls(f"{_MOST_POLLS:,} polls wait in this server: poll again in a moment.")
             self._arriving.append(poll)
         self._broker.interrupt()
         return poll
+
+    def origin(self, task_id: str) -> str | None:
+        """Return, once, the queue of a task that this server has handed out, as far as it remembers."""
+        return self._origins.take(task_id)
+
+    def report(
+        self, request: Request, next_from: str | None = None, worker: str | None = None
+    ) -> tuple[Future[Outcome], Poll | None]:
+        """Send what a worker says of a task; return where the outcome comes, and a poll for its next task, if any.
+
+        What waits in the queue ``next_from`` is asked for at once, so that the road hears of both together. Whoever
+        reports has to hang up that poll where the outcome is that it gets no task. The outcome fails with
+        ``BrokerUnavailable`` and ``Unsendable``. Raises ``BrokerUnavailable`` while there is no connection.
+        """
+        poll = None
+        with self._lock:
+            self._check()
+            outcome = self._reports.add(replace(request, reply_to=self._replies, reply_id=new_id()))
+            if next_from is not None and not self._is_full():
+                poll = Poll(next_from, 1, time.monotonic(), worker)
+                self._arriving.append(poll)
+        self._broker.interrupt()
+        return outcome, poll
 
     def hang_up(self, poll: Poll) -> None:
         """End a poll that nobody waits for any more; what was taken for it goes to the next one."""
@@ -139,6 +166,9 @@ class Distributor:
         with self._lock:
             self._returned.extend(tasks)
         self._broker.interrupt()
+
+    def _is_full(self) -> bool:
+        return self._lines.length + len(self._arriving) >= _MOST_POLLS
 
     def _check(self) -> None:
         if self._thread.is_stopping:
@@ -167,17 +197,17 @@ class Distributor:
         """Let polls in, take what waits for them, ask the road for it, and hand out what it grants."""
         self._put_back()
         fresh = self._let_in()
-        if not self._is_kept_waiting():
-            self._fetch(fresh)
+        questions = [] if self._is_kept_waiting() else self._fetch(fresh)
+        self._send([*self._reported(), *questions])
         self._let_go()
         self._consumers.adjust({} if self._is_kept_waiting() else self._lines.demand())
         found = self._broker.receive(_MOST_AT_ONCE, self._pause())
         answers = [delivery for delivery in found if delivery.queue == self._replies]
         came = [delivery for delivery in found if delivery.queue != self._replies]
         self._consumers.took(came)
-        self._claim(came)
         self._broker.ack(answers)
         self._settle(answers)
+        self._send(self._claim(came))
 
     def _let_in(self) -> list[str]:
         """Put new polls into their lines; return the queues that may hold something for them already."""
@@ -191,17 +221,34 @@ class Distributor:
             self._lines.leave(poll)
         return list(dict.fromkeys(poll.queue for poll in arriving))
 
-    def _fetch(self, queues: Iterable[str]) -> None:
-        """Take what waits already: consuming takes longer, and is for what is yet to come."""
+    def _reported(self) -> list[Message]:
+        with self._lock:
+            return self._reports.take()
+
+    def _send(self, messages: Sequence[Message]) -> None:
+        """Send what is for the road, all at once."""
+        if not messages:
+            return
+        try:
+            self._broker.publish(messages)
+        except Unsendable as error:
+            # Questions are small; what workers report may not be.
+            self._reports.refuse(error.faults)
+
+    def _fetch(self, queues: Iterable[str]) -> list[Message]:
+        """Take what waits already: consuming takes longer, and is for what is yet to come; return the questions."""
         found: list[Delivery] = []
         for queue in queues:
             if not self._consumers.consumes(queue):
                 with self._refusals.of(queue):
                     found += self._broker.fetch(queue, min(self._lines.wanted(queue), _MOST_AT_ONCE))
-        self._claim(found)
+        return self._claim(found)
 
-    def _claim(self, deliveries: Sequence[Delivery]) -> None:
-        """Ask the road for messages, each for the poll whose turn it is; what nobody waits for any more goes back."""
+    def _claim(self, deliveries: Sequence[Delivery]) -> list[Message]:
+        """Return what the road is to be asked: for each message whether the poll whose turn it is may have it.
+
+        What nobody waits for any more goes back.
+        """
         by_queue: dict[str, list[Delivery]] = {}
         for delivery in deliveries:
             by_queue.setdefault(delivery.queue, []).append(delivery)
@@ -221,23 +268,25 @@ class Distributor:
                 questions.append(encode_request(asked, self._partitions))
             for poll in dict.fromkeys(takers):
                 self._answer_if_done(poll)
-        if questions:
-            self._broker.publish(questions)
+        return questions
 
     def _settle(self, answers: Sequence[Delivery]) -> None:
         """Do what the road has said: ack what it has spoken about, and answer the polls that wait for nothing more."""
         spoken: list[Delivery] = []
         polls: dict[Poll, None] = {}
         for answer in answers:
-            asked = self._claims.pop(answer.message.correlation_id or "", None)
+            reply_id, outcome = answer.message.correlation_id or "", _outcome(answer)
+            asked = self._claims.pop(reply_id, None)
             if asked is None:
+                self._reports.settle(reply_id, outcome)
                 continue
             polls[asked.poll] = None
             spoken.append(asked.delivery)
             asked.poll.pending -= 1
-            handed = handed_out(asked.delivery, _outcome(answer))
+            handed = handed_out(asked.delivery, outcome)
             if handed is not None:
                 asked.poll.got.append(handed)
+                self._origins.note(handed.task_id, asked.poll.queue)
         self._let_loose(spoken)
         for poll in polls:
             self._answer_if_done(poll)
@@ -296,7 +345,7 @@ class Distributor:
         """Return how long nothing has to be done unless something comes, in seconds."""
         now = time.monotonic()
         with self._lock:
-            if self._arriving or self._leaving or self._returned:
+            if self._arriving or self._leaving or self._returned or self._reports:
                 return 0.0
         ends = [now + IDLE_SECONDS]
         if (first := self._lines.first_end()) is not None:
@@ -335,6 +384,7 @@ class Distributor:
         for poll in (*waiting, *self._lines.take_all(), *(each.poll for each in self._claims.values())):
             self._fail(poll, error)
         self._claims.clear()
+        self._reports.fail(error)
         self._consumers.forget()
 
 
