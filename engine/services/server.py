@@ -130,6 +130,9 @@ def serve(
 
     config = uvicorn.Config(
         app,
+        # Not httptools, where that is installed: it loses the body of a request that offers to go on in HTTP/2, as
+        # Java's own client does with every first one.
+        http="h11",
         log_config=None,
         access_log=False,
         lifespan="on",

@@ -35,30 +35,35 @@ class Site:
     def __init__(self) -> None:
         self.hub = MemoryBroker()
         self.store = MemoryStore()
-        self.distributor = Distributor(self.hub.connect, PARTITIONS, patience_seconds=0.2, back_off_seconds=0.01)
+        self.distributor = self.distribute()
         requester = Requester(self.hub.connect, PARTITIONS, timeout_seconds=10.0, back_off_seconds=0.01)
         self.app = self.serve(requester)
         self.client: TestClient
         self._hands = ThreadPoolExecutor(8)
         self._stop: Stop | None = None
         self._decider: threading.Thread | None = None
+        self.road: RoadService | None = None
         self.kind = ""
         self._kinds = 0
         self.define()
+
+    def distribute(self) -> Distributor:
+        """Return what hands out the tasks."""
+        return Distributor(self.hub.connect, PARTITIONS, patience_seconds=0.2, back_off_seconds=0.01)
 
     def serve(self, requester: Requester) -> FastAPI:
         """Return the application."""
         return create_app(self.store, requester, distributor=self.distributor)
 
-    def define(self) -> None:
-        """Define another workflow, whose task is of a kind of its own."""
+    def define(self, steps: int = 1) -> None:
+        """Define another workflow, whose task is of a kind of its own; with ``steps`` it has several of them."""
         self._kinds += 1
         self.kind = f"a{self._kinds}"
-        step = {"name": self.kind, "taskReferenceName": "a", "type": "SIMPLE"}
-        inputs = {"inputParameters": {"who": "${workflow.input.who}"}}
+        step = {"name": self.kind, "type": "SIMPLE", "inputParameters": {"who": "${workflow.input.who}"}}
+        tasks = [{**step, "taskReferenceName": "a" if number == 0 else f"a{number}"} for number in range(steps)]
         with self.store.transaction() as transaction:
             transaction.register_tasks([check_task({"name": self.kind, "retryCount": 0})])
-            definition = check_workflow({"name": self.workflow, "tasks": [{**step, **inputs}]})
+            definition = check_workflow({"name": self.workflow, "tasks": tasks})
             transaction.register_workflow(definition, overwrite=True)
 
     @property
@@ -69,8 +74,10 @@ class Site:
     def begin_deciding(self) -> None:
         self._stop = Stop()
         settings = Settings(partitions=PARTITIONS)
-        road = RoadService(self.store, self.hub.connect(), settings, self._stop, clock=SystemClock(), starter=False)
-        self._decider = threading.Thread(target=road.run)
+        self.road = RoadService(
+            self.store, self.hub.connect(), settings, self._stop, clock=SystemClock(), starter=False
+        )
+        self._decider = threading.Thread(target=self.road.run)
         self._decider.start()
 
     def end_deciding(self) -> None:

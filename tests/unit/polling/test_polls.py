@@ -95,6 +95,35 @@ def test_an_update_answers_with_the_next_task(site: Site) -> None:
     assert site.report(unknown, way="/update-v2").status_code == 404
 
 
+def test_a_report_that_comes_too_late_gets_no_task_and_keeps_none_from_others(site: Site) -> None:
+    site.start()
+    (first,) = site.poll(wait_ms=5000)
+    site.client.delete(f"/api/workflow/{first['workflowInstanceId']}")
+    second = site.start()
+    # The server looks for the next task before it knows that this one has ended without the report.
+    assert site.report(first, way="/update-v2").status_code == 204
+    assert [task["taskId"] for task in site.poll(wait_ms=5000)] == [second]
+
+
+def test_a_report_that_is_refused_keeps_no_task_from_others(site: Site) -> None:
+    site.start()
+    (first,) = site.poll(wait_ms=5000)
+    site.client.delete(f"/api/workflow/{first['workflowInstanceId']}/remove", params={"archiveWorkflow": False})
+    second = site.start()
+    assert site.report(first, way="/update-v2").status_code == 404
+    assert [task["taskId"] for task in site.poll(wait_ms=5000)] == [second]
+
+
+def test_the_next_task_may_be_the_one_that_the_report_has_led_to(site: Site) -> None:
+    site.define(steps=2)
+    site.start()
+    (first,) = site.poll(wait_ms=5000)
+    second = site.report(first, way="/update-v2")
+    assert second.json()["taskId"] == f"{first['workflowInstanceId']}.2"
+    assert site.report(second.json(), way="/update-v2").status_code == 204
+    assert site.run_status(first["taskId"]) == "COMPLETED"
+
+
 def test_a_task_comes_again_when_its_worker_wants_it_back(site: Site) -> None:
     site.start()
     (first,) = site.poll(wait_ms=5000)
