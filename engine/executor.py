@@ -55,6 +55,9 @@ log = get_logger(__name__)
 #: Events of which a process remembers that it has sent what they command.
 _MOST_SEEN_TO = 10_000
 
+#: Messages made and published in one go; a fork commands tens of thousands, each two kilobytes until it is confirmed.
+_MOST_MESSAGES = 2_000
+
 #: Rounds in which rows may turn out to have moved on before the batch is given back to the broker.
 _MOST_ROUNDS = 10
 
@@ -121,11 +124,7 @@ class Executor:
                 raise StoreUnavailable(f"{len(batch.groups)} workflows were changed by somebody else again and again")
             finished += self._together(batch)
         follow_up = Batch()
-        outgoing = [*batch.outgoing, *(message for each in finished for message in self._messages(each, follow_up))]
-        if finished:
-            news = [changed(each.resident.run.workflow, each.commands, each.save) for each in finished]
-            outgoing.append(encode_news(news))
-        self._publish(outgoing, follow_up)
+        self._publish(self._outgoing(batch, finished, follow_up), follow_up)
         if follow_up.groups:
             # Until this is done too, the events must stay known: nobody delivers the news that follows from them again.
             self._carry_out(follow_up)
@@ -358,26 +357,33 @@ class Executor:
         each.resident.run = each.decision.draft.base
         self._residents.keep(each.resident, each.group.size)
 
+    def _outgoing(self, batch: Batch, finished: Sequence[Decided], follow_up: Batch) -> Iterator[Message]:
+        """Yield everything that is to be published: commands, and the news of the runs that were stored."""
+        yield from batch.outgoing
+        for each in finished:
+            yield from self._messages(each, follow_up)
+        if finished:
+            yield encode_news([changed(each.resident.run.workflow, each.commands, each.save) for each in finished])
+
     def _messages(self, each: Decided, follow_up: Batch) -> Iterator[Message]:
         """Yield what is to be published for a decision; a run whose commands cannot be written is ended next."""
         run = each.resident.run
+        sinks = self._outlook.sinks
         for command in each.commands:
             try:
-                sinks = self._outlook.sinks
                 yield from list(messages(run, command, self._partitions, self._secrets, sinks, self._runtime))
             except Exception as error:
                 log.exception("command.unwritable", workflow_id=run.workflow.id, command=str(command))
                 if run.workflow.status.is_open:
                     follow_up.give_up(run.workflow.id, error)
 
-    def _publish(self, outgoing: Sequence[Message], follow_up: Batch) -> None:
+    def _publish(self, outgoing: Iterator[Message], follow_up: Batch) -> None:
         """Publish everything and wait for the confirms; note what follows from messages that can never be sent."""
-        if not outgoing:
-            return
-        try:
-            self._broker.publish(outgoing)
-        except Unsendable as error:
-            follow_up.add_unsendable(error.faults)
+        while portion := list(islice(outgoing, _MOST_MESSAGES)):
+            try:
+                self._broker.publish(portion)
+            except Unsendable as error:
+                follow_up.add_unsendable(error.faults)
 
     def _note_confirmed(self, finished: Sequence[Decided]) -> None:
         """Remember that these events need no note any more; runs that have ended leave the memory."""

@@ -259,13 +259,15 @@ def _await(draft: Draft, task: Task, step: Await) -> Task:
     place = place_of(draft, task)
     if place is None:
         return task
-    unsettled = 0
+    unsettled, alone = 0, (task.seq,)
     for ref in place.kind.awaits(place.config, task) or ():
         full = ref + place.suffix
         there = place.latest(full)
         if there is None or not there.executed:
             unsettled += 1
-            draft.waiters[full] = (*(draft.waiters.get(full) or ()), task.seq)
+            others = draft.waiters.get(full)
+            # What only one waits for has one and the same tuple: forks are wide.
+            draft.waiters[full] = (*others, task.seq) if others else alone
     draft.unsettled[task.seq] = unsettled
     before = place.previous()
     if before is not None and task_type(before[0].type).detached:

@@ -32,7 +32,7 @@ ListKey: TypeAlias = tuple[int, str]
 ROOT: ListKey = (0, "")
 
 
-class OpenList(Struct, frozen=True):
+class OpenList(Struct, frozen=True, gc=False):
     """A live list: what runs in it, the loop suffix of its references, and its count."""
 
     branch: Branch
@@ -244,11 +244,12 @@ class _Restoring:
         # Whoever has jumped to a join has no fork before it.
         if before is not None and fork is not None and task_type(before.type).detached:
             run.joins[fork] = task.seq
-        unsettled = 0
+        unsettled, alone = 0, (task.seq,)
         for ref in refs:
             full = ref + opened.suffix
             awaited = run.latest.get(full)
             if awaited is None or not run.tasks[awaited].executed:
                 unsettled += 1
-                run.waiters[full] = (*run.waiters.get(full, ()), task.seq)
+                others = run.waiters.get(full)
+                run.waiters[full] = (*others, task.seq) if others else alone
         run.unsettled[task.seq] = unsettled

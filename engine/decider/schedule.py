@@ -11,7 +11,7 @@ from engine.decider.execution import ListKey, OpenList
 from engine.decider.plan import Plan, parameters, plan_of
 from engine.decider.skip import skipped, wanted_skip
 from engine.model.execution import NEVER, Task
-from engine.model.payload import Json
+from engine.model.payload import NOTHING, Json, JsonObject
 
 
 def schedule(draft: Draft, key: ListKey, opened: OpenList, position: int) -> Task | None:
@@ -35,7 +35,8 @@ def schedule(draft: Draft, key: ListKey, opened: OpenList, position: int) -> Tas
         branch=key[1],
         position=position,
         iteration=opened.branch.iteration if opened.branch.iteration is not None else _iteration(draft, key),
-        input=_own_input(draft, opened, plan, seq, None) if wish is None else {},
+        input=_own_input(draft, opened, plan, seq, None) if wish is None else NOTHING,
+        output=NOTHING,
         first_scheduled_at=draft.now,
         scheduled_at=draft.now,
         visible_at=after(draft.now, config.start_delay) if config.start_delay else draft.now,
@@ -66,6 +67,7 @@ def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
         retry_of=failed.seq,
         reason=failed.reason,
         input=own if plan.kind.wraps_input else {**failed.input, **own},
+        output=NOTHING,
         domain=failed.domain,
         own_definition=failed.own_definition,
         callback_after_seconds=-(-delay // 1_000_000),
@@ -81,13 +83,12 @@ def schedule_retry(draft: Draft, failed: Task, at: Instant) -> Task:
     return again
 
 
-def _own_input(draft: Draft, opened: OpenList, plan: Plan, seq: int, before: Task | None) -> dict[str, Json]:
+def _own_input(draft: Draft, opened: OpenList, plan: Plan, seq: int, before: Task | None) -> JsonObject:
     """Return a task's input: what its parameters come to, and over it, as it is, what its branch was given.
 
     ``before`` is the attempt before, which may have found a definition of its own.
     """
-    own = _evaluated_input(draft, plan, seq, before)
-    return own if opened.branch.input is None else {**own, **opened.branch.input}
+    return opened.branch.laid_over(_evaluated_input(draft, plan, seq, before))
 
 
 def _evaluated_input(draft: Draft, plan: Plan, seq: int, before: Task | None) -> dict[str, Json]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 #: Any JSON value. The only place where ``Any`` is allowed in the pure rooms: the engine carries people's data
 #: without looking into it.
@@ -11,6 +11,9 @@ Json: TypeAlias = Any
 
 #: A JSON object, read only.
 JsonObject: TypeAlias = Mapping[str, Json]
+
+#: Nothing yet: one and the same object for the outputs of all tasks that are open.
+NOTHING: Final[JsonObject] = {}
 
 
 class StoredOutside(dict[str, Json]):

@@ -19,6 +19,7 @@ from engine.errors import Transient
 from engine.executor import Executor
 from engine.identifier import new_id
 from engine.log import get_logger
+from engine.services.allocation import give_back_large_blocks
 from engine.services.opening import new_broker, partitions_of, ready_store
 from engine.services.orphans import Orphans
 from engine.services.presence import Presence
@@ -224,6 +225,7 @@ def run(settings: Settings, *, starter: bool = False) -> int:
         road = RoadService(store, new_broker(settings), settings, stop, clock=SystemClock(), starter=starter)
         road.watching = watchdog.watching
         sweep_seldom()
+        give_back_large_blocks()
         with watchdog.on_duty():
             road.run()
     store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
@@ -12,7 +13,7 @@ from sqlalchemy import BigInteger, Boolean, Table
 
 from engine.errors import BatonError
 from engine.model.execution import Task, Workflow
-from engine.model.payload import Json
+from engine.model.payload import NOTHING, Json
 from engine.model.status import Slot, TaskStatus, WorkflowStatus
 from engine.store import schema
 from engine.store.codec import decode, encode, storable
@@ -70,7 +71,7 @@ def _texts(column: Values) -> Values:
 
 
 def _object(text: str | None) -> Json:
-    return decode(text) if text is not None else {}
+    return decode(text) if text is not None else NOTHING
 
 
 def _optional(text: str | None) -> Json:
@@ -87,6 +88,11 @@ def _tuple(text: str | None) -> Json:
 
 #: How a column is read; the others come as they are.
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    # What thousands of rows have in common is kept once.
+    "workflow_id": sys.intern,
+    "type": sys.intern,
+    "name": sys.intern,
+    "queue": sys.intern,
     "input": _object,
     "output": _object,
     "variables": _object,

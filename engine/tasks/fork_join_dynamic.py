@@ -77,13 +77,13 @@ class ForkJoinDynamic(TaskType):
         if len(described) == 1 and isinstance(inputs, list) and "forkTaskTemplate" in task.input:
             template = (_step(described[0]),)
             return tuple(
-                Branch(name=str(number), steps=template, ref=ref, input=_item(inputs[number], number))
+                Branch(name=str(number), steps=template, ref=ref, data=inputs[number], is_element=True)
                 for number, ref in enumerate(refs)
             )
         steps = (_step(document) for document in described)
         given = task.input.get("forkedTaskInputs")
         return tuple(
-            Branch(name=str(number), steps=(step,), ref=ref, input=given.get(ref) or {})
+            Branch(name=str(number), steps=(step,), ref=ref, data=given.get(ref))
             if isinstance(given, Mapping)
             else _merged(str(number), step, ref)
             for number, (ref, step) in enumerate(zip(refs, steps, strict=True))
@@ -93,7 +93,7 @@ class ForkJoinDynamic(TaskType):
 def _merged(name: str, step: WorkflowTask, ref: str) -> Branch:
     """Return a branch of a row in which data had been merged into the step's own parameters, as they once were."""
     bare = step.model_copy(update={"input_parameters": {}})
-    return Branch(name=name, steps=(bare,), ref=ref, input=step.input_parameters)
+    return Branch(name=name, steps=(bare,), ref=ref, data=step.input_parameters)
 
 
 def _described(at: At) -> dict[str, Json]:

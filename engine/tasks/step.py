@@ -7,7 +7,7 @@ carries the step out. So a type is one small file, and nothing outside this room
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Protocol, TypeAlias
 
 import msgspec
@@ -134,11 +134,11 @@ Step: TypeAlias = (
 )
 
 
-class Branch(Struct, frozen=True, kw_only=True):
+class Branch(Struct, frozen=True, kw_only=True, gc=False):
     """A list of steps opened under a task.
 
     ``name`` is unique among the task's lists; ``suffix`` is appended to the reference names inside. A branch made
-    from data carries its own ``ref`` for its only step, and an ``input`` that is laid over the step's own as it is.
+    from data carries its own ``ref`` for its only step, and what is laid over the step's own input.
     """
 
     name: str
@@ -146,7 +146,19 @@ class Branch(Struct, frozen=True, kw_only=True):
     suffix: str = ""
     iteration: int | None = None
     ref: str | None = None
-    input: JsonObject | None = None
+    #: What is laid over the input of the step, as it is. It is the fork's own data, and not a copy: forks are wide.
+    data: Json = None
+    #: The data is an element of a list: one that is no map stands under ``input``, and its place under ``__index``.
+    is_element: bool = False
+
+    def laid_over(self, own: JsonObject) -> JsonObject:
+        """Return the input of its step: what the branch was given, over the step's own."""
+        if self.is_element:
+            element = self.data if isinstance(self.data, Mapping) else {"input": self.data}
+            return {**own, **element, "__index": int(self.name)}
+        if not self.data:
+            return own
+        return {**own, **self.data} if own else self.data
 
 
 class Limits(Struct, frozen=True, kw_only=True):

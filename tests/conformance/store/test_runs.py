@@ -138,6 +138,12 @@ def test_tasks_come_in_the_order_of_seq_each_with_its_own_run(store: Store) -> N
     assert {run: [task.seq for task in rows[run].tasks] for run in rows} == {"a": [1, 2, 10], "b": [1, 2, 10], "c": []}
 
 
+def test_what_the_tasks_of_a_run_have_in_common_is_in_memory_once(store: Store) -> None:
+    create(store, a_run("r"), tasks=[a_task("r", seq, name="resize", queue="eu:resize") for seq in (1, 2)])
+    one, other = load(store, "r").tasks
+    assert all(getattr(one, field) is getattr(other, field) for field in ("workflow_id", "type", "name", "queue"))
+
+
 def test_saving_names_what_was_written(store: Store) -> None:
     assert create(store, a_run("a"), a_run("b")) == {"a", "b"}
     assert save(store) == set()

@@ -1,14 +1,17 @@
-"""What a step costs, counted and not timed: function calls, which are the same on every machine."""
+"""What a step costs, counted and not timed: function calls and bytes, which are the same on every machine."""
 
 from __future__ import annotations
 
+import gc
 import sys
+import tracemalloc
+from collections.abc import Callable
 from types import FrameType
 
 from engine.clock import Instant
 from engine.decider.decide import Decision, begin, decide, new_run
 from engine.decider.draft import Surroundings
-from engine.decider.execution import Execution
+from engine.decider.execution import Execution, restore
 from engine.decider.validate import check_workflow
 from engine.model.definition import WorkflowDef
 from engine.model.event import StartWorkflow, TaskResult
@@ -17,6 +20,13 @@ from engine.model.status import TaskStatus
 #: Python functions called for a result that brings the next task of a chain. It is what it takes, plus a few: who needs
 #: more than that shall know, and look into ``docs/performance.md`` for what else could go.
 MOST_CALLS = 145
+
+#: Bytes of a decider's memory for a branch of a wide fork that is open. Some 360 of them are data of the run: the
+#: element, the branch's reference name, the task's input. It differs by some tens from one Python to another.
+MOST_BYTES = 1_180
+
+#: Bytes of these for what follows from the branch's row: what a decider has beside the row, however it came by it.
+MOST_DERIVED_BYTES = 490
 
 NOW = Instant(1_000_000)
 AROUND = Surroundings()
@@ -79,3 +89,40 @@ def test_a_step_of_a_chain_takes_so_many_calls_and_no_more() -> None:
 
 def test_a_step_takes_as_many_calls_in_a_run_of_a_thousand_tasks_as_in_one_of_ten() -> None:
     assert calls_of_a_step(1_000) == calls_of_a_step(10)
+
+
+def opened_fork(branches: int) -> Execution:
+    """A run that waits for all branches of a dynamic fork, of one task each."""
+    inputs = {"forkTaskName": "same", "forkTaskInputs": "${workflow.input.elements}"}
+    fork = {"name": "f", "taskReferenceName": "fork", "type": "FORK_JOIN_DYNAMIC", "inputParameters": inputs}
+    join = {"name": "j", "taskReferenceName": "j", "type": "JOIN"}
+    definition = check_workflow({"name": "wide", "tasks": [fork, join]})
+    given = {"elements": [{} for _ in range(branches)]}
+    start = StartWorkflow(event_id="start", workflow_id="run", name="wide", input=given)
+    run = new_run(start, definition, "hash", NOW)
+    fold(begin(run, start, NOW, AROUND))
+    return run
+
+
+def traced_bytes(make: Callable[[], Execution], branches: int) -> float:
+    """Return the bytes for each branch that are held by what is made here."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        run = make()
+        gc.collect()
+        assert len(run.open) == branches + 1
+        return tracemalloc.get_traced_memory()[0] / branches
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_open_branch_takes_so_many_bytes_and_no_more() -> None:
+    opened_fork(10)
+    assert traced_bytes(lambda: opened_fork(2_000), 2_000) <= MOST_BYTES
+
+
+def test_what_follows_from_the_row_of_an_open_branch_takes_so_many_bytes_and_no_more() -> None:
+    run = opened_fork(2_000)
+    rows = [run.tasks[seq] for seq in sorted(run.tasks)]
+    assert traced_bytes(lambda: restore(run.workflow, rows, run.definition), 2_000) <= MOST_DERIVED_BYTES

@@ -123,7 +123,7 @@ def test_a_row_in_which_data_had_been_merged_into_the_steps_goes_on(harness):
     merged = {**row.input, "forkedTaskDefs": [step("a", **inputs(x=1, y="${z}"))]}
     del merged["forkedTaskInputs"]
     (branch,) = FORK.branches(WorkflowTask(name="d"), msgspec.structs.replace(row, input=merged))
-    assert (branch.steps[0].input_parameters, branch.input) == ({}, {"x": 1, "y": "${z}"})
+    assert (branch.steps[0].input_parameters, branch.data) == ({}, {"x": 1, "y": "${z}"})
 
 
 def test_the_same_reference_twice_makes_one_branch(harness):

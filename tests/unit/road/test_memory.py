@@ -170,3 +170,25 @@ def test_a_request_that_comes_again_to_an_old_copy_sends_all_that_it_led_to_not_
     harness.executor = mine
     harness.carry()
     assert [each.message.headers["id"] for each in harness.take("a")] == [f"{run}.2"]
+
+
+def test_what_a_wide_fork_commands_is_published_a_few_thousand_messages_at_a_time():
+    harness = Harness()
+    fork = {
+        "name": "fork",
+        "taskReferenceName": "fork",
+        "type": "FORK_JOIN_DYNAMIC",
+        "inputParameters": {"forkTaskName": "same", "forkTaskInputs": "${workflow.input.elements}"},
+    }
+    harness.register({"name": "wide", "tasks": [fork, {"name": "j", "taskReferenceName": "j", "type": "JOIN"}]})
+    publish, portions = harness.road.publish, []
+
+    def counted(messages):
+        portions.append(len(messages))
+        publish(messages)
+
+    harness.road.publish = counted
+    harness.start("wide", {"elements": [{}] * 5_000})
+    assert sum(portions) > 5_000
+    assert max(portions) == 2_000
+    assert len(harness.take("same")) == 5_000
