@@ -213,6 +213,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ended_runs_kept_seconds: Kept = 0.0
     #: Whether what can be read of them is archived then.
     archive_ended_runs: bool = True
+    #: Where archives of removed runs are kept instead of in the database: fsspec's URL of a folder or bucket, as in
+    #: ``s3://bucket/folder``. Every server and timekeeper needs it.
+    archive_url: StorageUrl | None = None
     #: How long archives of removed runs are kept.
     archives_kept_seconds: Kept = 0.0
     #: Messages that may wait in a run for tasks that take them.

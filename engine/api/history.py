@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine import past
-from engine.errors import NotFound
+from engine.errors import NotFound, PayloadLost
 from engine.model.payload import Json
 from engine.store.port import Store, Transaction
 
@@ -41,6 +41,10 @@ def archived_json(store: Store, workflow_id: str, *, include_tasks: bool) -> dic
 
 def _archived(tx: Transaction, workflow_id: str) -> dict[str, Json]:
     removed = tx.removed_run(workflow_id)
+    if removed is not None and removed.outside and removed.document is None:
+        raise PayloadLost(
+            f"The archive of workflow {workflow_id!r} is kept in another storage, and BATON_ARCHIVE_URL names none."
+        )
     if removed is None or removed.document is None:
         raise NotFound(f"No workflow has the id {workflow_id!r}.")
     return {name: value for name, value in removed.document.items() if name != "requests"}

@@ -23,6 +23,7 @@ from engine.clock import SystemClock
 from engine.config import LOOPBACK, Settings
 from engine.errors import BadConfiguration
 from engine.log import get_logger
+from engine.services.archivist import archivist_beside
 from engine.services.decider import RoadService
 from engine.services.grpc_door import check_grpc
 from engine.services.listener import Listener
@@ -105,8 +106,9 @@ def run(
         thread.start()
     started = _started(settings, store, data, workers)
     app, end_waits = application(settings, store, hub.connect, stop, embedded=True)
-    serve(app, listener, settings, stop, lambda: greet(started), leaving=end_waits)
-    stop.now()
+    with archivist_beside(store, settings, stop):
+        serve(app, listener, settings, stop, lambda: greet(started), leaving=end_waits)
+        stop.now()
     workers.stop(settings.drain_seconds)
     for thread in threads:
         thread.join(settings.drain_seconds)

@@ -11,6 +11,7 @@ from engine.errors import Transient
 from engine.log import get_logger
 from engine.services.stopping import Patience, Stop
 from engine.store import open_store
+from engine.store.archive_storage import ArchiveStorage
 from engine.store.migrate import finish, migrate
 from engine.store.outside import Outside
 from engine.store.payload_storage import PayloadStorage
@@ -49,9 +50,14 @@ def payload_storage(settings: Settings) -> PayloadStorage | None:
     return None if settings.payload_storage_url is None else PayloadStorage(settings.payload_storage_url)
 
 
+def archive_storage(settings: Settings) -> ArchiveStorage | None:
+    """Return where archives are kept, None where they stay in their rows; raises ``BadConfiguration``."""
+    return None if settings.archive_url is None else ArchiveStorage(settings.archive_url)
+
+
 def payloads_outside(settings: Settings) -> Outside:
-    """Return which payloads are kept outside of their rows, and where."""
-    return Outside(payload_storage(settings), settings.payload_storage_threshold_bytes)
+    """Return which payloads and archives are kept outside of their rows, and where."""
+    return Outside(payload_storage(settings), settings.payload_storage_threshold_bytes, archive_storage(settings))
 
 
 def new_broker(settings: Settings) -> Broker:

@@ -2,6 +2,7 @@
 
 It decides nothing. A date is a column; ringing leases the row for some seconds and sends a wake-up to the run's
 partition. A wake-up that is lost rings again when the lease has passed. Several timekeepers share the work by locks.
+The archivist works beside it, in a thread.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from engine.clock import SECOND, Clock, Instant, SystemClock, after
 from engine.config import Settings
 from engine.log import get_logger
 from engine.model.event import Wake
+from engine.services.archivist import archivist_beside
 from engine.services.cleaner import Cleaner
 from engine.services.lost_tasks import LostTasks
 from engine.services.opening import new_broker, partitions_of, ready_store
@@ -144,7 +146,7 @@ def run(settings: Settings) -> int:
     store = ready_store(settings, stop)
     if store is None:
         return 0
-    with Presence(settings, "timekeeper", stop) as presence:
+    with Presence(settings, "timekeeper", stop) as presence, archivist_beside(store, settings, stop):
         Timekeeper(store, new_broker(settings), settings, stop, clock=SystemClock()).run()
     store.close()
     log.info("service.stopped")

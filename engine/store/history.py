@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, and_, bindparam, delete, exists, inser
 
 from engine.clock import Instant
 from engine.model.earlier import EarlierRound
-from engine.model.execution import Task, Workflow
+from engine.model.execution import NEVER, Task, Workflow
 from engine.model.status import WorkflowStatus
 from engine.store.batch import Batch
 from engine.store.codec import decode, encode, storable
@@ -106,23 +106,31 @@ class History:
 
     def remove(self, removed: Iterable[RemovedRun]) -> None:
         """Delete all rows of these runs, and remember that they were removed."""
-        for each in removed:
-            run = storable(each.workflow_id)
-            for table, column in _OF_A_RUN:
-                self._connection.execute(delete(table).where(table.c[column] == run))
-            line = {"id": run, "at": each.at, "body": None if each.document is None else encode(each.document)}
-            self.gone.append(each.workflow_id)
-            put = self._batch.put(removed_run, lambda given: {"at": given.at, "body": given.body})
-            self._connection.execute(put, line)
+        every = list(removed)
+        if not every:
+            return
+        runs = [each.workflow_id for each in every]
+        for table, column in _OF_A_RUN:
+            self._connection.execute(delete(table).where(self._batch.among(table.c[column], runs)))
+        put = self._batch.put(
+            removed_run, lambda given: {"at": given.at, "body": given.body, "moving_at": NEVER, "moved_at": NEVER}
+        )
+        for each in every:
+            body = None if each.document is None else encode(each.document)
+            self._connection.execute(put, {"id": storable(each.workflow_id), "at": each.at, "body": body})
+        self.gone += runs
 
     def removed_run(self, workflow_id: str) -> RemovedRun | None:
         """See ``HistoryTransaction.removed_run``."""
-        query = select(removed_run.c.at, removed_run.c.body).where(removed_run.c.id == storable(workflow_id))
+        columns = removed_run.c
+        query = select(columns.at, columns.body, columns.moved_at).where(columns.id == storable(workflow_id))
         found: Any = self._connection.execute(query).first()
         if found is None:
             return None
-        document = None if found.body is None else decode(found.body)
-        return RemovedRun(workflow_id=workflow_id, at=Instant(found.at), document=document)
+        # A process of the version before, which knows of no outside, may have put another archive into the row.
+        outside = found.body is None and found.moved_at > NEVER
+        document = self._outside.archive(workflow_id) if outside else found.body and decode(found.body)
+        return RemovedRun(workflow_id=workflow_id, at=Instant(found.at), document=document, outside=outside)
 
     def ended_before(self, moment: Instant, limit: int) -> tuple[str, ...]:
         """See ``HistoryTransaction.ended_before``."""

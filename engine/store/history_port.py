@@ -12,11 +12,15 @@ from engine.model.payload import JsonObject
 
 
 class RemovedRun(Struct, frozen=True, kw_only=True):
-    """A run whose rows are gone; ``document`` is what was archived of it."""
+    """A run whose rows are gone; ``document`` is what was archived of it.
+
+    ``outside`` says that the archive is kept in another storage; without a way there its document is missing here.
+    """
 
     workflow_id: str
     at: Instant
     document: JsonObject | None = None
+    outside: bool = False
 
 
 class HistoryTransaction(Protocol):
@@ -27,7 +31,11 @@ class HistoryTransaction(Protocol):
         ...
 
     def removed_run(self, workflow_id: str) -> RemovedRun | None:
-        """Return what is known of a run that was removed, None when it was not."""
+        """Return what is known of a run that was removed, None when it was not.
+
+        Raises ``PayloadLost`` when its archive was kept outside and is not there, ``StoreUnavailable`` when the storage
+        for archives does not answer.
+        """
         ...
 
     def ended_before(self, moment: Instant, limit: int) -> tuple[str, ...]:
@@ -35,7 +43,7 @@ class HistoryTransaction(Protocol):
         ...
 
     def forget_archives(self, before: Instant, limit: int) -> int:
-        """Forget what was archived of some runs that were removed before this, and return of how many.
+        """Forget archives in rows, of some runs that were removed before this, and return how many.
 
         That they were removed stays known.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, PrimaryKeyConstraint, Table, text
+from sqlalchemy import BigInteger, Column, Index, PrimaryKeyConstraint, Table, text
 
 from engine.store.schema import ID, JsonText, metadata
 
@@ -35,11 +35,16 @@ earlier_task: Final = Table(
     PrimaryKeyConstraint("workflow_id", "seq"),
 )
 
-#: Every run that was removed; with ``body`` where it was archived first.
+#: Every run that was removed; with ``body`` where it was archived first, until that is kept outside (``moved_at``).
 removed_run: Final = Table(
     "removed_run",
     metadata,
     Column("id", ID, primary_key=True),
     _number("at"),
     Column("body", JsonText(), nullable=True),
+    #: Since when somebody is at it to move the archive out.
+    _number("moving_at"),
+    _number("moved_at"),
 )
+for _name, _kept in (("removed_run_in_row", "body IS NOT NULL"), ("removed_run_outside", "moved_at > 0")):
+    Index(_name, removed_run.c.at, postgresql_where=text(_kept), sqlite_where=text(_kept))

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 from engine.errors import PayloadLost, Transient
 from engine.log import get_logger
 from engine.model.execution import Task, Workflow
-from engine.model.payload import Json, StoredOutside
+from engine.model.payload import Json, JsonObject, StoredOutside
+from engine.store.archive_storage import ArchiveStorage
 from engine.store.codec import decode, encode
 from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Rows, Save
@@ -29,10 +30,11 @@ _MOVED: Final = ("input", "output")
 
 
 class Outside(Struct, frozen=True):
-    """Where payloads go, and from what size on; without a storage none is moved."""
+    """Where payloads go, and from what size on, and where archives are; without a storage none is moved."""
 
     storage: PayloadStorage | None = None
     threshold_bytes: int = 0
+    archives: ArchiveStorage | None = None
 
     def moved(self, saves: Sequence[Save]) -> Sequence[Save]:
         """Return the decisions as their rows are to be written; what is large has been stored outside before.
@@ -65,6 +67,10 @@ class Outside(Struct, frozen=True):
             if len(text) > self.threshold_bytes:
                 changed[name] = [self.storage.put(run, text), len(text)]
         return replace(record, **changed) if changed else record
+
+    def archive(self, workflow_id: str) -> JsonObject | None:
+        """Return the archive of a run that is kept outside, None where nobody knows the way there."""
+        return None if self.archives is None else self.archives.get(workflow_id)
 
     def forget(self, workflow_ids: Iterable[str]) -> None:
         """Delete what is kept of runs whose rows are gone; what cannot be reached just now stays, and is in no way."""

@@ -17,6 +17,7 @@ from engine.model.payload import JsonObject
 from engine.model.request import Outcome, Request
 from engine.search.condition import Matches, every
 from engine.search.subject import RUN_CORRELATION, RUN_NAME, RUN_PARENT, RUN_STATUS
+from engine.store.archive_port import Archives
 from engine.store.event_port import EventStore
 from engine.store.history_port import HistoryTransaction, RemovedRun
 from engine.store.notice_port import HeldNotices
@@ -133,6 +134,7 @@ class InHand(Struct, frozen=True, kw_only=True):
 
 
 class Transaction(
+    Archives,
     HistoryTransaction,
     EventStore,
     HeldNotices,

@@ -9,6 +9,7 @@ from typing import Final
 import sqlalchemy
 from sqlalchemy import Connection, event
 
+from engine.store.archives import StoredArchives
 from engine.store.batch import Batch
 from engine.store.database import faults_told_apart, open_database
 from engine.store.definitions import Definitions
@@ -35,6 +36,7 @@ from engine.store.worker_notes import StoredWorkerNotes
 
 class SqlTransaction(
     Executions,
+    StoredArchives,
     Definitions,
     StoredSchemaDefs,
     Slots,

@@ -19,6 +19,7 @@ from engine.store.codec import storable
 from engine.store.port import WEEK_SECONDS, Due, InHand, LoggedRequest, Rows, Save
 from engine.store.records import TASK, WORKFLOW
 from engine.store.share import fair_share
+from engine.testing.memory_archives import MemoryArchives
 from engine.testing.memory_events import MemoryEvents
 from engine.testing.memory_history import MemoryHistory
 from engine.testing.memory_notices import MemoryNotices
@@ -253,6 +254,7 @@ class _Definitions(MemorySlots, MemoryResults, MemoryWorkerNotes):
 
 class MemoryTransaction(
     _Runs,
+    MemoryArchives,
     _Definitions,
     MemorySchemaDefs,
     MemoryEvents,

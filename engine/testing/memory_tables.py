@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from engine.model.schedule import ScheduleExecution
     from engine.model.schema_def import SchemaDef, SchemaKey
     from engine.model.webhook import Webhook
+    from engine.store.archive_port import Archived
     from engine.store.event_port import EventExecution
     from engine.store.history_port import RemovedRun
     from engine.store.notice_port import HeldNotice
@@ -52,6 +53,7 @@ class Tables:
         self.slots: dict[TaskKey, SlotRow] = {}
         self.earlier: dict[str, tuple[EarlierRound, ...]] = {}
         self.removed: dict[str, RemovedRun] = {}
+        self.moving_at: dict[Archived, Instant] = {}
         self.event_handlers: dict[str, EventHandler] = {}
         self.event_executions: dict[str, EventExecution] = {}
         self.results: dict[str, StoredResult] = {}

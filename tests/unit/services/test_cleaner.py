@@ -101,3 +101,22 @@ def test_it_looks_once_a_minute(harness: Harness) -> None:
     cleaner.look()
     harness.carry()
     assert there(harness, run) == [False]
+
+
+def test_it_asks_for_more_as_soon_as_what_it_asked_for_is_gone_and_not_before(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.services.cleaner._MOST_AT_ONCE", 2)
+    runs = [harness.start("short") for _ in range(5)]
+    harness.clock.advance(DAY)
+    cleaner = Cleaner(harness.store, harness.broker.connect(), harness.clock, Settings(ended_runs_kept_seconds=30), 1)
+    cleaner.look()
+    harness.clock.advance(1)
+    cleaner.look()
+    harness.carry()
+    assert there(harness, *runs) == [False, False, True, True, True]
+    for left in ([False] * 4 + [True], [False] * 5):
+        harness.clock.advance(1)
+        cleaner.look()
+        harness.carry()
+        assert there(harness, *runs) == left
