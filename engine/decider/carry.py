@@ -27,6 +27,7 @@ from engine.tasks.step import (
     Ask,
     Assign,
     Await,
+    Become,
     Complete,
     End,
     Fail,
@@ -54,6 +55,8 @@ def out(draft: Draft, plan: Plan, task: Task, step: Step) -> Task:  # noqa: C901
             return _finish(draft, task, step.status or default, step.output, step.reason, None)
         case HandOut():
             return _hand_out(draft, plan, task, step)
+        case Become():
+            return out(draft, plan, _renamed(draft, task, step.name), step.step)
         case HandOutLater():
             return _hand_out_later(draft, task, step)
         case Hold():
@@ -115,18 +118,21 @@ def too_large(task: Task, limit: int) -> str:
     )
 
 
+def _renamed(draft: Draft, task: Task, name: str) -> Task:
+    if name == task.name:
+        return task
+    own, found = task.own_definition, draft.surroundings.task_defs.get(name)
+    if own is None and found is not None:
+        own = found.to_json()
+    return draft.change(task, name=name, own_definition=own)
+
+
 def _hand_out(draft: Draft, plan: Plan, task: Task, step: HandOut) -> Task:
     given = task.input if step.input is None else step.input
     domain = task.domain
     if step.by_domain and not task.updated_at:
         # One that its worker wants back goes to the same workers again.
-        domain = domain_of(draft, step.name or task.name, step.queue)
-    own = task.own_definition
-    name = task.name
-    if step.name is not None and step.by_domain and step.name != task.name:
-        name = step.name
-        found = draft.surroundings.task_defs.get(name)
-        own = found.to_json() if found is not None and own is None else own
+        domain = domain_of(draft, task.name, step.queue)
     queue = f"{domain}:{step.queue}" if domain else _queue(draft, task, step)
     if is_engines_own(queue):
         reason = f"The task cannot go to the queue {queue[:100]!r}, which is the engine's or the broker's own"
@@ -134,8 +140,6 @@ def _hand_out(draft: Draft, plan: Plan, task: Task, step: HandOut) -> Task:
     now_visible = task.visible_at <= draft.now
     task = draft.change(
         task,
-        name=name,
-        own_definition=own,
         domain=domain,
         queue=queue,
         input=given,

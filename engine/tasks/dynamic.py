@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from engine.errors import Fault
 from engine.model.definition import WorkflowTask
 from engine.model.execution import Task
-from engine.tasks.step import Abort, At, HandOut, Step, TaskType, names_input, required
+from engine.tasks.step import Abort, At, Become, HandOut, Step, TaskType, names_input, required
 from engine.tasks.system import SystemTask
 
 
@@ -43,10 +43,10 @@ class Dynamic(TaskType):
             )
         kind = task_types().get(str(name))
         if isinstance(kind, SystemTask) or (kind is not None and kind.name in ("NOOP", "HUMAN", "WAIT")):
-            return kind.start(at)
+            return Become(name=kind.name, step=kind.start(at))
         if kind is not None and kind.name != "SIMPLE":
             return Abort(reason=f"A DYNAMIC task cannot become a {kind.name}: it has no definition to carry out")
-        return HandOut(queue=str(name), name=str(name), by_domain=True)
+        return Become(name=str(name), step=HandOut(queue=str(name), by_domain=True))
 
 
 TYPE = Dynamic()

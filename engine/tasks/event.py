@@ -38,7 +38,7 @@ class Event(SystemTask):
             "asyncComplete": at.config.async_complete,
             "event_produced": sink,
         }
-        return HandOut(queue=self.queue, name=self.queue, input=payload)
+        return HandOut(queue=self.queue, input=payload)
 
 
 TYPE = Event()

@@ -33,9 +33,9 @@ class Lambda(TaskType):
         """Hand the body to the script workers."""
         body = at.task.input.get("scriptExpression")
         if not isinstance(body, str) or not body.strip():
-            return HandOut(queue=INLINE.queue, name=INLINE.queue)
+            return HandOut(queue=INLINE.queue)
         given = {**at.task.input, "evaluatorType": "javascript", "expression": _script(body)}
-        return HandOut(queue=INLINE.queue, name=INLINE.queue, input=given)
+        return HandOut(queue=INLINE.queue, input=given)
 
 
 def _script(body: str) -> str:

@@ -44,13 +44,19 @@ class Fail(Struct, frozen=True, kw_only=True):
 
 
 class HandOut(Struct, frozen=True, kw_only=True):
-    """A worker carries the task out: publish it to this queue. ``name`` is the worker task's name if it differs."""
+    """A worker carries the task out: publish it to this queue."""
 
     queue: str
-    name: str | None = None
     input: JsonObject | None = None
     #: True where task domains choose among several queues of workers (worker tasks, not system tasks).
     by_domain: bool = False
+
+
+class Become(Struct, frozen=True, kw_only=True):
+    """The task takes another one's name, and with it that one's definition, and goes on as that one does."""
+
+    name: str
+    step: Step
 
 
 class HandOutLater(Struct, frozen=True, kw_only=True):
@@ -130,7 +136,20 @@ class Abort(Struct, frozen=True, kw_only=True):
 
 
 Step: TypeAlias = (
-    Complete | Fail | HandOut | HandOutLater | Hold | Open | Await | Ask | Launch | Assign | TakeMessages | End | Abort
+    Complete
+    | Fail
+    | HandOut
+    | Become
+    | HandOutLater
+    | Hold
+    | Open
+    | Await
+    | Ask
+    | Launch
+    | Assign
+    | TakeMessages
+    | End
+    | Abort
 )
 
 

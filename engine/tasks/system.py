@@ -25,4 +25,4 @@ class SystemTask(TaskType):
 
     def start(self, at: At) -> Step:
         """Hand the task to its system workers."""
-        return HandOut(queue=self.queue, name=self.queue)
+        return HandOut(queue=self.queue)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from engine.model.execution import Task
-from engine.tasks.step import At, HandOut, Step, TaskType
+from engine.tasks.step import At, Become, HandOut, Step, TaskType
 
 
 class WorkerTask(TaskType):
@@ -20,4 +20,4 @@ class WorkerTask(TaskType):
 
     def start(self, at: At) -> Step:
         """Hand the task to the queue named like its type."""
-        return HandOut(queue=at.config.type, name=at.config.type, by_domain=True)
+        return Become(name=at.config.type, step=HandOut(queue=at.config.type, by_domain=True))

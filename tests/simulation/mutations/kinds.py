@@ -50,13 +50,13 @@ KINDS: tuple[Mutation, ...] = (
     mutation(
         "a type that the engine does not know is handed to nobody",
         f"{_TASKS}/worker.py",
-        "        return HandOut(queue=at.config.type, name=at.config.type, by_domain=True)\n",
+        "        return Become(name=at.config.type, step=HandOut(queue=at.config.type, by_domain=True))\n",
         f"        {_FAILS}",
     ),
     mutation(
         "DYNAMIC becomes no task",
         f"{_TASKS}/dynamic.py",
-        "        return HandOut(queue=str(name), name=str(name), by_domain=True)\n",
+        "        return Become(name=str(name), step=HandOut(queue=str(name), by_domain=True))\n",
         f"        {_FAILS}",
     ),
     mutation(

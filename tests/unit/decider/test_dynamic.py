@@ -36,7 +36,7 @@ def test_it_is_retried_by_the_definition_of_the_task_that_it_became(harness):
 @pytest.mark.parametrize(("name", "queue"), [("HTTP", "system.http"), ("INLINE", "system.inline")])
 def test_it_may_become_a_system_task(harness, name, queue):
     run = run_of(harness, dynamic(), given={"which": name})
-    assert harness.task(run, "d").queue == queue
+    assert (harness.task(run, "d").name, harness.task(run, "d").queue) == (name, queue)
     assert harness.work({queue: echo}) == 1
     assert harness.run(run).status == "COMPLETED"
 
