@@ -17,7 +17,7 @@ from engine.model.status import TaskStatus
 from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
 from engine.wire.conductor import REPORTABLE, read_task_result
-from engine.wire.task_log import read_logs
+from engine.wire.task_log import Entry, read_logs
 
 
 class Report(Struct, frozen=True):
@@ -25,7 +25,7 @@ class Report(Struct, frozen=True):
 
     workflow_id: str
     arguments: dict[str, Json]
-    logs: list[str]
+    logs: list[Entry]
 
     @property
     def task_id(self) -> str:

@@ -15,7 +15,7 @@ from engine.model.execution import split_task_id
 from engine.model.payload import Json
 from engine.store.port import Store
 from engine.store.worker_port import LogLine
-from engine.wire.task_log import log_json, read_entry
+from engine.wire.task_log import Entry, log_json, read_entry
 
 
 def task_log_routes(store: Store, clock: Clock) -> APIRouter:
@@ -29,7 +29,7 @@ def task_log_routes(store: Store, clock: Clock) -> APIRouter:
         text = read_entry(body)
         if not text:
             raise BadMessage("The body must be the entry of the log: it is empty.")
-        add_log(store, clock, task_id, [text])
+        add_log(store, clock, task_id, [Entry(text)])
         return done()
 
     @router.get("/{task_id}/log")
@@ -41,22 +41,23 @@ def task_log_routes(store: Store, clock: Clock) -> APIRouter:
     return router
 
 
-def add_log(store: Store, clock: Clock, task_id: str, texts: Sequence[str]) -> None:
+def add_log(store: Store, clock: Clock, task_id: str, entries: Sequence[Entry]) -> None:
     """Append entries to the log of a task; raise ``NotFound`` when there is no such task."""
     workflow_id, seq = _known(task_id)
     now = clock.now()
     with store.transaction() as tx:
         if not tx.has_task(workflow_id, seq):
             raise NotFound(f"No task has the id {task_id!r}.")
-        tx.add_log_lines([LogLine(workflow_id=workflow_id, seq=seq, text=text, at=now) for text in texts])
+        lines = [LogLine(workflow_id=workflow_id, seq=seq, text=each.text, at=each.at or now) for each in entries]
+        tx.add_log_lines(lines)
 
 
 def log_of(store: Store, task_id: str) -> list[Json]:
-    """Return the log of a task as Conductor's TaskExecLog objects, oldest entry first."""
+    """Return the log of a task as Conductor's TaskExecLog objects, oldest entry first, whenever it was sent."""
     workflow_id, seq = _known(task_id)
     with store.transaction() as tx:
         lines = tx.log_lines(workflow_id, seq)
-    return [log_json(task_id, line.text, line.at) for line in lines]
+    return [log_json(task_id, line.text, line.at) for line in sorted(lines, key=lambda line: line.at)]
 
 
 def _known(task_id: str) -> tuple[str, int]:

@@ -84,9 +84,13 @@ def parameters(step: WorkflowTask, definition: TaskDef) -> Template:
     return compile_template({**template, **step.input_parameters} if template else step.input_parameters)
 
 
+def _named(definition: TaskDef | None, name: str) -> TaskDef | None:
+    return None if definition is None else definition.model_copy(update={"name": name})
+
+
 def _planned(step: WorkflowTask) -> Plan:
     kind = task_type(step.type)
-    definition = step.task_definition or kind.default_definition or _NO_DEFINITION
+    definition = step.task_definition or _named(kind.default_definition, step.name) or _NO_DEFINITION
     try:
         given = parameters(step, definition)
     except BadExpression:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
-from engine.clock import Instant, milliseconds
+from engine.clock import LATEST, MILLISECOND, Instant, milliseconds
 from engine.errors import BadMessage
 from engine.model.payload import Json
 from engine.wire.fields import kind_of
@@ -18,13 +19,20 @@ LONGEST_ENTRY: Final = 100_000
 MOST_ENTRIES: Final = 1_000
 
 
+class Entry(Struct, frozen=True):
+    """An entry as a worker has sent it; ``at`` is when it was written, where the worker says so."""
+
+    text: str
+    at: Instant | None = None
+
+
 def log_json(task_id: str, text: str, at: Instant) -> dict[str, Json]:
     """Return a TaskExecLog."""
     return {"log": text, "taskId": task_id, "createdTime": milliseconds(at)}
 
 
-def read_logs(document: Json) -> list[str]:
-    """Return the texts of the ``logs`` in a TaskResult; raise ``BadMessage`` naming what is wrong."""
+def read_logs(document: Json) -> list[Entry]:
+    """Return the entries of the ``logs`` in a TaskResult; raise ``BadMessage`` naming what is wrong."""
     given = document.get("logs") if isinstance(document, dict) else None
     if given is None:
         return []
@@ -32,7 +40,7 @@ def read_logs(document: Json) -> list[str]:
         raise BadMessage(f"task result: 'logs' must be a list, not {kind_of(given)}.")
     if len(given) > MOST_ENTRIES:
         raise BadMessage(f"task result: 'logs' has {len(given):,} entries, {MOST_ENTRIES:,} are taken at a time.")
-    return [_text(entry, place) for place, entry in enumerate(given)]
+    return [_entry(entry, place) for place, entry in enumerate(given)]
 
 
 def read_entry(body: bytes) -> str:
@@ -45,8 +53,11 @@ def read_entry(body: bytes) -> str:
     return text[:LONGEST_ENTRY]
 
 
-def _text(entry: Json, place: int) -> str:
+def _entry(entry: Json, place: int) -> Entry:
     text = entry.get("log") if isinstance(entry, dict) else entry
     if not isinstance(text, str):
         raise BadMessage(f"task result: 'logs[{place}].log' must be a text, not {kind_of(text)}.")
-    return text[:LONGEST_ENTRY]
+    written = entry.get("createdTime") if isinstance(entry, dict) else None
+    if not isinstance(written, int) or isinstance(written, bool) or not 0 < written <= milliseconds(LATEST):
+        return Entry(text[:LONGEST_ENTRY])
+    return Entry(text[:LONGEST_ENTRY], Instant(written * MILLISECOND))

@@ -17,7 +17,7 @@ from engine.errors import BadMessage
 from engine.model.payload import JsonObject
 from engine.store.payload_storage import PayloadStorage
 from engine.store.port import Store
-from engine.wire.task_log import LONGEST_ENTRY
+from engine.wire.task_log import LONGEST_ENTRY, Entry
 
 
 class Tasks:
@@ -64,7 +64,7 @@ class Tasks:
         entry = asked.get("log", "")
         if not entry:
             raise BadMessage("The request has no log.")
-        add_log(self._store, self._clock, asked.get("taskId", ""), [entry[:LONGEST_ENTRY]])
+        add_log(self._store, self._clock, asked.get("taskId", ""), [Entry(entry[:LONGEST_ENTRY])])
         return {}
 
     def _sizes(self, asked: JsonObject) -> JsonObject:

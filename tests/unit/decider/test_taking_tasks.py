@@ -30,6 +30,13 @@ def test_a_task_that_is_taken_is_in_progress_for_its_worker_and_is_shown_to_it(h
     assert (shown["workflowTask"]["name"], shown["workflowType"]) == ("a", "flow")
 
 
+def test_a_task_without_a_definition_is_shown_with_the_defaults_under_its_name(harness: Harness) -> None:
+    run = run_of(harness, step("undefined"))
+    shown = take(harness, run).result["task"]
+    defaults = shown["taskDefinition"]
+    assert (defaults["name"], defaults["retryCount"], shown["responseTimeoutSeconds"]) == ("undefined", 3, 3_600)
+
+
 def test_what_the_row_remembers_of_the_answer_does_not_repeat_the_task(harness: Harness) -> None:
     run = run_of(harness, step("a"), defs=defined())
     take(harness, run)

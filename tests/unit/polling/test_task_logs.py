@@ -23,13 +23,28 @@ def test_entries_come_with_results_and_by_themselves(site: Site) -> None:
     assert site.client.get(f"/api/tasks/{task_id}/log").status_code == 204
     written = site.client.post(f"/api/tasks/{task_id}/log", json="by itself")
     assert (written.status_code, written.content) == (200, b"")
-    logs = [{"log": "first", "taskId": task_id, "createdTime": 1}, {"log": "second"}]
+    logs = [{"log": "first", "taskId": task_id}, {"log": "second"}]
     site.report(task, "IN_PROGRESS", callbackAfterSeconds=60, logs=logs)
     site.report(task, way="/update-v2", logs=["third"])
     assert log_of(site, task_id) == ["by itself", "first", "second", "third"]
     (entry, *_) = site.client.get(f"/api/tasks/{task_id}/log").json()
     assert entry["taskId"] == task_id
     assert entry["createdTime"] > 1_700_000_000_000
+
+
+def test_an_entry_stands_where_its_worker_says_that_it_was_written(site: Site) -> None:
+    task_id = site.start()
+    (task,) = site.poll(wait_ms=5000)
+    site.client.post(f"/api/tasks/{task_id}/log", json="now")
+    logs = [
+        {"log": "later", "createdTime": 1_600_000_000_002},
+        {"log": "earlier", "createdTime": 1_600_000_000_001},
+        *({"log": "no moment", "createdTime": odd} for odd in (0, -1, True, "soon", None, 10**30)),
+    ]
+    assert site.report(task, logs=logs).status_code == 200
+    assert log_of(site, task_id) == ["earlier", "later", "now", *["no moment"] * 6]
+    times = [entry["createdTime"] for entry in site.client.get(f"/api/tasks/{task_id}/log").json()]
+    assert times[:2] == [1_600_000_000_001, 1_600_000_000_002]
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "nobody.1"), ("POST", "no-task"), ("GET", "no-task")])
