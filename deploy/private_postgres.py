@@ -53,6 +53,9 @@ class PrivatePostgres:
         self.directory = directory
         self._data = directory / "data"
         self._password_file = directory / "password"
+        #: How to reach the server that this one follows, and the password for it; absent where it follows none.
+        self._primary = directory / "primary"
+        self._pass_file = directory / "pgpass"
 
     def start(self) -> str:
         """Start the server and return SQLAlchemy's URL of its superuser.
@@ -64,10 +67,24 @@ class PrivatePostgres:
         if not (self._data / "PG_VERSION").exists():
             self._initialise()
         port = free_ports(1)[0]
-        settings = "\n".join(f"{name} = '{value}'" for name, value in {**SETTINGS, "port": port}.items())
+        wanted = {**SETTINGS, "port": port}
+        if self._primary.exists():
+            wanted["primary_conninfo"] = self._primary.read_text().replace("'", "''")
+        settings = "\n".join(f"{name} = '{value}'" for name, value in wanted.items())
         (self._data / "postgresql.auto.conf").write_text(settings + "\n")
         self._run("pg_ctl", "start", "-w", "-t", "60", "-D", str(self._data), "-l", str(self.directory / "log"))
         return f"postgresql+psycopg://postgres:{self._password_file.read_text().strip()}@127.0.0.1:{port}/postgres"
+
+    def follow(self, host: str, port: int, password: str) -> None:
+        """Copy all that another server of ours has; from its start on, this one is its standby, and only reads."""
+        self._make_directory()
+        for file, text in ((self._password_file, password), (self._pass_file, f"*:*:*:postgres:{password}")):
+            file.write_text(text + "\n")
+            file.chmod(0o600)
+            _give_to_owner(file)
+        self._primary.write_text(f"host={host} port={port} user=postgres passfile='{self._pass_file}'")
+        copied = ("-D", str(self._data), "-R", "-X", "stream", "--checkpoint=fast")
+        self._run("pg_basebackup", *copied, "-d", self._primary.read_text())
 
     def stop(self) -> None:
         """Stop the server, if it runs, after it has written everything down."""

@@ -100,6 +100,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: SQLAlchemy's URL of the database that holds the truth; Postgres through psycopg, MariaDB or MySQL, or SQLite.
     #: ``?pgbouncer=true`` at its end says that a PgBouncer in transaction mode stands before Postgres.
     database_url: DatabaseUrl = "postgresql+psycopg://baton:baton@localhost:5432/baton"
+    #: A replica of that database, where servers look for what is asked of many runs: searches, lists, counts. A run by
+    #: its id they look for in the database itself.
+    read_database_url: DatabaseUrl | None = None
+    #: Whether servers only show and never change anything. Then ``database_url`` may be that of a replica.
+    read_only: bool = False
     #: Celery's URL of the broker: RabbitMQ (``//`` at the end is its default virtual host) or ``redis://``.
     broker_url: BrokerUrl = "amqp://guest:guest@localhost:5672//"
     #: RabbitMQ's HTTP API, by which ``python -m deploy.policies`` sets the policies.
@@ -344,6 +349,11 @@ def _contradictions(settings: Settings) -> Iterator[str]:
                 ip_network(part)
             except ValueError as error:
                 yield f"{variable_of(field)} has {part!r}, which is no network ({error}): write 10.0.0.0/8 or ::1/128."
+    if settings.read_only and settings.grpc_port is not None:
+        yield (
+            f"{variable_of('read_only')} and {variable_of('grpc_port')} do not go together: a server that changes "
+            "nothing speaks HTTP alone. Leave one of them out."
+        )
     if settings.batch_size > settings.prefetch:
         yield (
             f"{variable_of('batch_size')} ({settings.batch_size}) is larger than {variable_of('prefetch')} "

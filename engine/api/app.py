@@ -32,6 +32,7 @@ from engine.api.pages import add_pages
 from engine.api.payload_routes import payload_routes
 from engine.api.poll_routes import poll_routes
 from engine.api.queue_routes import queue_routes
+from engine.api.read_only import ReadOnly
 from engine.api.rehearsal_routes import rehearsal_routes
 from engine.api.requester import Requester
 from engine.api.schedule_routes import schedule_routes
@@ -61,6 +62,7 @@ class _Site:
     """What the routes work with; see ``create_app``."""
 
     store: Store
+    reading: Store
     requester: Requester
     news: News
     clock: Clock
@@ -84,6 +86,7 @@ def create_app(
     settings: Settings | None = None,
     distributor: Distributor | None = None,
     book: PollBook | None = None,
+    reading: Store | None = None,
     embedded: bool = False,
     beside: Sequence[AbstractAsyncContextManager[object]] = (),
 ) -> FastAPI:
@@ -93,11 +96,13 @@ def create_app(
     where large payloads are kept, if they are; ``secrets`` finds what webhooks name, and ``settings`` say what else
     there is outside; without them there is nothing. ``distributor`` hands tasks to workers that poll; without one
     nobody can. It is started and closed likewise, and so is ``book``, which remembers who polled.
+    What is asked of many runs is looked for in ``reading``, a replica perhaps; by default in the store.
     What stands ``beside`` the routes is entered when all of that has been started, and left before it is closed.
     ``embedded`` says that everything else runs in this process too, which ``/health`` tells those who ask.
     """
     site = _Site(
         store,
+        reading or store,
         requester,
         news or News(requester.open_broker),
         clock or SystemClock(),
@@ -121,8 +126,11 @@ def create_app(
     problem.install(app)
     if calls is not None:
         app.add_middleware(WorkerLane, calls=calls)
+    served = settings or Settings()
+    if served.read_only:
+        app.add_middleware(ReadOnly)
     # Added last, it stands before all others.
-    app.add_middleware(Gate, most=(settings or Settings()).http_most_requests)
+    app.add_middleware(Gate, most=served.http_most_requests)
     for router in (*_of_workers(calls), *_runs_and_tasks(site), *_everything_else(site)):
         app.include_router(router)
     describe(app)
@@ -167,14 +175,14 @@ def _of_workers(calls: WorkerCalls | None) -> Iterator[APIRouter]:
 
 def _runs_and_tasks(site: _Site) -> Iterator[APIRouter]:
     """Yield the routers in the order in which they are asked: fixed words stand before ids that could be the same."""
-    store, requester, payloads = site.store, site.requester, site.payloads
+    store, reading, requester, payloads = site.store, site.reading, site.requester, site.payloads
     yield bulk_routes(store, requester)
     yield payload_routes(payloads)
-    yield search_routes(store)
+    yield search_routes(reading)
     yield rehearsal_routes(store, site.clock)
-    yield listing_routes(store)
+    yield listing_routes(store, reading)
     yield execute_routes(store, requester, site.news, payloads)
-    yield stream_routes(store, site.news)
+    yield stream_routes(store, reading, site.news)
     yield workflow_routes(store, requester, payloads)
     yield lifecycle_routes(store, requester)
     yield task_queue_routes(store, requester, site.clock)
@@ -196,8 +204,9 @@ def _everything_else(site: _Site) -> Iterator[APIRouter]:
     yield _outside(settings)
     yield event_routes(store, clock)
     yield webhook_routes(store, requester, clock, site.secrets)
-    yield metrics_routes(store, requester, clock)
-    yield health_routes(store, requester, embedded=site.embedded)
+    yield metrics_routes(site.reading, requester, clock)
+    replica = None if site.reading is store else site.reading
+    yield health_routes(store, requester, reading=replica, embedded=site.embedded)
 
 
 def _outside(settings: Settings | None) -> APIRouter:

@@ -13,8 +13,13 @@ from engine.model.payload import Json
 from engine.store.port import Store
 
 
-def health_routes(store: Store, requester: Requester, *, embedded: bool) -> APIRouter:
-    """Return the routes; ``embedded`` says that everything else runs in this process too."""
+def health_routes(
+    store: Store, requester: Requester, *, reading: Store | None = None, embedded: bool = False
+) -> APIRouter:
+    """Return the routes; ``embedded`` says that everything else runs in this process too.
+
+    A replica for ``reading`` is told of and does not count: without it searches fail, and all else goes on.
+    """
     router = APIRouter()
 
     @router.get("/health")
@@ -23,6 +28,8 @@ def health_routes(store: Store, requester: Requester, *, embedded: bool) -> APIR
         """Say whether database and broker can be reached: 200 when both can, else 503 with the reasons."""
         results = health_results(store, requester)
         healthy = all(result["healthy"] for result in results)
+        if reading is not None:
+            results.append(_database(reading, "read database"))
         body = {"healthResults": results, "suppressedHealthResults": [], "healthy": healthy, "embedded": embedded}
         return answer(body, 200 if healthy else 503)
 
@@ -39,13 +46,13 @@ def health_results(store: Store, requester: Requester) -> list[dict[str, Json]]:
     return [_database(store), _result("broker", requester.lost)]
 
 
-def _database(store: Store) -> dict[str, Json]:
+def _database(store: Store, name: str = "database") -> dict[str, Json]:
     try:
         with store.transaction() as tx:
             tx.next_ring()
     except StoreUnavailable as error:
-        return _result("database", error)
-    return _result("database", None)
+        return _result(name, error)
+    return _result(name, None)
 
 
 def _result(name: str, error: Exception | None) -> dict[str, Json]:

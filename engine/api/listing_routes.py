@@ -20,11 +20,11 @@ Closed = Annotated[bool, Query(alias="includeClosed")]
 Tasks = Annotated[bool, Query(alias="includeTasks")]
 
 
-def listing_routes(store: Store) -> APIRouter:
-    """Return the routes; they stand before those of one run, whose id is no ``running``."""
+def listing_routes(store: Store, reading: Store) -> APIRouter:
+    """Return the routes, which stand before those of one run, whose id is no ``running``; lists come of ``reading``."""
     router = APIRouter(prefix="/api/workflow", tags=["workflow"])
-    _running(router, store)
-    _correlated(router, store)
+    _running(router, reading)
+    _correlated(router, reading)
     _one_run(router, store)
     return router
 

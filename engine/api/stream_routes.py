@@ -18,10 +18,10 @@ from engine.errors import NotFound
 from engine.store.port import Store
 
 
-def stream_routes(store: Store, news: News) -> APIRouter:
-    """Return the routes."""
+def stream_routes(store: Store, reading: Store, news: News) -> APIRouter:
+    """Return the routes; runs are counted in ``reading``."""
     router = APIRouter(tags=["live"])
-    counting = Counting(store, news)
+    counting = Counting(reading, news)
 
     @router.get("/api/workflow/{workflow_id}/stream")
     async def follow(

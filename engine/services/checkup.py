@@ -20,6 +20,7 @@ from engine.services.finding import Finding, sentence
 from engine.services.listening_checkup import examine_listening
 from engine.services.opening import new_broker, partitions_of
 from engine.services.poll_checkup import unpolled
+from engine.services.replica_checkup import examine_replica
 from engine.services.set_aside_checkup import examine_set_aside
 from engine.services.storage_checkup import examine_storages
 from engine.services.worker_checkup import examine_workers
@@ -63,6 +64,7 @@ def examine(timeout_seconds: float) -> Iterator[Finding]:
     if database.state == "ok":
         yield from _processes(settings)
     partitions, statistics, definitions = _kept(settings) if database.state == "ok" else (settings.partitions, {}, {})
+    yield from examine_replica(settings)
     yield from examine_storages(settings)
     broker = _broker(settings, partitions)
     yield broker

@@ -48,16 +48,21 @@ def check_grpc(settings: Settings) -> None:
 
 
 def grpc_door(
-    settings: Settings, store: Store, requester: Requester, distributor: Distributor, book: PollBook
+    settings: Settings,
+    store: Store,
+    reading: Store,
+    requester: Requester,
+    distributor: Distributor,
+    book: PollBook,
 ) -> GrpcDoor | None:
-    """Return the door, closed as yet; None where no port is set for it."""
+    """Return the door, closed as yet; None where no port is set for it. Searches look into ``reading``."""
     if settings.grpc_port is None:
         return None
     # Only now, for most installations do without.
     from engine.api.grpc.calls import every_call
     from engine.api.grpc.door import GrpcDoor
 
-    calls = every_call(store, requester, distributor, book, SystemClock(), payload_storage(settings))
+    calls = every_call(store, reading, requester, distributor, book, SystemClock(), payload_storage(settings))
     return GrpcDoor(calls, _address(settings), most=settings.http_most_requests, drain_seconds=settings.drain_seconds)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import uvicorn
 from fastapi import FastAPI
@@ -20,7 +21,14 @@ from engine.named_values import secret_values
 from engine.polling.distributor import Distributor
 from engine.polling.poll_book import PollBook
 from engine.services.grpc_door import check_grpc, grpc_door
-from engine.services.opening import new_broker, partitions_of, payload_storage, ready_store
+from engine.services.opening import (
+    new_broker,
+    partitions_of,
+    payload_storage,
+    reading_store,
+    ready_store,
+    unwritten_store,
+)
 from engine.services.presence import Presence
 from engine.services.stopping import Stop
 from engine.store.port import Store
@@ -41,31 +49,42 @@ def run(settings: Settings) -> int:
     check_grpc(settings)
     check_pages(settings)
     listener = listen(settings)
-    store = ready_store(settings, stop, pool_size=_CONNECTIONS)
+    opened = unwritten_store if settings.read_only else ready_store
+    store = opened(settings, stop, pool_size=_CONNECTIONS)
     code = 0
     if store is not None:
-        with Presence(settings, "server", stop) as presence:
-            app, end_waits = application(settings, store, lambda: new_broker(settings), stop)
+        reading = reading_store(settings, store, pool_size=_CONNECTIONS)
+        # A server that changes nothing gives no sign of life either: no change of the tables has to wait for it.
+        with nullcontext() if settings.read_only else Presence(settings, "server", stop) as presence:
+            app, end_waits = application(settings, store, lambda: new_broker(settings), stop, reading=reading)
             serve(app, listener, settings, stop, leaving=end_waits)
-        store.close()
-        code = presence.exit_code
+        for each in {store, reading}:
+            each.close()
+        code = 0 if presence is None else presence.exit_code
     listener.close()
     log.info("service.stopped")
     return code
 
 
 def application(
-    settings: Settings, store: Store, connect: OpenBroker, stop: Stop, *, embedded: bool = False
+    settings: Settings,
+    store: Store,
+    connect: OpenBroker,
+    stop: Stop,
+    *,
+    reading: Store | None = None,
+    embedded: bool = False,
 ) -> tuple[FastAPI, Callable[[], None]]:
     """Return the application on a store and a broker, and what ends the requests that wait in it, for its event loop.
 
-    Polls that wait end when ``stop`` is wanted. ``embedded`` says that everything else runs in this process too.
+    What is asked of many runs is looked for in ``reading``, by default in the store. Polls that wait end when ``stop``
+    is wanted. ``embedded`` says that everything else runs in this process too.
     """
     partitions = partitions_of(store, settings)
     news = News(connect, limit=settings.waiting_limit)
     requester, distributor, book = Requester(connect, partitions), Distributor(connect, partitions), PollBook(store)
     stop.also(distributor.rest)
-    door = grpc_door(settings, store, requester, distributor, book)
+    door = grpc_door(settings, store, reading or store, requester, distributor, book)
     app = create_app(
         store,
         requester,
@@ -73,8 +92,10 @@ def application(
         payloads=payload_storage(settings),
         secrets=secret_values(settings.secrets_directory),
         settings=settings,
-        distributor=distributor,
+        # Whoever polls takes a task, which changes it.
+        distributor=None if settings.read_only else distributor,
         book=book,
+        reading=reading,
         embedded=embedded,
         beside=() if door is None else (door,),
     )

@@ -19,14 +19,15 @@ from engine.store.port import Store
 
 def every_call(
     store: Store,
+    reading: Store,
     requester: Requester,
     distributor: Distributor,
     book: PollBook,
     clock: Clock,
     payloads: PayloadStorage | None,
 ) -> Calls:
-    """Return the calls by service and method."""
-    searches = Searches(store)
+    """Return the calls by service and method; searches look into ``reading``."""
+    searches = Searches(reading)
     tasks = Tasks(store, requester, searches, clock, payloads)
     return {
         "conductor.grpc.tasks.TaskService": {**Polls(distributor, book).calls(), **tasks.calls()},

@@ -33,7 +33,7 @@ class GrpcSite(Site):
         from engine.api.grpc.door import GrpcDoor
 
         book = PollBook(self.store)
-        calls = every_call(self.store, requester, self.distributor, book, SystemClock(), None)
+        calls = every_call(self.store, self.store, requester, self.distributor, book, SystemClock(), None)
         self.door = GrpcDoor(calls, "127.0.0.1:0", most=self.most, drain_seconds=5.0)
         return create_app(self.store, requester, distributor=self.distributor, book=book, beside=[self.door])
 
