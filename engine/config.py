@@ -116,6 +116,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     http_port: Port = 8080
     #: Where the server also speaks gRPC, at the same address; Conductor's port is 8090. It needs the extra ``grpc``.
     grpc_port: Port | None = None
+    #: The server's certificate with those above it, as PEM: with it and its key gRPC is served by TLS only. Both files
+    #: are read at the start, so one that was renewed counts after a restart.
+    grpc_certificate_file: str | None = None
+    #: The private key of that certificate, as PEM, without a password.
+    grpc_key_file: str | None = None
     #: A folder with the files of a web UI, such as Conductor's, which the server shows to browsers; without one they
     #: see a page that says where everything is.
     ui_folder: str | None = None

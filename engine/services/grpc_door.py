@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.clock import SystemClock
@@ -33,6 +36,7 @@ def check_grpc(settings: Settings) -> None:
                 "pip install 'baton-engine[grpc]', or leave the setting out."
             ]
         )
+    _certificate(settings)
     family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -60,10 +64,37 @@ def grpc_door(
         return None
     # Only now, for most installations do without.
     from engine.api.grpc.calls import every_call
-    from engine.api.grpc.door import GrpcDoor
+    from engine.api.grpc.door import Certificate, GrpcDoor
 
-    calls = every_call(store, reading, requester, distributor, book, SystemClock(), payload_storage(settings))
-    return GrpcDoor(calls, _address(settings), most=settings.http_most_requests, drain_seconds=settings.drain_seconds)
+    leaving = asyncio.Event()
+    calls = every_call(store, reading, requester, distributor, book, SystemClock(), payload_storage(settings), leaving)
+    pair = _certificate(settings)
+    return GrpcDoor(
+        calls,
+        _address(settings),
+        most=settings.http_most_requests,
+        drain_seconds=settings.drain_seconds,
+        leaving=leaving,
+        certificate=None if pair is None else Certificate(*pair),
+    )
+
+
+def _certificate(settings: Settings) -> tuple[bytes, bytes] | None:
+    """Return the certificates and the key that are set, None where none are; raise where they cannot be used."""
+    chain, key = settings.grpc_certificate_file, settings.grpc_key_file
+    if chain is None and key is None:
+        return None
+    names = f"{variable_of('grpc_certificate_file')} and {variable_of('grpc_key_file')}"
+    if chain is None or key is None:
+        raise BadConfiguration([f"{names} belong together: set both, or none of them for gRPC without TLS."])
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain, key)
+        return Path(chain).read_bytes(), Path(key).read_bytes()
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise BadConfiguration(
+            [f"{names} cannot be used ({chain}, {key}: {why}): name files with a certificate and its key, as PEM."]
+        ) from None
 
 
 def _is_installed(module: str) -> bool:

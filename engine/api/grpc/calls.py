@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from engine.api.grpc.definition_calls import Definitions, Handlers
 from engine.api.grpc.door import Calls
-from engine.api.grpc.health import health_calls
+from engine.api.grpc.health import Health
 from engine.api.grpc.poll_calls import Polls
 from engine.api.grpc.task_calls import Tasks
 from engine.api.grpc.workflow_calls import Workflows
@@ -25,8 +27,9 @@ def every_call(
     book: PollBook,
     clock: Clock,
     payloads: PayloadStorage | None,
+    leaving: asyncio.Event,
 ) -> Calls:
-    """Return the calls by service and method; searches look into ``reading``."""
+    """Return the calls by service and method; searches look into ``reading``, ``leaving`` ends what would not end."""
     searches = Searches(reading)
     tasks = Tasks(store, requester, searches, clock, payloads)
     return {
@@ -34,5 +37,5 @@ def every_call(
         "conductor.grpc.workflows.WorkflowService": Workflows(store, requester, searches, payloads).calls(),
         "conductor.grpc.metadata.MetadataService": Definitions(store, clock).calls(),
         "conductor.grpc.events.EventService": Handlers(store).calls(),
-        "grpc.health.v1.Health": health_calls(store, requester),
+        "grpc.health.v1.Health": Health(store, requester, leaving).calls(),
     }

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Final
 
 import grpc
 import grpc.aio
 from google.protobuf.descriptor import MethodDescriptor
+from msgspec import Struct
 
 from engine.api import asker
 from engine.api.grpc.call import Call, Read, Write
 from engine.api.grpc.conversion import from_message, to_message
-from engine.api.grpc.messages import parse, services
+from engine.api.grpc.messages import parse, pool, services
 from engine.api.grpc.status import CRASHED, code_of, details_of
 from engine.api.news import Full
 from engine.errors import BatonError
@@ -38,15 +40,34 @@ _OPTIONS: Final = (
 )
 
 
+class Certificate(Struct, frozen=True):
+    """What the server proves with who it is: a chain of certificates and its private key, as PEM."""
+
+    chain: bytes
+    key: bytes
+
+
 class GrpcDoor:
     """Serves for as long as it is entered; answers RESOURCE_EXHAUSTED above ``most`` calls, those that wait aside.
 
-    ``address`` is host and port. At the end, calls that have begun may take ``drain_seconds``.
+    ``address`` is host and port; with a certificate they are reached by TLS. At the end ``leaving`` is set, and calls
+    that have begun may take ``drain_seconds``.
     """
 
-    def __init__(self, calls: Calls, address: str, *, most: int, drain_seconds: float) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        address: str,
+        *,
+        most: int,
+        drain_seconds: float,
+        leaving: asyncio.Event,
+        certificate: Certificate | None = None,
+    ) -> None:
         self._calls = calls
         self._address = address
+        self._certificate = certificate
+        self._ends = leaving
         self._most = most
         self._drain_seconds = drain_seconds
         self._inside = 0
@@ -67,9 +88,10 @@ class GrpcDoor:
                 for service in services()
             ]
         )
-        self.port = self._server.add_insecure_port(self._address)
+        _reflect(self._server)
+        self.port = self._listen(self._server)
         await self._server.start()
-        _log.info("grpc.listening", address=self._address)
+        _log.info("grpc.listening", address=self._address, tls=self._certificate is not None)
         return self
 
     async def __aexit__(
@@ -82,8 +104,15 @@ class GrpcDoor:
 
     def leave(self) -> None:
         """Begin to take no more calls; to be called in the event loop."""
+        self._ends.set()
         if self._leaving is None and self._server is not None:
             self._leaving = asyncio.ensure_future(self._server.stop(self._drain_seconds))
+
+    def _listen(self, server: grpc.aio.Server) -> int:
+        if self._certificate is None:
+            return server.add_insecure_port(self._address)
+        pair = (self._certificate.key, self._certificate.chain)
+        return server.add_secure_port(self._address, grpc.ssl_server_credentials([pair]))
 
     def _handler(self, method: MethodDescriptor) -> Any:
         assert not method.client_streaming
@@ -148,3 +177,11 @@ class GrpcDoor:
                     await send(answer)
         finally:
             self._inside -= counts
+
+
+def _reflect(server: grpc.aio.Server) -> None:
+    """Have the server tell what it serves, for grpcurl and the like, where grpcio-reflection is installed."""
+    if find_spec("grpc_reflection") is not None:
+        from grpc_reflection.v1alpha.reflection import enable_server_reflection
+
+        enable_server_reflection([service.full_name for service in services()], server, pool())

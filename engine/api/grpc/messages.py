@@ -29,26 +29,30 @@ _TEXT = FieldDescriptor.TYPE_STRING
 
 @cache
 def _pool() -> tuple[DescriptorPool, tuple[str, ...]]:
-    pool = DescriptorPool()
+    declared = DescriptorPool()
     files = FileDescriptorSet.FromString(COMPILED.read_bytes()).file
     for each in files:
-        pool.Add(each)
-    return pool, tuple(each.name for each in files if not each.name.startswith(_FOREIGN))
+        declared.Add(each)
+    return declared, tuple(each.name for each in files if not each.name.startswith(_FOREIGN))
+
+
+def pool() -> DescriptorPool:
+    """Return where everything is declared."""
+    return _pool()[0]
 
 
 @cache
 def services() -> tuple[ServiceDescriptor, ...]:
     """Return every service that is declared."""
-    pool, names = _pool()
-    files = [pool.FindFileByName(name) for name in names]
+    declared, names = _pool()
+    files = [declared.FindFileByName(name) for name in names]
     return tuple(service for file in files for service in file.services_by_name.values())
 
 
 @cache
 def message_class(name: str) -> type[Message]:
     """Return the class of a message by its full name."""
-    pool, _ = _pool()
-    found: type[Message] = GetMessageClass(pool.FindMessageTypeByName(name))
+    found: type[Message] = GetMessageClass(pool().FindMessageTypeByName(name))
     return found
 
 

@@ -5,6 +5,7 @@ Whatever needs the extra is imported late: the tests are skipped where it is not
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,13 +29,20 @@ class GrpcSite(Site):
 
     most = 100
 
+    def certificate(self) -> Any:
+        """Return what the door proves with who it is: nothing, unless a test says otherwise."""
+        return None
+
     def serve(self, requester: Requester) -> FastAPI:
         from engine.api.grpc.calls import every_call
         from engine.api.grpc.door import GrpcDoor
 
         book = PollBook(self.store)
-        calls = every_call(self.store, self.store, requester, self.distributor, book, SystemClock(), None)
-        self.door = GrpcDoor(calls, "127.0.0.1:0", most=self.most, drain_seconds=5.0)
+        leaving = asyncio.Event()
+        calls = every_call(self.store, self.store, requester, self.distributor, book, SystemClock(), None, leaving)
+        self.door = GrpcDoor(
+            calls, "127.0.0.1:0", most=self.most, drain_seconds=5.0, leaving=leaving, certificate=self.certificate()
+        )
         return create_app(self.store, requester, distributor=self.distributor, book=book, beside=[self.door])
 
     def connect(self) -> Any:

@@ -126,6 +126,31 @@ def test_a_server_that_cannot_work_says_so(door: GrpcSite, monkeypatch: pytest.M
     assert door.ask(HEALTH, "Check") == {"status": "NOT_SERVING"}
 
 
+def test_whoever_watches_the_health_is_told_at_once_and_when_it_changes(
+    own_door: GrpcSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healthy = [True]
+    monkeypatch.setattr("engine.api.grpc.health.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("engine.api.grpc.health.health_results", lambda *_: [{"healthy": healthy[0]}])
+    watch, stranger = own_door.begin(HEALTH, "Watch"), own_door.begin(HEALTH, "Watch", service="nothing")
+    assert (shown(next(watch)), shown(next(stranger))) == ({"status": "SERVING"}, {"status": "SERVICE_UNKNOWN"})
+    healthy[0] = False
+    assert shown(next(watch)) == {"status": "NOT_SERVING"}
+    healthy[0] = True
+    assert shown(next(watch)) == {"status": "SERVING"}
+    assert own_door.client.portal is not None
+    own_door.client.portal.call(own_door.door.leave)
+    assert [shown(each) for each in (*watch, *stranger)] == [{"status": "NOT_SERVING"}] * 2
+
+
+def test_the_server_tells_what_it_serves(door: GrpcSite) -> None:
+    database = pytest.importorskip("grpc_reflection.v1alpha.proto_reflection_descriptor_database")
+    told = database.ProtoReflectionDescriptorDatabase(door.channel)
+    assert {TASKS, RUNS, HEALTH} <= set(told.get_services())
+    found = told.FindFileContainingSymbol(TASKS)
+    assert "BatchPoll" in {method.name for service in found.service for method in service.method}
+
+
 def test_a_door_that_closes_ends_the_polls_that_wait_and_takes_no_more(own_door: GrpcSite) -> None:
     waiting = own_door.begin(TASKS, "BatchPoll", taskType=own_door.kind, timeout=5000)
     while not own_door.client.get("/api/tasks/queue/polldata", params={"taskType": own_door.kind}).json():
