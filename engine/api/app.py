@@ -119,6 +119,7 @@ def create_app(
         title="Baton",
         version=engine.__version__,
         lifespan=_lifespan(site),
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         dependencies=[Depends(storable_address), Depends(note_asker)],

@@ -6,12 +6,11 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from engine.api.openapi import of_definitions, of_runs, of_server, of_waiting
+from engine.api.openapi import of_definitions, of_runs, of_server, of_waiting, page
 from engine.api.openapi.schemas import schemas
 from engine.api.openapi.shape import JSON, Answer, Body, Shape, ref
 from engine.model.payload import Json
@@ -74,9 +73,8 @@ SHAPES: Final = {**of_definitions.SHAPES, **of_runs.SHAPES, **of_waiting.SHAPES,
 _UNSAID: Final = Shape()
 
 
-#: Where clients of Conductor look for the document and for the page that shows it.
+#: Where clients of Conductor look for the document.
 _DOCUMENT_TOO: Final = ("/api-docs", "/v3/api-docs")
-_PAGE_TOO: Final = ("/swagger-ui", "/swagger-ui.html", "/swagger-ui/index.html")
 
 
 def describe(app: FastAPI) -> None:
@@ -93,13 +91,9 @@ def describe(app: FastAPI) -> None:
     def as_json(request: Request) -> Response:
         return JSONResponse(app.openapi())
 
-    def page(request: Request) -> Response:
-        return get_swagger_ui_html(openapi_url="/openapi.json", title=app.title)
-
     for path in _DOCUMENT_TOO:
         app.add_route(path, as_json, include_in_schema=False)
-    for path in _PAGE_TOO:
-        app.add_route(path, page, include_in_schema=False)
+    page.show(app)
 
 
 def _completed(made: dict[str, Any]) -> dict[str, Any]:

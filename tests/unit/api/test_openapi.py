@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import jsonschema_rs
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from engine.api.app import create_app
-from engine.api.openapi import examples
+from engine.api.openapi import examples, page
 from engine.api.openapi.document import SHAPES
 from engine.api.requester import Requester
 from engine.broker.memory import MemoryBroker
@@ -49,6 +51,23 @@ def test_it_is_found_wherever_clients_look(client: TestClient, document: Any) ->
         assert client.get(path).json()["components"] == document["components"]
     for path in ("/docs", "/swagger-ui", "/swagger-ui.html", "/swagger-ui/index.html"):
         assert "swagger" in client.get(path).text
+
+
+def test_the_page_loads_nothing_from_elsewhere(client: TestClient) -> None:
+    pytest.importorskip("fastapi_offline", reason="the extra docs is not installed")
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', client.get("/docs").text)
+    assert sorted(loaded) == ["/docs/favicon.png", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css"]
+    for path in loaded:
+        answer = client.get(path)
+        assert (answer.status_code, len(answer.content) > 1_000) == (200, True)
+
+
+def test_without_those_files_it_loads_them_from_a_cdn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "find_spec", lambda _: None)
+    app = FastAPI(docs_url=None)
+    page.show(app)
+    with TestClient(app) as client:
+        assert "https://" in client.get("/docs").text
 
 
 def test_every_operation_says_what_it_is_for(document: Any) -> None:
