@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,6 +17,7 @@ from deploy.servers import provide, stop
 from tests.acceptance.conftest import own_database
 from tests.acceptance.gated import Gated, apps
 from tests.acceptance.processes import until
+from tests.acceptance.stack import Stack, simple, task_def, workflow
 
 
 class Forgetful:
@@ -55,6 +58,34 @@ def forgetful(servers: Servers, redis_directory: Path, tmp_path_factory: pytest.
                 yield Forgetful(gated, PrivateRedis(redis_directory / "redis"), url)
         finally:
             stop(redis_directory)
+
+
+def test_a_long_poll_waits_for_its_task_and_a_report_brings_the_next(forgetful: Forgetful) -> None:
+    stack, name = forgetful.gated.stack, "polled_on_redis"
+    stack.define(workflow(name, simple(name)), tasks=[task_def(name)])
+    with ThreadPoolExecutor(1) as hands:
+        poll = hands.submit(polled, stack, name)
+        until(
+            "somebody polls", lambda: stack.call("GET", "/api/tasks/queue/polldata", params={"taskType": name}).json()
+        )
+        runs = {stack.start(name) for _ in range(2)}
+        found = poll.result() or until("a task is handed out", lambda: polled(stack, name))
+    assert [task["status"] for task in found] == ["IN_PROGRESS"]
+    following = reported(stack, found[0]) or until("the other is handed out", lambda: polled(stack, name))
+    assert {each["workflowInstanceId"] for each in (*found, *following)} == runs
+    assert reported(stack, following[0]) == []
+    until("both have ended", lambda: all((stack.run(each) or {}).get("status") == "COMPLETED" for each in runs))
+
+
+def polled(stack: Stack, name: str) -> Any:
+    return stack.call("GET", f"/api/tasks/poll/batch/{name}", params={"timeout": 5000, "workerid": "me"}).json()
+
+
+def reported(stack: Stack, task: dict[str, Any]) -> list[Any]:
+    """Report a task as done, and return the next one as a list, which may be empty."""
+    result = {"taskId": task["taskId"], "workflowInstanceId": task["workflowInstanceId"], "status": "COMPLETED"}
+    answer = stack.call("POST", "/api/tasks/update-v2", json=result)
+    return [] if answer.status_code == 204 else [answer.json()]
 
 
 def test_all_work_ends_well_when_lines_are_cut_and_a_decider_is_killed(forgetful: Forgetful) -> None:
