@@ -65,9 +65,8 @@ class Browser:
         channel, found = self._lasting(), list[Delivery]()
         if limit > _ONE_BY_ONE:
             found = _burst(channel, queue, limit)
-        # In this order, or one more would be fetched than is wanted.
-        few = range(min(limit - len(found), _ONE_BY_ONE))
-        return [*found, *(item for _, item in zip(few, _fetch(channel, queue), strict=False))] if few else found
+        few = min(limit - len(found), _ONE_BY_ONE)
+        return [*found, *_few(channel, queue, few)] if few else found
 
     def _lasting(self) -> AmqpChannel:
         if self._taking is None or self._taking.closed is not None:
@@ -99,25 +98,39 @@ def _burst(channel: AmqpChannel, queue: str, limit: int) -> list[Delivery]:
 
 def _fetch(channel: AmqpChannel, queue: str) -> Iterator[Delivery]:
     """Yield the waiting messages of a queue, next one first, until it is empty or missing."""
+    while found := _few(channel, queue, 1):
+        yield from found
 
-    def get(pika: Channel, answer: Json) -> None:
+
+def _few(channel: AmqpChannel, queue: str, limit: int) -> list[Delivery]:
+    """Return up to ``limit`` waiting messages of a queue, next one first; none when it is missing.
+
+    One is asked for when the one before is there, all of it in the connection's thread: threads that wake each other
+    for every message cost more than the messages do.
+    """
+    found: list[Delivery] = []
+
+    def begin(pika: Channel, answer: Json) -> None:
+        def get() -> None:
+            pika.add_callback(empty, [spec.Basic.GetEmpty], one_shot=True)
+            pika.basic_get(queue, arrived)
+
         def arrived(_: Channel, method: spec.Basic.GetOk, properties: Json, body: bytes) -> None:
             pika.callbacks.remove(pika.channel_number, spec.Basic.GetEmpty, empty)
-            answer((method, properties, body))
+            found.append(delivery(channel, queue, method, properties, body))
+            if len(found) < limit:
+                get()
+            else:
+                answer(None)
 
         def empty(_: object) -> None:
             answer(None)
 
-        pika.add_callback(empty, [spec.Basic.GetEmpty], one_shot=True)
-        pika.basic_get(queue, arrived)
+        get()
 
-    while True:
-        try:
-            got = channel.ask(get)
-        except ChannelClosed as closed:
-            if closed.code == _NOT_FOUND:
-                return
+    try:
+        channel.ask(begin)
+    except ChannelClosed as closed:
+        if closed.code != _NOT_FOUND:
             raise
-        if got is None:
-            return
-        yield delivery(channel, queue, *got)
+    return found

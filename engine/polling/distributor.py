@@ -10,7 +10,6 @@ from concurrent.futures import CancelledError, Future, InvalidStateError
 from contextlib import suppress
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from engine.broker.connection_thread import IDLE_SECONDS, ConnectionThread
 from engine.broker.port import OpenBroker, Unsendable
@@ -146,7 +145,7 @@ class Distributor:
         poll = None
         with self._lock:
             self._check()
-            outcome = self._reports.add(replace(request, reply_to=self._replies, reply_id=new_id()))
+            outcome = self._reports.add(request, self._replies)
             if next_from is not None and not self._is_full():
                 poll = Poll(next_from, 1, time.monotonic(), worker)
                 self._arriving.append(poll)

@@ -6,6 +6,9 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
+from itertools import count
+
+from msgspec.structs import replace
 
 from engine.broker.port import Unsendable
 from engine.errors import BatonError
@@ -34,11 +37,14 @@ class Reports:
         self._partitions = partitions
         self._outgoing: deque[_Report] = deque()
         self._waiting: dict[str, _Report] = {}
+        #: A number is enough: the queue that the answers come to is this process's own.
+        self._numbers = count(1)
 
-    def add(self, request: Request) -> Future[Outcome]:
-        """Let a report go out; its outcome comes by its ``reply_id``."""
-        report = _Report(encode_request(request, self._partitions))
-        self._waiting[str(request.reply_id)] = report
+    def add(self, request: Request, reply_to: str) -> Future[Outcome]:
+        """Let a report go out; the road's answer comes to the queue ``reply_to``."""
+        reply_id = f"r{next(self._numbers)}"
+        report = _Report(encode_request(replace(request, reply_to=reply_to, reply_id=reply_id), self._partitions))
+        self._waiting[reply_id] = report
         self._outgoing.append(report)
         return report.outcome
 

@@ -21,6 +21,7 @@ from engine.named_values import secret_values
 from engine.polling.distributor import Distributor
 from engine.polling.poll_book import PollBook
 from engine.services.grpc_door import check_grpc, grpc_door
+from engine.services.http_protocol import HttpProtocol
 from engine.services.opening import (
     new_broker,
     partitions_of,
@@ -151,9 +152,7 @@ def serve(
 
     config = uvicorn.Config(
         app,
-        # Not httptools, where that is installed: it loses the body of a request that offers to go on in HTTP/2, as
-        # Java's own client does with every first one.
-        http="h11",
+        http=HttpProtocol,
         log_config=None,
         access_log=False,
         lifespan="on",
