@@ -45,12 +45,19 @@ class Reports:
         reply_id = f"r{next(self._numbers)}"
         report = _Report(encode_request(replace(request, reply_to=reply_to, reply_id=reply_id), self._partitions))
         self._waiting[reply_id] = report
+        # Whoever waits no longer, because no decider has answered in time, leaves nothing behind.
+        report.outcome.add_done_callback(lambda _: self._waiting.pop(reply_id, None))
         self._outgoing.append(report)
         return report.outcome
 
     def __len__(self) -> int:
         """Return how many have to go out."""
         return len(self._outgoing)
+
+    @property
+    def unanswered(self) -> int:
+        """How many outcomes are waited for."""
+        return len(self._waiting)
 
     def take(self) -> list[Message]:
         """Return, once, the messages that have to go out."""
@@ -65,17 +72,14 @@ class Reports:
     def refuse(self, faults: Sequence[tuple[Message, str]]) -> None:
         """Tell those whose reports the broker will never take, by ``Unsendable``."""
         refused = {id(message): (message, reason) for message, reason in faults}
-        for reply_id, report in tuple(self._waiting.items()):
+        for report in tuple(self._waiting.values()):
             if id(report.message) in refused:
-                del self._waiting[reply_id]
                 _fail([report], Unsendable([refused[id(report.message)]]))
 
     def fail(self, error: BatonError) -> None:
         """Tell everybody that no outcome will come any more: the connection is gone, and its reply queue with it."""
-        waiting = list(self._waiting.values())
-        self._waiting.clear()
         self._outgoing.clear()
-        _fail(waiting, error)
+        _fail(tuple(self._waiting.values()), error)
 
 
 def _fail(reports: Iterable[_Report], error: BatonError) -> None:
@@ -87,7 +91,8 @@ def _fail(reports: Iterable[_Report], error: BatonError) -> None:
 class Origins:
     """From which queue tasks were handed out, as far as they were not reported on yet; bounded, the oldest go first."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = _MOST_REMEMBERED) -> None:
+        self._most = most
         self._lock = threading.Lock()
         self._queues: OrderedDict[str, str] = OrderedDict()
 
@@ -95,7 +100,7 @@ class Origins:
         """Remember where a task came from."""
         with self._lock:
             self._queues[task_id] = queue
-            if len(self._queues) > _MOST_REMEMBERED:
+            if len(self._queues) > self._most:
                 self._queues.popitem(last=False)
 
     def take(self, task_id: str) -> str | None:
