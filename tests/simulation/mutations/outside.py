@@ -81,7 +81,7 @@ OUTSIDE: tuple[Mutation, ...] = (
     mutation(
         "terminate is granted and does nothing",
         "engine/operations/terminate.py",
-        "        desk.end(WorkflowStatus.TERMINATED, reason)\n",
+        "        desk.end(WorkflowStatus.TERMINATED, reason, failure_workflow=on_demand)\n",
         "        pass\n",
     ),
     mutation(
