@@ -153,9 +153,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     lease_seconds: Seconds = 15.0
     #: How long a wake-up may stay unanswered before the timekeeper sends it again.
     ring_lease_seconds: Seconds = 10.0
-    #: Longest pause between two looks of the timekeeper, so the most by which a deadline is late when idle. Five looks
-    #: a second on Postgres cost it 1.2 % of a core, and the database 0.3 %, however many runs are open.
-    timekeeper_idle_seconds: Seconds = 0.2
+    #: Longest pause between two looks of the timekeeper. Deciders tell it of dates that are nearer than that; so it is
+    #: the most by which a deadline is late when such a message is lost. The same for all processes.
+    timekeeper_idle_seconds: Seconds = 2.0
     #: Pause between two looks of the rescuer.
     rescuer_interval_seconds: Seconds = 5.0
     #: Executions that are remembered of each schedule: which of its dates were taken up, and what became of them.

@@ -43,11 +43,10 @@ from engine.operations import as_logged, is_logged
 from engine.outlook import Outlook
 from engine.results import keep_results
 from engine.round import Round
-from engine.saving import changed, save_of
+from engine.saving import Stored, save_of, tidings
 from engine.slots import Overtaken, see_to_slots
 from engine.store.port import LoggedRequest, Save, Store, Transaction
 from engine.wire.message import Delivery, Message
-from engine.wire.news import encode_news
 from engine.wire.request_message import encode_slot_news
 
 log = get_logger(__name__)
@@ -358,12 +357,11 @@ class Executor:
         self._residents.keep(each.resident, each.group.size)
 
     def _outgoing(self, batch: Batch, finished: Sequence[Decided], follow_up: Batch) -> Iterator[Message]:
-        """Yield everything that is to be published: commands, and the news of the runs that were stored."""
         yield from batch.outgoing
         for each in finished:
             yield from self._messages(each, follow_up)
-        if finished:
-            yield encode_news([changed(each.resident.run.workflow, each.commands, each.save) for each in finished])
+        stored = [Stored(each.resident.run.workflow, each.commands, each.save) for each in finished]
+        yield from tidings(stored, self._clock.now(), self._settings.timekeeper_idle_seconds)
 
     def _messages(self, each: Decided, follow_up: Batch) -> Iterator[Message]:
         """Yield what is to be published for a decision; a run whose commands cannot be written is ended next."""
@@ -378,7 +376,7 @@ class Executor:
                     follow_up.give_up(run.workflow.id, error)
 
     def _publish(self, outgoing: Iterator[Message], follow_up: Batch) -> None:
-        """Publish everything and wait for the confirms; note what follows from messages that can never be sent."""
+        """Publish all and wait for the confirms; note what follows from messages that can never be sent."""
         while portion := list(islice(outgoing, _MOST_MESSAGES)):
             try:
                 self._broker.publish(portion)

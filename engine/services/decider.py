@@ -162,6 +162,7 @@ class RoadService:
     def _share(self, executor: Executor) -> None:
         """Renew the leases, take partitions that nobody has, leave those beyond the fair share, look after orphans.
 
+        Whoever has all partitions looks seldom: it has nobody to stand in for, and a newcomer can wait some seconds.
         When the broker goes away in the middle, all of it is done again, whatever the share is by then: some of what
         was owned is no longer consumed, and some of what is another's is.
         """
@@ -183,7 +184,8 @@ class RoadService:
             log.info("partitions.shared", owned=len(mine), gained=sorted(gained), lost=sorted(lost))
             self._settled = True
         self._owned = tuple(mine)
-        self._look_again = after(now, min(lease / 3, _LOOK_AROUND_SECONDS))
+        alone = len(mine) == self._partitions
+        self._look_again = after(now, lease / 3 if alone else min(lease / 3, _LOOK_AROUND_SECONDS))
 
     def _prefetch_of_each(self, partitions: int) -> int:
         """Return the prefetch of one partition: an equal part, but never less than one busy run fills a batch with."""

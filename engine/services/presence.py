@@ -1,4 +1,4 @@
-"""Being known: a service says every few seconds that it is there, and ends when its version may work no longer.
+"""Being known: a service says every ten seconds that it is there, and ends when its version may work no longer.
 
 ``baton migrate --after`` looks at these signs before it takes away what an older version uses.
 """
@@ -23,8 +23,8 @@ log = get_logger(__name__)
 
 #: Seconds between two signs of life, and seconds for which one is believed: so long does a process that was killed
 #: hold up whoever waits for its end.
-_INTERVAL_SECONDS: Final = 5.0
-_BELIEVED_SECONDS: Final = 20.0
+_INTERVAL_SECONDS: Final = 10.0
+_BELIEVED_SECONDS: Final = 30.0
 
 
 class Presence:

@@ -19,8 +19,9 @@ log = get_logger(__name__)
 
 _STANDARD_ERROR = 2
 
-#: Seconds between two looks.
-_LOOK_SECONDS = 0.5
+#: Seconds between two looks: a part of what a batch may take, and not more.
+_LOOK_SECONDS = 5.0
+_LOOKS = 4
 
 
 class Watchdog:
@@ -32,6 +33,7 @@ class Watchdog:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._pause = min(_LOOK_SECONDS, seconds / _LOOKS)
         #: The watched thread's clock, and what it showed when the batch was begun; None between batches.
         self._began: tuple[int, float] | None = None
         self._ended = threading.Event()
@@ -60,7 +62,7 @@ class Watchdog:
             self._began = None
 
     def _watch(self) -> None:
-        while not self._ended.wait(_LOOK_SECONDS):
+        while not self._ended.wait(self._pause):
             self._hold_back()
             began = self._began
             if began is not None and time.clock_gettime(began[0]) - began[1] > self._seconds:
@@ -68,7 +70,7 @@ class Watchdog:
 
     def _hold_back(self) -> None:
         """Put off the end that comes when no look is taken any more."""
-        faulthandler.dump_traceback_later(self._seconds + _LOOK_SECONDS, exit=True, file=_STANDARD_ERROR)
+        faulthandler.dump_traceback_later(self._seconds + self._pause, exit=True, file=_STANDARD_ERROR)
 
     def _end(self) -> None:
         log.error("service.computes_without_end", processor_seconds=self._seconds)

@@ -45,13 +45,13 @@ class Housekeeping:
             self._connection.execute(update(workflow).where(rung).values(rung_at=now))
         return found
 
-    def next_ring(self) -> Instant | None:
+    def next_ring(self, beyond: Instant = NEVER) -> Instant | None:
         """See ``Transaction.next_ring``."""
         moment = workflow.c.wake_at
         # Not min(), for which MySQL would look at every open run.
         query = select(moment).with_hint(workflow, "FORCE INDEX (workflow_due)", "mysql")
-        query = query.where(text(OPEN_RUNS), moment > NEVER).order_by(moment).limit(1)
-        of_limits = select(func.min(task_limit.c.wake_at)).where(task_limit.c.wake_at > NEVER)
+        query = query.where(text(OPEN_RUNS), moment > beyond).order_by(moment).limit(1)
+        of_limits = select(func.min(task_limit.c.wake_at)).where(task_limit.c.wake_at > beyond)
         # One statement: this is what an idle timekeeper asks all day.
         dates = self._connection.execute(select(query.scalar_subquery(), of_limits.scalar_subquery())).one()
         return min((date for date in dates if date is not None), default=None)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from engine.clock import Instant
 from engine.model.definition import TaskDef, WorkflowDef
 from engine.model.earlier import EarlierRound
-from engine.model.execution import Task, Workflow
+from engine.model.execution import NEVER, Task, Workflow
 from engine.model.limit import Terms
 from engine.model.payload import JsonObject
 from engine.model.request import Outcome, Request
@@ -278,8 +278,11 @@ class Transaction(
         """
         ...
 
-    def next_ring(self) -> Instant | None:
-        """Return the earliest ``wake_at`` of any open run or limit, or None; what the timekeeper sleeps towards."""
+    def next_ring(self, beyond: Instant = NEVER) -> Instant | None:
+        """Return the earliest ``wake_at`` later than ``beyond`` of any open run or limit, or None.
+
+        It is what the timekeeper sleeps towards.
+        """
         ...
 
     def open_workflow_ids(self, after: str, limit: int) -> tuple[str, ...]:

@@ -135,10 +135,10 @@ class _Runs(MemoryHistory):
             self._journal.put(tables.rung_at, workflow.id, now)
         return tuple(Due(workflow.id, workflow.wake_at) for workflow in found)
 
-    def next_ring(self) -> Instant | None:
+    def next_ring(self, beyond: Instant = NEVER) -> Instant | None:
         """See ``Transaction.next_ring``."""
         of_runs = (each.wake_at for each in self._tables.workflows.values() if each.status.is_open)
-        return min((date for date in (*of_runs, *self._tables.limits.values()) if date != NEVER), default=None)
+        return min((date for date in (*of_runs, *self._tables.limits.values()) if date > beyond), default=None)
 
     def open_workflow_ids(self, after: str, limit: int) -> tuple[str, ...]:
         """See ``Transaction.open_workflow_ids``."""

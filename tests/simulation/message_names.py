@@ -6,6 +6,7 @@ import msgspec
 
 from engine.wire.celery_control import decode_revoke
 from engine.wire.message import DEAD_QUEUE, STATUS_EXCHANGE, Message
+from engine.wire.nearer import NEARER_KEY
 from engine.wire.news import NEWS_KEY
 
 #: The kinds of message, as they are counted when a crash has kept them from being sent.
@@ -16,8 +17,8 @@ KINDS = (
 
 def name_of(message: Message) -> str:
     """Return ``kind:identity``."""
-    if message.exchange == STATUS_EXCHANGE and message.queue == NEWS_KEY:
-        return "news:runs"
+    if message.exchange == STATUS_EXCHANGE and message.queue in (NEWS_KEY, NEARER_KEY):
+        return f"news:{message.queue}"
     if message.exchange == STATUS_EXCHANGE:
         body = msgspec.json.decode(message.body)
         return f"status:{body['workflowId']}:{body['status']}"

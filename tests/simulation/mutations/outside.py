@@ -13,7 +13,7 @@ _STOPPING = "engine/services/stopping.py"
 _STORE = "engine/testing/memory_store.py"
 
 OUTSIDE: tuple[Mutation, ...] = (
-    mutation("there is no rescuer", _TIMEKEEPER, "            self._rescuer.look()\n", ""),
+    mutation("there is no rescuer", _TIMEKEEPER, "            self._rescuer.look()\n", "            pass\n"),
     mutation(
         "the rescuer places the new marker before it has sent everything again",
         _RESCUER,

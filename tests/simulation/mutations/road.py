@@ -17,8 +17,8 @@ ROAD: tuple[Mutation, ...] = (
     mutation(
         "ack after the commit, before the confirm",
         _EXECUTOR,
-        "        self._publish(outgoing, follow_up)\n        if",
-        "        self._broker.ack(self._taken)\n        self._publish(outgoing, follow_up)\n        if",
+        "        self._publish(self._outgoing(",
+        "        self._broker.ack(self._taken)\n        self._publish(self._outgoing(",
         (
             _EXECUTOR,
             "        self._carry_out(batch)\n        self._broker",
@@ -28,8 +28,9 @@ ROAD: tuple[Mutation, ...] = (
     mutation(
         "confirms are not waited for: a line lost while publishing is no matter",
         _EXECUTOR,
-        "        except Unsendable as error:\n            follow_up",
-        "        except Transient:\n            pass\n        except Unsendable as error:\n            follow_up",
+        "            except Unsendable as error:\n                follow_up",
+        "            except Transient:\n                pass\n"
+        "            except Unsendable as error:\n                follow_up",
     ),
     mutation(
         "the version is not looked at when saving",
@@ -100,8 +101,8 @@ ROAD: tuple[Mutation, ...] = (
     mutation(
         "entries leave unconfirmed before the confirm",
         _EXECUTOR,
-        "        outgoing = [*batch.outgoing, *(message",
-        "        self._note_confirmed(finished)\n        outgoing = [*batch.outgoing, *(message",
+        "        self._publish(self._outgoing(",
+        "        self._note_confirmed(finished)\n        self._publish(self._outgoing(",
     ),
     mutation(
         "news of a beginning that comes again is another beginning",
@@ -167,8 +168,8 @@ ROAD: tuple[Mutation, ...] = (
     mutation(
         "what follows from messages that the broker refuses is dropped",
         _EXECUTOR,
-        "            follow_up.add_unsendable(error.faults)",
-        '            log.error("message.unsendable", reason=str(error))',
+        "                follow_up.add_unsendable(error.faults)",
+        '                log.error("message.unsendable", reason=str(error))',
     ),
     mutation(
         "an event counts as confirmed before what follows from it is done",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine.broker.memory import MemoryConnection
+from engine.clock import SECOND, Instant, after
 from engine.errors import BrokerUnavailable, StoreUnavailable
 from engine.executor import Executor
 from engine.wire.message import START_QUEUE, events_queue
@@ -70,7 +71,7 @@ def test_partitions_that_others_have_are_left_and_those_that_stay_get_a_larger_p
         if call == "receive" and not what:
             idle.append(call)
             site.share("other")
-            site.clock.advance(2)
+            site.clock.advance(6)
             if len(idle) == 2:
                 site.stop.now()
 
@@ -79,6 +80,26 @@ def test_partitions_that_others_have_are_left_and_those_that_stay_get_a_larger_p
     cancelled = [what for call, what in site.line.calls if call == "cancel"]
     assert cancelled == [events_queue(2), events_queue(3)]
     assert ("consume", (events_queue(0), 500)) in site.line.calls
+
+
+def test_who_has_all_partitions_looks_every_five_seconds_and_who_shares_them_every_second() -> None:
+    site = Site()
+    looks: list[Instant] = []
+    share = site.service._share
+    site.service._share = lambda executor: (looks.append(site.clock.now()), share(executor))  # type: ignore[method-assign, assign]
+    begun = site.clock.now()
+
+    def when(call: str, what: Any) -> None:
+        if call == "receive" and not what:
+            site.clock.advance(1)
+            if site.clock.now() == after(begun, 3):
+                site.share("other")
+            if site.clock.now() == after(begun, 8):
+                site.stop.now()
+
+    site.line.when = when
+    site.service.run()
+    assert [(look - begun) / SECOND for look in looks] == [0, 5, 6, 7]
 
 
 def test_what_is_held_is_done_before_its_partition_goes_to_another() -> None:
@@ -91,7 +112,7 @@ def test_what_is_held_is_done_before_its_partition_goes_to_another() -> None:
         # When another decider wants its share meanwhile.
         site.store.transaction = whole  # type: ignore[method-assign]
         site.share("other")
-        site.clock.advance(2)
+        site.clock.advance(6)
         site.stop_when_idle()
         raise StoreUnavailable("away for a moment")
 
@@ -139,7 +160,7 @@ def test_a_partition_that_is_given_up_and_got_back_while_the_line_is_lost_is_ser
             site.hub.disconnect()
         elif call == "receive" and not idle:
             site.share("other")
-            site.clock.advance(2)
+            site.clock.advance(6)
 
     site.clock.advance(60)
     site.line.when = when
