@@ -79,6 +79,8 @@ def test_the_next_ring_is_the_earliest_date_of_any_open_run(store: Store) -> Non
     create(store, due("b", 3), due("a", 2))
     with store.transaction() as transaction:
         assert transaction.next_ring() == after(MOMENT, 2)
+        assert transaction.next_ring(after(MOMENT, 2)) == after(MOMENT, 3)
+        assert transaction.next_ring(after(MOMENT, 3)) is None
 
 
 def test_timekeepers_at_the_same_time_never_ring_one_run_twice(store: Store) -> None:
