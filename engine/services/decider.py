@@ -39,6 +39,9 @@ _STARTS_BESIDE = 25
 #: Longest wait for messages before the loop looks around, seconds; stopping and new messages cut it short.
 _LOOK_AROUND_SECONDS = 1.0
 
+#: Pause between two looks at the leases while no other decider has any: so long a newcomer may wait for its share.
+_ALONE_SECONDS = 5.0
+
 
 class RoadService:
     """Keeps a road supplied: takes batches from the broker until told to stop."""
@@ -162,7 +165,7 @@ class RoadService:
     def _share(self, executor: Executor) -> None:
         """Renew the leases, take partitions that nobody has, leave those beyond the fair share, look after orphans.
 
-        Whoever has all partitions looks seldom: it has nobody to stand in for, and a newcomer can wait some seconds.
+        Whoever has all partitions looks seldom: it has nobody to stand in for.
         When the broker goes away in the middle, all of it is done again, whatever the share is by then: some of what
         was owned is no longer consumed, and some of what is another's is.
         """
@@ -185,7 +188,7 @@ class RoadService:
             self._settled = True
         self._owned = tuple(mine)
         alone = len(mine) == self._partitions
-        self._look_again = after(now, lease / 3 if alone else min(lease / 3, _LOOK_AROUND_SECONDS))
+        self._look_again = after(now, min(lease / 3, _ALONE_SECONDS if alone else _LOOK_AROUND_SECONDS))
 
     def _prefetch_of_each(self, partitions: int) -> int:
         """Return the prefetch of one partition: an equal part, but never less than one busy run fills a batch with."""
