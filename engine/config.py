@@ -100,6 +100,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: SQLAlchemy's URL of the database that holds the truth; Postgres through psycopg, MariaDB or MySQL, or SQLite.
     #: ``?pgbouncer=true`` at its end says that a PgBouncer in transaction mode stands before Postgres.
     database_url: DatabaseUrl = "postgresql+psycopg://baton:baton@localhost:5432/baton"
+    #: Partitions in which a new database of Postgres gets its tables of runs and tasks, by the run's id; 0 for whole
+    #: tables. Fixed at the first migration.
+    table_partitions: Annotated[int, Meta(ge=0, le=1024)] = 0
     #: A replica of that database, where servers look for what is asked of many runs: searches, lists, counts. A run by
     #: its id they look for in the database itself.
     read_database_url: DatabaseUrl | None = None

@@ -196,16 +196,25 @@ worker.add_command(stdio)
 
 @click.command()
 @click.option("--after", is_flag=True, help="Take away what only older versions use, once no such process is left.")
-def migrate(after: bool) -> None:
+@click.option("--partition", is_flag=True, help="Copy full tables into BATON_TABLE_PARTITIONS parts; nothing may run.")
+def migrate(after: bool, partition: bool) -> None:
     """Bring the database's tables to what this version needs; every process does so when it starts."""
     settings = _settings()
     from engine.clock import SystemClock
     from engine.store.migrate import finish
     from engine.store.migrate import migrate as bring_up_to_date
+    from engine.store.migrate import partition as divide
 
-    url = settings.database_url
+    url, now, parts = settings.database_url, SystemClock().now(), settings.table_partitions
+    if partition and not parts:
+        raise Failure("BATON_TABLE_PARTITIONS does not say how many.", code=USAGE, hint="For example 16.")
     try:
-        applied = finish(url, SystemClock().now()) if after else bring_up_to_date(url)
+        if partition:
+            divide(url, now, parts)
+            click.echo(f"The tables of runs and tasks are in {parts} partitions.")
+        applied = finish(url, now) if after else bring_up_to_date(url, table_partitions=parts)
+    except BadConfiguration as error:
+        raise Failure("\n".join(error.faults), code=USAGE) from None
     except Refused as error:
         hint = "Stop or replace them and run this again; one that was killed counts for up to 20 seconds."
         raise Failure(str(error), code=CONFLICT, hint=hint) from None

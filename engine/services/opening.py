@@ -35,7 +35,9 @@ def ready_store(settings: Settings, stop: Stop, *, pool_size: int = 5, alone: bo
     while not stop.wanted():
         try:
             url = settings.database_url
-            applied = finish(url, SystemClock().now()) if alone else migrate(url)
+            applied = (
+                finish(url, SystemClock().now()) if alone else migrate(url, table_partitions=settings.table_partitions)
+            )
         except Transient as error:
             patience.lost(error)
             continue

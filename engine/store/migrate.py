@@ -10,8 +10,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from engine.clock import Instant
-from engine.errors import Refused
+from engine.config import variable_of
+from engine.errors import BadConfiguration, Refused
+from engine.store.partitioning import divide, table_parts
 from engine.store.presence import living
 from engine.store.revisions import (
     SCRIPTS,
@@ -24,21 +28,62 @@ from engine.store.revisions import (
 )
 
 
-def migrate(url: str, scripts: Path = SCRIPTS) -> tuple[str, ...]:
+def migrate(url: str, scripts: Path = SCRIPTS, *, table_partitions: int = 0) -> tuple[str, ...]:
     """Run in one transaction what this version needs to work; return the revisions applied, oldest first.
 
     These are all of ``before``; on a database without tables those of ``after`` as well, for no older version works
-    there. Whoever calls at the same time waits for the first, then finds nothing to do. Raises ``StoreUnavailable``
-    when the database cannot be reached, ``BadConfiguration`` for an unusable URL, ``SchemaTooNew`` when a newer
+    there. Only there the tables are made in so many ``table_partitions``, 0 for none. Whoever calls at the same time
+    waits for the first, then finds nothing to do. Raises ``StoreUnavailable`` when the database cannot be reached,
+    ``BadConfiguration`` for an unusable URL or partitions that the database has not got, ``SchemaTooNew`` when a newer
     version has taken away what this one needs.
     """
     with connected(url, alone=True) as connection:
         refuse_unknown(connection, scripts)
         is_new = standing(connection, Kind.BEFORE, scripts).newest is None
+        if table_partitions:
+            _expect_partitions(connection, table_partitions, is_new=is_new)
         applied = advance(connection, Kind.BEFORE, scripts)
         if is_new:
             applied += advance(connection, Kind.AFTER, scripts)
+            if table_partitions:
+                divide(connection, table_partitions)
         return applied
+
+
+def _expect_partitions(connection: Connection, wanted: int, *, is_new: bool) -> None:
+    """Raise ``BadConfiguration`` where the tables neither are, nor can be made, in so many partitions."""
+    if connection.dialect.name != "postgresql":
+        raise BadConfiguration(
+            [f"{variable_of('table_partitions')} is {wanted}: only Postgres has partitioned tables."]
+        )
+    found = table_parts(connection)
+    if not is_new and found != wanted:
+        what = f"in {found} partitions" if found else "not partitioned"
+        raise BadConfiguration(
+            [
+                f"{variable_of('table_partitions')} is {wanted}, but the tables of this database are {what}: that is "
+                f"fixed when they are made. Set it to {found}"
+                + ("." if found else ", or stop every process and run 'baton migrate --partition'.")
+            ]
+        )
+
+
+def partition(url: str, now: Instant, parts: int, scripts: Path = SCRIPTS) -> None:
+    """Divide tables that are whole and full, in one transaction that copies every row and lets nobody else in.
+
+    Raises ``Refused`` while processes are alive, ``BadConfiguration`` also where the tables are partitioned already,
+    else what ``migrate`` raises.
+    """
+    with connected(url, alone=True) as connection:
+        refuse_unknown(connection, scripts)
+        advance(connection, Kind.BEFORE, scripts)
+        _expect_partitions(connection, parts, is_new=True)
+        if found := table_parts(connection):
+            raise BadConfiguration([f"The tables of this database are in {found} partitions already."])
+        if alive := living(connection, now):
+            named = ", ".join(f"{each.kind} {each.id}" for each in alive)
+            raise Refused(f"The tables cannot be copied while processes work on them: {named}")
+        divide(connection, parts)
 
 
 def finish(url: str, now: Instant, scripts: Path = SCRIPTS) -> tuple[str, ...]:

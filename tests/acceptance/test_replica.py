@@ -65,6 +65,8 @@ def site(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             tmp_path_factory.mktemp("replica"),
             primary_url.render_as_string(False),
             broker_url,
+            # As large systems have them; every query of these processes meets them.
+            BATON_TABLE_PARTITIONS="4",
             BATON_READ_DATABASE_URL=standby_url.render_as_string(False),
         )
         services = [stack.baton(each) for each in ("decider", "timekeeper")]

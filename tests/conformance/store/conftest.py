@@ -46,6 +46,14 @@ def migrated_postgres(servers: Servers) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def migrated_partitioned(servers: Servers) -> Iterator[str]:
+    """Return the URL of a database of Postgres whose tables of runs and tasks are in four parts."""
+    with own_postgres(servers.database_url) as url:
+        migrate(url, table_partitions=4)
+        yield url
+
+
+@pytest.fixture(scope="session")
 def migrated_mysql(mysql_server: str) -> Iterator[str]:
     """Return the URL of a database with tables: making them takes as long as twenty tests."""
     with own_mysql(mysql_server) as url:
@@ -67,7 +75,22 @@ def migrated_sqlite(sqlite_file: Path, tmp_path: Path) -> str:
     return f"sqlite:///{shutil.copy(sqlite_file, tmp_path)}"
 
 
-@pytest.fixture(params=["memory", *REAL, "sqlite and a folder"])
+STORES = ["memory", *REAL, "sqlite and a folder"]
+
+#: Tests of what the road and the timekeeper do with tables that are partitioned; the others are of other tables.
+OF_PARTITIONED_TABLES = {"test_runs", "test_history", "test_ring", "test_searching", "test_partitions"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test on every store, and those of such tables on a Postgres in which they are partitioned too."""
+    if "store" not in metafunc.fixturenames or hasattr(metafunc.module, "store"):
+        return
+    partitioned = pytest.param("partitioned", marks=pytest.mark.servers)
+    is_of_them = metafunc.module.__name__.rpartition(".")[2] in OF_PARTITIONED_TABLES
+    metafunc.parametrize("store", [*STORES, partitioned] if is_of_them else STORES, indirect=True)
+
+
+@pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Return an empty store of each kind, its tables made; one keeps every payload outside of its rows."""
     if request.param == "memory":
