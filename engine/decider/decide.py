@@ -30,7 +30,6 @@ from engine.decider.template_input import with_template
 from engine.decider.wake import wake
 from engine.decider.walk import Enter, Walk
 from engine.errors import BadExpression, BadMessage
-from engine.expression.budget import outweighs
 from engine.model import passing
 from engine.model.command import Announce, Command, PassOn, Reply, TellParent
 from engine.model.definition import WorkflowDef
@@ -173,11 +172,13 @@ def decide(execution: Execution, events: Sequence[Event], now: Instant, surround
 
 def _expect_sizes(draft: Draft) -> None:
     """Raise ``BadExpression`` when a loop that goes on has gathered more than may be stored."""
+    weights = draft.base.weights
     if not draft.holding:
+        weights.clear()
         return
     limit = draft.surroundings.limits.value_characters
     for seq in draft.touched:
-        if seq in draft.holding and outweighs(draft.tasks[seq].output, limit):
+        if seq in draft.holding and weights.weigh(seq, draft.tasks[seq].output, limit) > limit:
             raise BadExpression(f"{too_large(draft.tasks[seq], limit)}; a loop keeps fewer iterations with keepLastN")
 
 
