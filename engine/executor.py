@@ -168,7 +168,8 @@ class Executor:
                 work.surroundings = self._outlook.surroundings(transaction, now, starting=starting, waking=waking)
                 decided = [done for group in groups if (done := self._decide(work, group)) is not None]
                 queues = self._note_queues(transaction, decided)
-                written = transaction.save([each.save for each in decided if each.save is not None])
+                last = not any(each.recalled or each.decision.writes_beside for each in decided)
+                written = transaction.save([each.save for each in decided if each.save is not None], last=last)
                 stood = [each for each in decided if each.save is None or each.group.workflow_id in written]
                 self._log_requests(transaction, stood, now)
                 keep_awaited(transaction, (each.decision for each in stood))

@@ -31,7 +31,7 @@ from engine.decider.wake import wake
 from engine.decider.walk import Enter, Walk
 from engine.errors import BadExpression, BadMessage
 from engine.model import passing
-from engine.model.command import Announce, Command, PassOn, Reply, TellParent
+from engine.model.command import Announce, Command, PassOn, Reply, SeeToSlot, TellParent
 from engine.model.definition import WorkflowDef
 from engine.model.earlier import EarlierRound
 from engine.model.event import Asked, ChildEnded, ChildStarted, Event, SlotNews, StartWorkflow, TaskResult, Wake
@@ -66,6 +66,12 @@ class Decision(Struct, frozen=True):
         """True when nothing about the run has changed."""
         changed = self.inserted or self.updated or self.earlier or self.forgotten or self.draft.removal
         return not changed and self.workflow == self.draft.loaded
+
+    @property
+    def writes_beside(self) -> bool:
+        """True when more is to be stored than rows of the run: answers, slots, what is awaited, results for others."""
+        slots = any(isinstance(command, SeeToSlot) for some in self.commands.values() for command in some)
+        return bool(self.outcomes or self.draft.awaited or self.draft.results or slots)
 
     def to_be_known(self) -> Iterator[str]:
         """Yield the events that have to be recognised when they come again: what they led to cannot tell."""

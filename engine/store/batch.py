@@ -20,10 +20,10 @@ class Batch(Protocol):
         """Return these columns of all rows that belong to these runs, by the table's primary key."""
         ...
 
-    def save(self, connection: Connection, saves: Sequence[Save]) -> set[str]:
+    def save(self, connection: Connection, saves: Sequence[Save], *, last: bool) -> set[str]:
         """Write runs that are new, or still at the version they were loaded at, and their tasks; return their ids.
 
-        Of a run that has moved on nothing is written.
+        Of a run that has moved on nothing is written. What is the ``last`` of a transaction may be committed at once.
         """
         ...
 

@@ -47,11 +47,12 @@ class Executions(History):
         rows = self._batch.load(self._connection, record.table, names, workflow_ids)
         return record.read(rows, names), record.payload_bytes(rows if payloads else ())
 
-    def save(self, saves: Sequence[Save]) -> set[str]:
+    def save(self, saves: Sequence[Save], *, last: bool = False) -> set[str]:
         """See ``Transaction.save``."""
         # In one order everywhere: two deciders that meet in the same rows then wait, and do not lock each other out.
         ordered = sorted(self._outside.moved(saves), key=lambda save: save.workflow.id)
-        written = self._batch.save(self._connection, ordered)
+        more = any(save.forgotten or save.earlier or save.removed for save in ordered)
+        written = self._batch.save(self._connection, ordered, last=last and not more)
         won = [save for save in ordered if save.workflow.id in written]
         self.forget((save.workflow.id, seq) for save in won for seq in save.forgotten)
         self.put_aside(save.earlier for save in won if save.earlier is not None)

@@ -159,11 +159,12 @@ class Transaction(
         """
         ...
 
-    def save(self, saves: Sequence[Save]) -> set[str]:
+    def save(self, saves: Sequence[Save], *, last: bool = False) -> set[str]:
         """Write these decisions with a few statements for all of them; return the ids that were written.
 
         An id is missing from the answer when its row had moved on from ``loaded_version`` (or, for a new run, existed
-        already): then nothing of that workflow was written.
+        already): then nothing of that workflow was written. ``last`` promises that nothing more is done in this
+        transaction: it may be committed with what it writes here.
         """
         ...
 

@@ -6,11 +6,13 @@ client's time and two thirds of the server's. ``json_to_recordset`` would be as 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from itertools import chain
 from typing import Any, Final
 
+from psycopg.pq import TransactionStatus
 from psycopg.types.string import TextLoader
 from sqlalchemy import (
     ARRAY,
@@ -120,6 +122,24 @@ def json_as_text(connection: Any, _: object) -> None:
     connection.adapters.register_loader("json", TextLoader)
 
 
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Have the only statement of a transaction be the transaction: it needs no round trips for BEGIN and COMMIT.
+
+    Where something was read before, the transaction has begun and goes on as usual.
+    """
+    driver: Any = connection.connection.driver_connection
+    if driver.info.transaction_status is not TransactionStatus.IDLE:
+        yield
+        return
+    driver.autocommit = True
+    try:
+        yield
+    finally:
+        if driver.info.transaction_status is TransactionStatus.IDLE:
+            driver.autocommit = False
+
+
 def _fetch(connection: Connection, statement: str, *arrays: str) -> Sequence[Any]:
     # The driver's own rows: SQLAlchemy's cost more than reading them.
     with connection.exec_driver_sql(statement, arrays) as result:
@@ -140,7 +160,7 @@ class PostgresBatch:
         )
         return _fetch(connection, statement, _texts(list(dict.fromkeys(ids))))
 
-    def save(self, connection: Connection, saves: Sequence[Save]) -> set[str]:
+    def save(self, connection: Connection, saves: Sequence[Save], *, last: bool) -> set[str]:
         """See ``Batch.save``."""
         new = [save.workflow for save in saves if save.loaded_version is None]
         existing = [save for save in saves if save.loaded_version is not None]
@@ -157,7 +177,9 @@ class PostgresBatch:
             arrays["changed"] = _changed(updated)
         if not arrays:
             return set()
-        return {row[0] for row in _fetch(connection, _save(tuple(arrays)), *chain.from_iterable(arrays.values()))}
+        with _alone(connection) if last else nullcontext():
+            rows = _fetch(connection, _save(tuple(arrays)), *chain.from_iterable(arrays.values()))
+        return {row[0] for row in rows}
 
     def insert_missing(self, table: Table) -> Insert:
         """See ``Batch.insert_missing``."""

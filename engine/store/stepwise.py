@@ -14,7 +14,7 @@ from engine.store.port import Save
 class StepwiseBatch(ABC):
     """Writes each kind of rows by itself, however many there are."""
 
-    def save(self, connection: Connection, saves: Sequence[Save]) -> set[str]:
+    def save(self, connection: Connection, saves: Sequence[Save], *, last: bool) -> set[str]:
         """See ``Batch.save``."""
         written: set[str] = set()
         new = [save.workflow for save in saves if save.loaded_version is None]

@@ -85,7 +85,7 @@ class _Runs(MemoryHistory):
         }
         return found if payloads else {each: _without_payloads(rows) for each, rows in found.items()}
 
-    def save(self, saves: Sequence[Save]) -> set[str]:
+    def save(self, saves: Sequence[Save], *, last: bool = False) -> set[str]:
         """See ``Transaction.save``."""
         tables, journal = self._tables, self._journal
         written = set()
@@ -106,6 +106,8 @@ class _Runs(MemoryHistory):
             self.put_aside([save.earlier] if save.earlier else ())
             self.remove([save.removed] if save.removed else ())
             written.add(workflow.id)
+        if last:
+            journal.close()
         return written
 
     def log_requests(self, lines: Sequence[LoggedRequest]) -> None:

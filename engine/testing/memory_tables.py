@@ -72,14 +72,22 @@ class Journal:
 
     def __init__(self) -> None:
         self._before: list[tuple[dict[Any, Any], Any, Any]] = []
+        self._closed = False
+
+    def close(self) -> None:
+        """Let what was written stand: that was promised to be all."""
+        self._before.clear()
+        self._closed = True
 
     def put(self, table: dict[_K, _V], key: _K, value: _V) -> None:
         """Write an entry."""
+        assert not self._closed, "something is written after what was said to be the last"
         self._before.append((table, key, table.get(key, _NOTHING)))
         table[key] = value
 
     def drop(self, table: dict[_K, _V], key: _K) -> bool:
         """Take an entry away; False when there was none."""
+        assert not self._closed, "something is deleted after what was said to be the last"
         if key not in table:
             return False
         self._before.append((table, key, table.pop(key)))

@@ -28,6 +28,8 @@ class SimulatedTransaction:
         self._inner = inner
         self._process = process
         self._written = False
+        #: Nothing more was to be done.
+        self._ended = False
         #: What was saved, with the rows as they were before.
         self.saved: list[tuple[Save, Rows | None]] = []
         #: What was written to the audit trail.
@@ -35,6 +37,7 @@ class SimulatedTransaction:
 
     def __getattr__(self, name: str) -> Any:
         if name not in _READS:
+            assert not self._ended, f"{name} after what was said to be the last"
             self._written = True
         return getattr(self._inner, name)
 
@@ -43,7 +46,9 @@ class SimulatedTransaction:
         self._process.point("loaded", halt=not self._written)
         return found
 
-    def save(self, saves: Sequence[Save]) -> set[str]:
+    def save(self, saves: Sequence[Save], *, last: bool = False) -> set[str]:
+        # A crash at the commit is one before it, whether it comes with the statement or behind it.
+        self._ended = last
         self._process.point("saving", halt=not self._written)
         self._written = True
         before = self._inner.load([save.workflow.id for save in saves])
@@ -52,6 +57,7 @@ class SimulatedTransaction:
         return written
 
     def log_requests(self, lines: Sequence[LoggedRequest]) -> None:
+        assert not self._ended
         self._written = True
         self._inner.log_requests(lines)
         self.logged += lines

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 
 from sqlalchemy import event
 
 from engine.store.database import open_database
 from engine.store.migrate import migrate
-from engine.store.port import Save
+from engine.store.port import Save, Store
 from engine.store.transaction import SqlStore
+from tests.conformance.store.conftest import empty
 from tests.conformance.store.runs import a_run, a_task, change, create, save
 
 
@@ -66,3 +68,51 @@ def test_a_step_is_saved_with_as_few_statements_as_the_database_allows(url: str)
 
     assert len(statements) == STATEMENTS_OF_A_SAVE[database.dialect.name]
     store.close()
+
+
+def test_a_save_that_is_the_last_of_its_transaction_is_stored_like_any_other(store: Store) -> None:
+    create(store, a_run(), tasks=[a_task()])
+    step = Save(workflow=change(a_run()), loaded_version=1, inserted=[a_task(seq=2)], updated=[a_task()])
+    with store.transaction() as transaction:
+        assert transaction.save([step], last=True) == {"run"}
+    with store.transaction() as transaction:
+        assert transaction.save([step], last=True) == set(), "it has moved on from there"
+    with store.transaction() as transaction:
+        rows = transaction.load(["run"])["run"]
+    assert (rows.workflow.version_no, [task.seq for task in rows.tasks]) == (2, [1, 2])
+
+
+def test_transactions_after_one_that_was_a_save_alone_are_whole_again(store: Store) -> None:
+    create(store, a_run())
+    with store.transaction() as transaction:
+        transaction.save([Save(workflow=change(a_run()), loaded_version=1)], last=True)
+    with suppress(ZeroDivisionError), store.transaction() as transaction:
+        transaction.save([Save(workflow=change(change(a_run())), loaded_version=2)])
+        raise ZeroDivisionError
+    with store.transaction() as transaction:
+        assert transaction.load(["run"])["run"].workflow.version_no == 2
+
+
+def test_a_save_behind_something_else_is_undone_with_it_though_it_is_the_last(migrated_postgres: str) -> None:
+    store = SqlStore(open_database(migrated_postgres, 1))
+    create(store, a_run("undone"))
+    with suppress(ZeroDivisionError), store.transaction() as transaction:
+        transaction.load(["undone"])
+        transaction.save([Save(workflow=change(a_run("undone")), loaded_version=1)], last=True)
+        raise ZeroDivisionError
+    with store.transaction() as transaction:
+        assert transaction.load(["undone"])["undone"].workflow.version_no == 1
+    store.close()
+    empty(migrated_postgres)
+
+
+def test_on_postgres_a_save_alone_is_a_transaction_by_itself(migrated_postgres: str) -> None:
+    store, other = SqlStore(open_database(migrated_postgres, 1)), SqlStore(open_database(migrated_postgres, 1))
+    create(store, a_run("alone"))
+    with store.transaction() as transaction:
+        transaction.save([Save(workflow=change(a_run("alone")), loaded_version=1)], last=True)
+        with other.transaction() as beside:
+            assert beside.load(["alone"])["alone"].workflow.version_no == 2, "no COMMIT has to follow"
+    for each in (store, other):
+        each.close()
+    empty(migrated_postgres)

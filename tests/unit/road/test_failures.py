@@ -76,7 +76,7 @@ def test_a_row_that_somebody_else_changed_is_loaded_and_decided_again(harness):
 
 def test_a_row_that_changes_again_and_again_is_left_to_a_later_delivery(harness, monkeypatch):
     run = harness.start("two")
-    monkeypatch.setattr(MemoryTransaction, "save", lambda self, saves: set())
+    monkeypatch.setattr(MemoryTransaction, "save", lambda *_, **how: set())
     with pytest.raises(StoreUnavailable, match="again and again"):
         harness.work({"a": lambda _: {}})
     monkeypatch.undo()
@@ -86,7 +86,7 @@ def test_a_row_that_changes_again_and_again_is_left_to_a_later_delivery(harness,
 
 
 def test_the_database_going_away_acks_nothing(harness, monkeypatch):
-    def away(self: MemoryTransaction, saves: object) -> None:
+    def away(*_: object, **how: object) -> None:
         raise StoreUnavailable("gone")
 
     run = harness.start("two")
@@ -146,10 +146,10 @@ def test_rows_that_make_no_sense_end_their_run_only(harness, monkeypatch):
 def test_a_run_that_cannot_be_stored_fails_and_its_neighbours_go_on(harness, monkeypatch):
     real = MemoryTransaction.save
 
-    def save(self: MemoryTransaction, saves):
+    def save(self: MemoryTransaction, saves, **how):
         if any("secret" in task.output for each in saves for task in each.updated):
             raise ValueError("this cannot be written")
-        return real(self, saves)
+        return real(self, saves, **how)
 
     good, bad = harness.start("two", {"v": 1}), harness.start("two", {"v": 2})
     monkeypatch.setattr(MemoryTransaction, "save", save)
@@ -168,10 +168,10 @@ def test_a_run_that_cannot_be_stored_fails_and_its_neighbours_go_on(harness, mon
 def test_a_run_that_can_not_even_be_ended_holds_up_nobody(harness, monkeypatch):
     real = MemoryTransaction.save
 
-    def save(self: MemoryTransaction, saves):
+    def save(self: MemoryTransaction, saves, **how):
         if any(each.workflow.id == "bad" for each in saves):
             raise ValueError("never")
-        return real(self, saves)
+        return real(self, saves, **how)
 
     monkeypatch.setattr(MemoryTransaction, "save", save)
     harness.publish(start_of("bad", "one"), start_of("good", "one"))
@@ -182,7 +182,7 @@ def test_news_of_a_run_that_can_neither_be_stored_nor_ended_is_buried_with_the_r
     harness.register({"name": "one", "tasks": [step("a")]})
     run = harness.start("one")
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **how: object) -> None:
         raise RuntimeError("no row can be written")
 
     with monkeypatch.context() as broken:

@@ -27,7 +27,7 @@ def test_a_store_lost_between_two_commits_of_a_batch_costs_no_command(monkeypatc
     site.stop_when_idle()
     save, refused = MemoryTransaction.save, []
 
-    def first_only(self: MemoryTransaction, saves: Sequence[Any]) -> set[str]:
+    def first_only(self: MemoryTransaction, saves: Sequence[Any], **_: bool) -> set[str]:
         if refused:
             return save(self, saves)
         refused.append(saves[-1])
