@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy
+from psycopg import Cursor
 
 from engine.clock import Instant
 from engine.decider.snapshot import hash_of
@@ -114,7 +115,8 @@ def test_processes_of_an_earlier_version_work_on_the_tables_of_this_one(version:
     recorded = read(version, "statements")
     database = open_database(postgres_url, 1)
     with database.begin() as connection:
-        cursor = connection.connection.cursor()
+        # Placeholders were recorded as psycopg's own cursor takes them.
+        cursor = Cursor(cast(Any, connection.connection.driver_connection))
         for number, parameters, many in recorded["runs"]:
             (cursor.executemany if many else cursor.execute)(recorded["texts"][number], parameters or None)
     # Then it finds what it has written, as on its own tables
