@@ -14,8 +14,9 @@ import psycopg
 import pytest
 from sqlalchemy import URL, make_url
 
-from deploy.endpoint import Servers, free_ports
-from deploy.private_postgres import PrivatePostgres
+from deploy import packages
+from deploy.endpoint import ServerMissing, Servers, free_ports
+from deploy.private_postgres import PrivatePostgres, programs
 from deploy.probe import conninfo
 from deploy.vhosts import Vhosts
 from engine.clock import SystemClock
@@ -46,8 +47,18 @@ class Site:
         return bool(found.json()["results"])
 
 
+def expect_postgres() -> None:
+    """Have Postgres's programs, installed if need be: the tests' server may be another machine's."""
+    if programs() is None:
+        try:
+            packages.install(["postgresql"])
+        except ServerMissing as missing:
+            pytest.fail(str(missing), pytrace=False)
+
+
 @pytest.fixture(scope="module")
 def site(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    expect_postgres()
     # The folders that pytest makes cannot be entered by the user under whom Postgres runs.
     folder = Path(tempfile.mkdtemp(prefix="baton-replica-"))
     folder.chmod(0o755)
