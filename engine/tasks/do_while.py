@@ -15,8 +15,8 @@ from engine.tasks.step import At, Branch, Complete, Fail, Open, Step, TaskType, 
 
 _COUNTERS = frozenset({"iteration", "loopIndex", "loopItem"})
 _DOLLAR = re.compile(r"\$")
-#: ``$.name`` and ``$.name.field``; every other use of ``$`` may reach anything.
-_USE = re.compile(r"\$\.([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*))?")
+#: ``$.name``, ``$.name.field`` and ``$.name['field']``; every other use of ``$`` may reach anything.
+_USE = re.compile(r"""\$\.([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*)|\[(['"])([A-Za-z_]\w*)\3\])?""")
 
 
 class DoWhile(TaskType):
@@ -152,7 +152,7 @@ def _reads_iterations(condition: str, ref: str) -> bool:
     These grow with every iteration, and showing them to the script costs as much as they are large.
     """
     uses = [_USE.match(condition, place.start()) for place in _DOLLAR.finditer(condition)]
-    return any(use is None or (use[1] == ref and use[2] not in _COUNTERS) for use in uses)
+    return any(use is None or (use[1] == ref and (use[2] or use[4]) not in _COUNTERS) for use in uses)
 
 
 TYPE = DoWhile()
