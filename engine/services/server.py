@@ -39,6 +39,10 @@ log = get_logger(__name__)
 #: Database connections; the requests beyond that wait for one.
 _CONNECTIONS = 20
 
+#: How long a connection is kept that nothing comes on: longer than clients keep theirs (httpx five seconds, proxies a
+#: minute), since what a client sends at the moment at which the server hangs up is lost without an answer.
+IDLE_SECONDS = 75
+
 
 def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT, then finish the requests that have begun; return the exit code.
@@ -156,6 +160,7 @@ def serve(
         log_config=None,
         access_log=False,
         lifespan="on",
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=round(settings.drain_seconds),
     )
     server = _Server(config, listening, leaving)

@@ -15,7 +15,7 @@ from engine.config import Settings
 from engine.errors import BadConfiguration
 from engine.services import grpc_door
 from engine.services.grpc_door import check_grpc
-from engine.services.server import listen, serve
+from engine.services.server import IDLE_SECONDS, listen, serve
 from engine.services.stopping import Stop
 
 
@@ -77,3 +77,7 @@ def test_a_port_for_grpc_that_is_taken_is_told_at_the_start(
     port = listener.getsockname()[1]
     with pytest.raises(BadConfiguration, match=f"127.0.0.1:{port} cannot be listened on .*BATON_GRPC_PORT"):
         check_grpc(Settings(grpc_port=port))
+
+
+def test_a_server_keeps_an_idle_connection_for_longer_than_its_clients_do() -> None:
+    assert (httpx.Limits().keepalive_expiry or 0) < 60 < IDLE_SECONDS
