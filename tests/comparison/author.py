@@ -68,7 +68,7 @@ class _Author:
     """One workflow in the making.
 
     ``known`` are the reference names that may be read where a step stands. ``alone`` says that nothing runs beside it:
-    only there may a run fail, end or change its variables, since otherwise the quicker server would be right.
+    only there may a task fail, a run end or change its variables, since otherwise the quicker server would be right.
     """
 
     def __init__(self, random: Random, prefix: str) -> None:
@@ -100,7 +100,7 @@ class _Author:
         ]
         if alone:
             kinds.append(lambda: self._one(self._set_variable(known), known))
-        if alone and depth:
+        if alone and depth and not looped:
             kinds.append(lambda: self._one(self._terminate(known), known))
         if depth < _DEEPEST:
             kinds += [
@@ -123,7 +123,8 @@ class _Author:
 
     def _simple(self, known: list[str], alone: bool) -> Step:
         self._written += 1
-        ways = [DONE, DONE, DONE, SECOND, *([NEVER, TERMINAL] if alone and self._random.random() < 0.3 else [])]
+        # Conductor's JOIN may see a failed attempt before the one that takes its place.
+        ways = [DONE, DONE, DONE, SECOND, self._random.choice([DONE, NEVER, TERMINAL])] if alone else [DONE]
         how = self._random.choice(ways)
         step = _work(self._prefix, f"work_{self._written}", how, x=self.value(known), y=self.value(known))
         return {**step, "optional": True} if how != TERMINAL and self._random.random() < 0.2 else step
