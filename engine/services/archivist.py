@@ -41,18 +41,23 @@ _AWAY_SECONDS: Final = 15.0
 def archivist_beside(store: Store, settings: Settings, stop: Stop) -> Iterator[None]:
     """Have an archivist at work while the block lasts, where archives are kept outside.
 
-    It ends with the wish to stop; the block waits for what it has begun, but no longer than processes drain.
+    It ends with the wish to stop or with the block, which waits for what it has begun, but no longer than processes
+    drain.
     """
     storage = archive_storage(settings)
     if storage is None:
         yield
         return
-    archivist = Archivist(store, storage, settings, stop, clock=SystemClock())
+    # A wish of its own: asking the process's would be taken for a sign that the process itself goes on.
+    own = Stop()
+    stop.also(own.now)
+    archivist = Archivist(store, storage, settings, own, clock=SystemClock())
     thread = threading.Thread(target=archivist.run, name="archivist", daemon=True)
     thread.start()
     try:
         yield
     finally:
+        own.now()
         thread.join(settings.drain_seconds)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from engine.api.history import requests_json
 from engine.api.runs import run_json
 from engine.config import Settings
 from engine.errors import NotFound, PayloadLost, StoreUnavailable
-from engine.services.archivist import Archivist
+from engine.services.archivist import Archivist, archivist_beside
 from engine.services.cleaner import Cleaner
 from engine.services.stopping import Stop
 from engine.store import open_store
@@ -21,6 +22,7 @@ from engine.store.archive_storage import ArchiveStorage
 from engine.store.migrate import migrate
 from engine.store.outside import Outside
 from engine.testing.harness import Harness
+from tests.acceptance.processes import until
 
 DAY = 86_400.0
 NOOP = {"name": "n", "taskReferenceName": "n", "type": "NOOP"}
@@ -205,3 +207,18 @@ def test_it_works_until_told_to_stop_and_waits_out_what_is_away(
 
     archivist(harness, storage, Pauses()).run()
     assert (in_rows(harness), len(files(folder))) == (0, 1)
+
+
+def test_beside_a_process_it_works_and_gives_no_sign_of_life_in_its_place(harness: Harness, folder: Path) -> None:
+    removed(harness)
+    asked_by: set[str] = set()
+
+    class Watched(Stop):
+        def wanted(self) -> bool:
+            asked_by.add(threading.current_thread().name)
+            return super().wanted()
+
+    with archivist_beside(harness.store, Settings(archive_url=f"file://{folder}"), Watched()):
+        until("the archive has left the database", lambda: in_rows(harness) == 0)
+    assert len(files(folder)) == 1
+    assert asked_by == set()
