@@ -35,7 +35,9 @@ def save_of(
     carried = still_open(loaded.unconfirmed, frozenset(resident.confirmed), loaded.updated_at, now)
     workflow = msgspec.structs.replace(
         decision.workflow,
-        version_no=loaded.version_no + 1,
+        # A run that has the id of a removed one begins beyond all versions of that one, so that what a process still
+        # has of the first is never taken for the second.
+        version_no=now if new else loaded.version_no + 1,
         updated_at=now,
         unconfirmed=[*carried, *noted],
     )

@@ -41,7 +41,8 @@ def task_result(walk: Walk, result: TaskResult) -> bool:
             # Its worker is done with it and says so again.
             return False
         if task.queue and result.status is TaskStatus.COMPLETED:
-            note_dates(draft, _in_progress(draft, task, result, output=result.output, queue=""))
+            # It is in other hands from now on, even where it was to be handed out again after a delay.
+            note_dates(draft, _in_progress(draft, task, result, output=result.output, queue="", dispatched=True))
             return True
     result = _as_promised(plan, task, result)
     ended = draft.change(

@@ -45,8 +45,9 @@ class Save(Struct, frozen=True, kw_only=True):
     """What one workflow's decision changes.
 
     ``loaded_version`` is the ``version_no`` it was decided from, None for a new run. ``workflow.version_no`` is
-    already the next number. ``inserted`` are new task rows, ``updated`` existing ones, both whole; what they
-    are by birth never changes afterwards: a run's name, parent and origin, a task's reference, type, place and attempt.
+    already the next number; the first is the moment at which the run begins. ``inserted`` are new task rows,
+    ``updated`` existing ones, both whole; what they are by birth never changes afterwards: a run's name, parent and
+    origin, a task's reference, type, place and attempt.
 
     ``before`` and ``tasks_before`` (by seq) are what the decision was made from, where the caller still holds it:
     payloads that are the very same objects as before are then not written again, however large they are.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.decider.decide import decide
 from engine.decider.draft import Surroundings
@@ -55,6 +55,14 @@ class _ExecutorLog:
         return write
 
 
+class _Applied(NamedTuple):
+    """Who has stored that an event was applied, with which commit, and after how many confirms."""
+
+    by: str
+    commit: int
+    at: int
+
+
 class Invariants:
     """Keeps what it has seen, to compare with what comes next."""
 
@@ -68,7 +76,7 @@ class Invariants:
         self.first_confirms: dict[str, int] = {}
         self._count = 0
         #: For each event that a commit has applied: when.
-        self._applied: dict[tuple[str, str], int] = {}
+        self._applied: dict[tuple[str, str], _Applied] = {}
         self.dead_letters: dict[str, str] = {}
         #: Requests of the client that stand in the audit trail, and of which run.
         self._carried_out: dict[str, str] = {}
@@ -92,7 +100,9 @@ class Invariants:
 
     # at a commit
 
-    def committed(self, saved: Sequence[tuple[Save, Rows | None]], logged: Sequence[LoggedRequest]) -> None:
+    def committed(
+        self, process: Process, saved: Sequence[tuple[Save, Rows | None]], logged: Sequence[LoggedRequest]
+    ) -> None:
         """Look at what a transaction has stored."""
         world = self._world
         budget = world.settings.step_budget
@@ -106,7 +116,7 @@ class Invariants:
                 expect(ended and save.removed is not None, Rule.OPERATOR, f"{save.workflow.id} has gone")
                 self._is_removed(save.workflow.id)
                 continue
-            self._note_applied(save, before)
+            self._note_applied(process, save, before)
             run = self._restored(rows)
             self.forgotten[save.workflow.id] |= forgotten_by(save, before, run)
             check_rows(save, before, rows, run, world.latest, budget, hastened)
@@ -126,11 +136,11 @@ class Invariants:
         self._began.pop(workflow_id, None)
         self._carried_out = {request: run for request, run in self._carried_out.items() if run != workflow_id}
 
-    def _note_applied(self, save: Save, before: Rows | None) -> None:
+    def _note_applied(self, process: Process, save: Save, before: Rows | None) -> None:
         known = {note[0] for note in before.workflow.unconfirmed} if before is not None else set()
         for note in save.workflow.unconfirmed:
             if note[0] not in known:
-                self._applied[save.workflow.id, note[0]] = self._count
+                self._applied[save.workflow.id, note[0]] = _Applied(process.name, self._commits, self._count)
 
     def _check_results(self, rows: Rows, before: Rows | None) -> None:
         """A worker's task ends as a worker has said, and only once."""
@@ -213,7 +223,7 @@ class Invariants:
             if rows is None:
                 self._check_no_run(said)
                 continue
-            self._check_sent(rows, said)
+            self._check_sent(process, rows, said)
             if isinstance(said, Request):
                 logged = said.event_id in self._logged(rows) or not is_logged(said.verb)
                 # Whoever looked before the run was stored has answered that there is none.
@@ -231,12 +241,17 @@ class Invariants:
         if known and not self._world.is_removed(said.workflow_id):
             expect(False, Rule.I1, f"the start of {said.workflow_id} was acked and is lost")
 
-    def _check_sent(self, rows: Rows, said: Event | StartWorkflow) -> None:
-        """What an applied event has commanded has been sent since, unless it is out of date by now."""
-        at = self._applied.get((rows.workflow.id, said.event_id))
+    def _check_sent(self, process: Process, rows: Rows, said: Event | StartWorkflow) -> None:
+        """What an applied event has commanded has been sent since, unless it is out of date by now.
+
+        What somebody else has stored since the process looked is for that one to send: it has the event in hand, too.
+        """
+        applied = self._applied.get((rows.workflow.id, said.event_id))
         own = [note for note in rows.workflow.unconfirmed if note[0] == said.event_id]
         commands = recall(own, said.event_id)
-        if at is None or not commands:
+        if applied is None or not commands:
+            return
+        if applied.by != process.name and applied.commit > self._looked.get(process.name, 0):
             return
         run = self._restored(rows)
         # What another event has commanded once more since may have become another message: it is that event's to send.
@@ -244,7 +259,7 @@ class Invariants:
         for command in [each for each in commands if each not in later]:
             for message in messages(run, command, PARTITIONS):
                 name = name_of(message)
-                sent = self._sent_since(at, name, command)
+                sent = self._sent_since(applied.at, name, command)
                 expect(sent, Rule.I1, f"{said.event_id} was acked before {name} was sent")
 
     def _sent_since(self, at: int, name: str, command: Command) -> bool:

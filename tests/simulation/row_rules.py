@@ -68,7 +68,8 @@ def forgotten_by(save: Save, before: Rows | None, run: Execution) -> set[int]:
 def _check_versions(save: Save, before: Rows | None) -> None:
     stored = None if before is None else before.workflow.version_no
     expect(save.loaded_version == stored, Rule.I3, f"{save.workflow.id} was saved over version {stored}")
-    expect(save.workflow.version_no == (stored or 0) + 1, Rule.I3, f"{save.workflow.id} skips a version")
+    following = save.workflow.updated_at if stored is None else stored + 1
+    expect(save.workflow.version_no == following, Rule.I3, f"{save.workflow.id} skips a version")
 
 
 def _reachable(table: Mapping[_S, frozenset[_S]], then: _S, several: bool) -> set[_S]:

@@ -90,7 +90,7 @@ class SimulatedStore:
         world = process.world
         for save, _ in transaction.saved:
             world.accountant.saved(save.workflow.id)
-        world.invariants.committed(transaction.saved, transaction.logged)
+        world.invariants.committed(process, transaction.saved, transaction.logged)
         # A fault here is the worst of all: it is stored, and who stored it does not know.
         process.point("committed")
 

@@ -34,3 +34,15 @@ def test_a_workers_answer_that_comes_twice_does_not_complete_it(harness):
         said = {"task_id": f"{run}.1", "status": status, "result": {"a": 1}, "traceback": None}
         harness.publish(result_message(delivery, said))
     assert (harness.statuses(run), harness.task(run, "call").output) == ({"call": "IN_PROGRESS"}, {"a": 1})
+
+
+def test_it_is_in_other_hands_even_where_it_was_to_be_handed_out_again(harness):
+    run = run_of(harness, step("call", "HTTP", asyncComplete=True, **_CALL))
+    [delivery] = harness.take("system.http")
+    harness.request(run, "update_task", taskId=f"{run}.1", status="IN_PROGRESS", callbackAfterSeconds=7)
+    said = {"task_id": f"{run}.1", "status": "SUCCESS", "result": {"a": 1}, "traceback": None}
+    harness.publish(result_message(delivery, said))
+    task = harness.task(run, "call")
+    assert (task.status, task.dispatched, task.queue) == ("IN_PROGRESS", True, "")
+    harness.advance(30)
+    assert harness.take("system.http") == []

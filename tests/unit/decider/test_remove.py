@@ -129,3 +129,15 @@ def test_a_paused_run_stays_so_when_it_is_looked_at(harness):
     harness.work({"a": echo})
     harness.request(run, "decide")
     assert (harness.run(run).status, harness.statuses(run)) == ("PAUSED", {"a": "COMPLETED"})
+
+
+def test_a_run_with_the_id_of_a_removed_one_is_never_taken_for_that_one(harness):
+    harness.register({"name": "flow", "tasks": [step("a")]})
+    harness.start("flow", workflow_id="again")
+    harness.work({"a": echo})
+    last = harness.run("again").version_no
+    harness.request("again", "remove")
+    # However soon it comes, whoever still has the first one has it in another version.
+    harness.advance(0.001)
+    harness.start("flow", workflow_id="again")
+    assert harness.run("again").version_no > last

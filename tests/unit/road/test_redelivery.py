@@ -82,11 +82,12 @@ def test_a_start_sends_its_first_task_again_and_starts_nothing_twice(harness, li
 
 def test_a_result_sends_the_next_task_again_and_counts_once(harness, line):
     harness.start("chain", workflow_id=RUN)
+    begun = harness.run(RUN).version_no
     with line.cut():
         harness.work({"a": good})
     assert_sent_again(line, "b")
     assert harness.statuses(RUN) == {"a": "COMPLETED", "b": "SCHEDULED"}
-    assert harness.run(RUN).version_no == 2
+    assert harness.run(RUN).version_no == begun + 1
 
 
 def test_a_child_is_started_again_as_the_same_child(harness, line):
