@@ -41,8 +41,8 @@ ROAD: tuple[Mutation, ...] = (
     mutation(
         "a save does not count the version up",
         _SAVING,
-        "version_no=loaded.version_no + 1,",
-        "version_no=loaded.version_no,",
+        "else loaded.version_no + 1,",
+        "else loaded.version_no,",
     ),
     mutation(
         "a save that was refused counts as written",
