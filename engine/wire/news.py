@@ -20,7 +20,7 @@ class Changed(Struct, frozen=True, array_like=True):
 
     workflow_id: str
     name: str
-    #: Counts the saves of the run.
+    #: Rises by one with each save.
     version: int
     #: A text: another version may have one that this one does not know.
     status: str

@@ -15,6 +15,7 @@ from engine.model.limit import Terms, terms_of
 from engine.model.status import Slot
 from engine.store.port import LoggedRequest, Rows, Save
 from engine.testing.memory_slots import SlotRow
+from tests.simulation.processes import Process
 from tests.simulation.rules import Rule, expect
 from tests.simulation.scenario import Scenario, scenario
 from tests.simulation.workflows import TASK_DEF, Step
@@ -68,8 +69,10 @@ class LimitedWorld(World):
             expect(task is not None or gone, Rule.LIMITS, f"{slot.task} is no part of its flow and has its slot")
         return [(slot, task) for slot, task in found if task is not None]
 
-    def _look(self, saved: Sequence[tuple[Save, Rows | None]], logged: Sequence[LoggedRequest]) -> None:
-        self._committed(saved, logged)
+    def _look(
+        self, process: Process, saved: Sequence[tuple[Save, Rows | None]], logged: Sequence[LoggedRequest]
+    ) -> None:
+        self._committed(process, saved, logged)
         held = Counter(slot.task.limit for slot, _ in self._slots() if slot.is_held)
         for name, number in held.items():
             most = self._most if name == "work" else self._terms(name).at_once

@@ -11,6 +11,7 @@ from engine.decider.validate import check_workflow
 from engine.model.execution import Workflow
 from engine.model.status import Slot, WorkflowStatus
 from engine.store.port import LoggedRequest, Rows, Save
+from tests.simulation.processes import Process
 from tests.simulation.rules import Rule, expect
 from tests.simulation.scenario import Scenario, scenario
 from tests.simulation.world import World
@@ -39,8 +40,10 @@ class OneByOne(World):
     def _limited(self) -> list[Workflow]:
         return [run for run in self.store._tables.workflows.values() if run.rate_limit_key is not None]
 
-    def _look(self, saved: Sequence[tuple[Save, Rows | None]], logged: Sequence[LoggedRequest]) -> None:
-        self._committed(saved, logged)
+    def _look(
+        self, process: Process, saved: Sequence[tuple[Save, Rows | None]], logged: Sequence[LoggedRequest]
+    ) -> None:
+        self._committed(process, saved, logged)
         slots = self.store._tables.slots
         held = [key for key, slot in slots.items() if slot.is_held and key[1] < 0]
         expect(len(held) <= 1, Rule.LIMITS, f"{held} go on at a time")

@@ -124,7 +124,7 @@ def test_examples_of_messages_to_the_decider_can_be_read(kind: str) -> None:
 
 
 def test_the_example_of_news_can_be_read() -> None:
-    assert [each.version for each in decode_news(_delivered("news"))] == [7]
+    assert [each.version for each in decode_news(_delivered("news"))] == [1_795_918_105_684_007]
 
 
 def test_the_example_of_a_result_completes_its_task() -> None:

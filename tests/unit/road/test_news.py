@@ -30,15 +30,16 @@ def heard(ear: Broker) -> list[Changed]:
     return [each for delivery in ear.receive(100, 0) for each in decode_news(delivery)]
 
 
-def test_news_says_how_often_a_run_was_saved_and_whether_its_status_may_be_another(
+def test_news_says_which_version_of_a_run_was_saved_and_whether_its_status_may_be_another(
     harness: Harness, ear: Broker
 ) -> None:
     run = harness.start("w")
+    begun = harness.run(run).version_no
     harness.work({"a": lambda _: {}, "b": lambda _: {}})
     assert heard(ear) == [
-        Changed(run, "w", 1, "RUNNING", True),
-        Changed(run, "w", 2, "RUNNING", False),
-        Changed(run, "w", 3, "COMPLETED", True),
+        Changed(run, "w", begun, "RUNNING", True),
+        Changed(run, "w", begun + 1, "RUNNING", False),
+        Changed(run, "w", begun + 2, "COMPLETED", True),
     ]
 
 
