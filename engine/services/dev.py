@@ -17,7 +17,6 @@ import msgspec
 from celery import Celery
 from celery.app.utils import find_app
 
-from engine.api.pages import check_pages
 from engine.broker.memory import MemoryBroker
 from engine.clock import SystemClock
 from engine.config import LOOPBACK, Settings
@@ -25,12 +24,11 @@ from engine.errors import BadConfiguration
 from engine.log import get_logger
 from engine.services.archivist import archivist_beside
 from engine.services.decider import RoadService
-from engine.services.grpc_door import check_grpc
 from engine.services.listener import Listener
 from engine.services.notifier import Notifier
 from engine.services.opening import ready_store
 from engine.services.registering import register_folder
-from engine.services.server import application, listen, serve, url_of
+from engine.services.server import application, check_served, listen, serve, url_of
 from engine.services.stopping import Stop
 from engine.services.timekeeper import Timekeeper
 from engine.store.port import Store
@@ -92,8 +90,7 @@ def run(
     _make(data)
     stop = Stop()
     stop.on_signals()
-    check_grpc(settings)
-    check_pages(settings)
+    check_served(settings)
     listener = listen(settings)
     store = ready_store(settings, stop, alone=True)
     if store is None:

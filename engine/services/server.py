@@ -51,8 +51,7 @@ def run(settings: Settings) -> int:
     """
     stop = Stop()
     stop.on_signals()
-    check_grpc(settings)
-    check_pages(settings)
+    check_served(settings)
     listener = listen(settings)
     opened = unwritten_store if settings.read_only else ready_store
     store = opened(settings, stop, pool_size=_CONNECTIONS)
@@ -69,6 +68,18 @@ def run(settings: Settings) -> int:
     listener.close()
     log.info("service.stopped")
     return code
+
+
+def check_served(settings: Settings) -> None:
+    """Raise ``BadConfiguration`` with everything that is to be served and cannot be."""
+    faults: list[str] = []
+    for check in (check_grpc, check_pages):
+        try:
+            check(settings)
+        except BadConfiguration as error:
+            faults += error.faults
+    if faults:
+        raise BadConfiguration(faults)
 
 
 def application(

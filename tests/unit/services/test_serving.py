@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from engine.config import Settings
 from engine.errors import BadConfiguration
 from engine.services import grpc_door
 from engine.services.grpc_door import check_grpc
-from engine.services.server import IDLE_SECONDS, listen, serve
+from engine.services.server import IDLE_SECONDS, check_served, listen, serve
 from engine.services.stopping import Stop
 
 
@@ -81,3 +82,12 @@ def test_a_port_for_grpc_that_is_taken_is_told_at_the_start(
 
 def test_a_server_keeps_an_idle_connection_for_longer_than_its_clients_do() -> None:
     assert (httpx.Limits().keepalive_expiry or 0) < 60 < IDLE_SECONDS
+
+
+def test_everything_that_cannot_be_served_is_told_at_once(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings(grpc_port=taken.getsockname()[1], ui_folder=str(tmp_path))
+        with pytest.raises(BadConfiguration) as refused:
+            check_served(settings)
+    grpc, pages = refused.value.faults
+    assert ("BATON_GRPC_PORT" in grpc, "BATON_UI_FOLDER" in pages) == (True, True)
