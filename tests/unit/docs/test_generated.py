@@ -55,6 +55,17 @@ def test_a_page_without_markers_is_refused() -> None:
         replaced("nothing", "settings", "text")
 
 
+def test_a_page_that_has_a_generated_part_twice_is_refused() -> None:
+    part = "<!-- settings --> text <!-- /settings -->"
+    with pytest.raises(ValueError, match="2 times"):
+        replaced(part + part, "settings", "text")
+
+
+def test_the_page_of_performance_has_one_table_of_figures() -> None:
+    page = (ROOT / "docs/performance.md").read_text()
+    assert replaced(page, "figures", "text").count("| scenario |") == 0
+
+
 def test_the_index_of_words_in_the_guide_is_the_one_that_searches_use() -> None:
     guide = " ".join((ROOT / "docs/guides/search.md").read_text().split())
     for statement in STATEMENTS:
