@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, tex
 from engine.clock import Instant
 from engine.model.execution import Workflow
 from engine.search.condition import Condition
-from engine.search.order import Order
+from engine.search.order import Order, is_oldest_first
 from engine.search.subject import RUN_BEGAN
 from engine.store.batch import Batch
 from engine.store.codec import storable
@@ -52,6 +52,8 @@ class Look(Struct, frozen=True):
     def page(self, query: Query) -> list[Row[Any]]:
         """Return the keys of the page that is wanted; what is equal stays as it was."""
         keys = list(self.keys) if query.order else self.keys
+        if is_oldest_first(query.order):
+            keys.reverse()
         for place, each in enumerate(reversed(query.order), 1):
             keys.sort(key=itemgetter(-place), reverse=each.descending)
         return keys[query.start : query.start + query.size]
@@ -128,7 +130,7 @@ class Searches:
         by_time = not query.order or query.order[0].field == RUN_BEGAN
         back_to = None
         if by_time:
-            direction: Direction = "oldest" if query.order and not query.order[0].descending else "newest"
+            direction: Direction = "oldest" if is_oldest_first(query.order) else "newest"
             chosen = source(plan, query.start + query.size, self._dialect, direction).subquery()
             page = select(chosen.c.id).order_by(
                 *(_turned(each, direction) for each in (chosen.c.created_at, chosen.c.id))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.model.execution import Task, Workflow
 from engine.search.condition import Condition, Field, Kind
+from engine.search.order import is_oldest_first
 from engine.search.predicate import Values, holds, in_order
 from engine.store.codec import encode
 from engine.store.port import WorkflowQuery
@@ -33,6 +34,8 @@ class MemorySearch:
     def search_runs(self, query: Query) -> FoundRuns:
         """See ``Searching.search_runs``."""
         found = list(self._runs(query.condition))
+        if is_oldest_first(query.order):
+            found.reverse()
         in_order(found, query.order, self._of_run)
         page = found[query.start : query.start + query.size]
         return FoundRuns(total=len(found), runs={each.id: each for each in page})

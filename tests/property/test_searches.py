@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from engine.errors import BadMessage
@@ -113,6 +113,9 @@ def asked(query: str, words: str, sort: str, subject: Subject, start: int, size:
 def test_runs(stores: tuple[Store, Store]) -> None:
     @_settings
     @given(QUERIES, WORDS, SORTS, st.integers(0, 5), st.integers(1, 50))
+    @example("status IN (RUNNING, PAUSED)", "", "startTime", 0, 1)
+    @example("workflowType = a", "", "startTime|workflowType:DESC", 0, 50)
+    @example("input = 'a*'", "a", "startTime|status", 1, 3)
     def found_alike(query: str, words: str, sort: str, start: int, size: int) -> None:
         try:
             wanted = asked(query, words, sort, RUNS, start, size)
