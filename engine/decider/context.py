@@ -48,7 +48,7 @@ def filled(draft: Draft, template: Template, seq: int, roots: JsonObject = Mappi
         draft.effort += budget.steps + budget.characters // _CHARACTERS_PER_STEP
 
 
-class Context(Roots):
+class Context(Roots, Mapping[str, Json]):
     """The roots of expressions, each built only when it is asked for, and only so far."""
 
     __slots__ = ("_draft", "_seq")

@@ -68,21 +68,43 @@ class Removal(Struct, frozen=True):
 class Draft:
     """A run being decided upon. Nothing of it reaches the ``Execution`` beneath until ``fold``."""
 
-    #: Facts that no longer fitted (late, duplicate, of a closed task).
-    dropped = 0
-    #: What evaluating expressions and conditions has cost so far, in steps of ``expression.budget``.
-    effort = 0
-    #: The run's record as it was before rows were taken out of the flow.
-    earlier: Workflow | None = None
-    #: The run's rows are to be deleted; whether they are archived first.
-    removal: Removal | None = None
-    #: Steps of the flow so far, and how many there were when the first question was asked.
-    steps = 0
-    asked_after = 0
-    #: The step budget was spent: what is left is found again from the rows.
-    unfinished = False
-    #: It was stopped half a step on once more: what is derived has to be derived anew before it is kept.
-    stale = False
+    __slots__ = (
+        "asked_after",
+        "awaited",
+        "base",
+        "commands",
+        "counted",
+        "definition",
+        "dropped",
+        "earlier",
+        "effort",
+        "first_new",
+        "forgotten",
+        "forks",
+        "holding",
+        "joins",
+        "latest",
+        "lists",
+        "loaded",
+        "named",
+        "now",
+        "open",
+        "plans",
+        "questions",
+        "removal",
+        "results",
+        "stale",
+        "steps",
+        "superseded",
+        "surroundings",
+        "tasks",
+        "touched",
+        "turns",
+        "unfinished",
+        "unsettled",
+        "waiters",
+        "workflow",
+    )
 
     def __init__(self, base: Execution, now: Instant, surroundings: Surroundings) -> None:
         self.definition = base.definition
@@ -108,6 +130,21 @@ class Draft:
         self.forgotten: list[int] = []
         #: What is to be kept for later tasks: the output, and for how many seconds.
         self.results: dict[KeptResult, tuple[JsonObject, int]] = {}
+        #: Facts that no longer fitted (late, duplicate, of a closed task).
+        self.dropped = 0
+        #: What evaluating expressions and conditions has cost so far, in steps of ``expression.budget``.
+        self.effort = 0
+        #: The run's record as it was before rows were taken out of the flow.
+        self.earlier: Workflow | None = None
+        #: The run's rows are to be deleted; whether they are archived first.
+        self.removal: Removal | None = None
+        #: Steps of the flow so far, and how many there were when the first question was asked.
+        self.steps = 0
+        self.asked_after = 0
+        #: The step budget was spent: what is left is found again from the rows.
+        self.unfinished = False
+        #: It was stopped half a step on once more: what is derived has to be derived anew before it is kept.
+        self.stale = False
         self._lay_over(base)
 
     def _lay_over(self, base: Execution) -> None:

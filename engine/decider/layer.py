@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
+from msgspec import Struct
+
 K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Layer(Generic[K, V]):
+class Layer(Struct, Generic[K, V], eq=False, gc=False):
     """Changes to a dictionary, kept apart from it.
 
     This is what lets a decision be thrown away: the run that was decided upon is untouched until its new rows are
     stored, and nothing the size of the run is ever copied. Every step of a run reads and writes dozens of times
-    through layers, so these do without further calls.
+    through layers, so these do without further calls, and each decision makes a dozen of them, so they are records.
     """
 
-    __slots__ = ("_base", "_gone", "_over")
-
-    def __init__(self, base: dict[K, V]) -> None:
-        self._base = base
-        self._over: dict[K, V] = {}
-        #: Keys that were removed from the dictionary below; one that has come back stands in ``_over`` as well.
-        self._gone: dict[K, None] = {}
+    _base: dict[K, V]
+    _over: dict[K, V] = {}
+    #: Keys that were removed from the dictionary below; one that has come back stands in ``_over`` as well.
+    _gone: dict[K, None] = {}
 
     def get(self, key: K) -> V | None:
         """Return the value, or None where there is none."""
@@ -72,27 +71,22 @@ class Layer(Generic[K, V]):
             self._base.update(self._over)
 
 
-class CountedLayer(Layer[K, V]):
+class CountedLayer(Layer[K, V], eq=False, gc=False):
     """A layer that knows how many keys there are without counting: for what is asked at every rest of a run."""
 
-    __slots__ = ("_length",)
-
-    def __init__(self, base: dict[K, V]) -> None:
-        self._base = base
-        self._over = {}
-        self._gone = {}
-        self._length = len(base)
+    #: How many more keys there are than in the dictionary below.
+    _more: int = 0
 
     def __setitem__(self, key: K, value: V) -> None:
         if key not in self:
-            self._length += 1
+            self._more += 1
         self._over[key] = value
 
     def drop(self, key: K) -> None:
         """Remove the key if it is there."""
         if key in self:
-            self._length -= 1
+            self._more -= 1
             super().drop(key)
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._base) + self._more

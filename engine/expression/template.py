@@ -7,7 +7,6 @@ than in Java's form, and neither environment variables nor system properties of 
 from __future__ import annotations
 
 import re
-from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,14 +25,14 @@ from engine.model.payload import Json
 Context: TypeAlias = Mapping[str, Json]
 
 
-class Roots(Mapping[str, Json]):
-    """A context that can say one field of a root without building all of it."""
+class Roots:
+    """A part of contexts that can say one field of a root without building all of it."""
 
     __slots__ = ()
 
-    @abstractmethod
     def field(self, root: str, name: str) -> Json:
         """Return what stands under ``name`` in a root. Raises ``KeyError`` where there is no such root or field."""
+        raise NotImplementedError
 
 
 #: What ``${workflow.env.NAME}`` may read: name to a JSON value, or to a text that holds JSON.

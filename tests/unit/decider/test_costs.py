@@ -19,7 +19,7 @@ from engine.model.status import TaskStatus
 
 #: Python functions called for a result that brings the next task of a chain. It is what it takes, plus a few: who needs
 #: more than that shall know, and look into ``docs/performance.md`` for what else could go.
-MOST_CALLS = 145
+MOST_CALLS = 132
 
 #: Bytes of a decider's memory for a branch of a wide fork that is open. Some 360 of them are data of the run: the
 #: element, the branch's reference name, the task's input. It differs by some tens from one Python to another.
