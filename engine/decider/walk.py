@@ -33,14 +33,14 @@ from engine.tasks import task_type
 from engine.tasks.step import Step
 
 
-class Enter(Struct, frozen=True):
+class Enter(Struct, frozen=True, gc=False):
     """The flow reaches this position of a list."""
 
     key: ListKey
     position: int
 
 
-class Settle(Struct, frozen=True):
+class Settle(Struct, frozen=True, gc=False):
     """This task has ended and nobody has drawn the consequences yet."""
 
     seq: int
@@ -53,7 +53,7 @@ class Carry(Struct, frozen=True):
     step: Step
 
 
-class Ended(Struct, frozen=True):
+class Ended(Struct, frozen=True, gc=False):
     """Every list that this container had open has ended, and its type has not been told."""
 
     seq: int
@@ -104,17 +104,39 @@ class Walk:
             self._check_something_moves()
 
     def _stop_here(self) -> None:
-        """Leave the rest to the next decision, which finds it from the rows: what was derived may be half a step on."""
+        """Leave the rest to the next decision, which finds it from the rows.
+
+        What was derived stays where the rows say the same; where it is half a step on, it is derived anew.
+        """
         draft = self.draft
+        is_whole = all(self._is_in_the_rows(entry) for entry in self.agenda)
         self.agenda.clear()
         draft.command(WakeSoon())
         draft.wake_by(draft.now)
-        if draft.unfinished:
+        first, draft.unfinished = not draft.unfinished, True
+        if is_whole:
+            return
+        if first:
+            draft.rebuild()
+        else:
             # Once for all that follows: a batch of facts would have every row looked at for each of them.
             draft.stale = True
-            return
-        draft.unfinished = True
-        draft.rebuild()
+
+    def _is_in_the_rows(self, entry: Entry) -> bool:
+        """True for what has had no effect yet: a list that nobody has entered, a task that has ended and no more.
+
+        A wide fork leaves nothing else when it is opened in parts.
+        """
+        match entry:
+            case Enter():
+                opened = self.draft.lists.get(entry.key)
+                return entry.position == 0 and opened is not None and bool(opened.branch.steps)
+            case Settle():
+                return True
+            case Carry() | Ended():
+                return False
+            case _:
+                assert_never(entry)
 
     # what tasks do
 

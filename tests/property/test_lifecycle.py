@@ -64,7 +64,7 @@ class _Operator(Storyteller):
 
     def look(self) -> None:
         for run in self.world.runs.values():
-            if not run.workflow.status.is_open or run.fresh:
+            if not run.workflow.status.is_open:
                 continue
             inside, outside = derived(run), derived(restored(run))
             for name in DERIVED:

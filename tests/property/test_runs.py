@@ -175,7 +175,7 @@ def test_deciding_the_same_news_again_changes_nothing(definition, story):
 class _Restored(Storyteller):
     def look(self) -> None:
         for run in self.world.runs.values():
-            if run.workflow.status.is_open and not run.fresh:
+            if run.workflow.status.is_open:
                 inside, outside = derived(run), derived(restored(run))
                 for name in DERIVED:
                     note(f"{name}: {inside[name]} / {outside[name]}") if inside[name] != outside[name] else None

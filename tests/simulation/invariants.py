@@ -304,7 +304,7 @@ class Invariants:
         for workflow_id, resident in executor._residents._runs.items():
             rows = self._world.rows(workflow_id)
             run = resident.run
-            if rows is None or run.fresh or run.workflow.version_no != rows.workflow.version_no:
+            if rows is None or run.workflow.version_no != rows.workflow.version_no:
                 continue
             expect(run.workflow == rows.workflow, Rule.MEMORY, f"{workflow_id} in memory is not what is stored")
             if run.workflow.status.is_terminal:

@@ -202,6 +202,12 @@ FLOW: tuple[Mutation, ...] = (
         "",
     ),
     mutation(
+        "a flow that was stopped half a step on is taken for one that the rows show",
+        _WALK,
+        "            case Carry() | Ended():\n                return False",
+        "            case Carry() | Ended():\n                return True",
+    ),
+    mutation(
         "what a spent budget left lying is not picked up",
         "engine/decider/decide.py",
         "    if events and execution.fresh and draft",

@@ -14,7 +14,7 @@ from engine.decider.draft import Surroundings
 from engine.decider.execution import Execution, restore
 from engine.decider.validate import check_workflow
 from engine.model.definition import WorkflowDef
-from engine.model.event import StartWorkflow, TaskResult
+from engine.model.event import StartWorkflow, TaskResult, Wake
 from engine.model.status import TaskStatus
 
 #: Python functions called for a result that brings the next task of a chain. It is what it takes, plus a few: who needs
@@ -91,7 +91,7 @@ def test_a_step_takes_as_many_calls_in_a_run_of_a_thousand_tasks_as_in_one_of_te
     assert calls_of_a_step(1_000) == calls_of_a_step(10)
 
 
-def opened_fork(branches: int) -> Execution:
+def opened_fork(branches: int, around: Surroundings = AROUND) -> Execution:
     """A run that waits for all branches of a dynamic fork, of one task each."""
     inputs = {"forkTaskName": "same", "forkTaskInputs": "${workflow.input.elements}"}
     fork = {"name": "f", "taskReferenceName": "fork", "type": "FORK_JOIN_DYNAMIC", "inputParameters": inputs}
@@ -100,7 +100,12 @@ def opened_fork(branches: int) -> Execution:
     given = {"elements": [{} for _ in range(branches)]}
     start = StartWorkflow(event_id="start", workflow_id="run", name="wide", input=given)
     run = new_run(start, definition, "hash", NOW)
-    fold(begin(run, start, NOW, AROUND))
+    decision = begin(run, start, NOW, around)
+    fold(decision)
+    while decision.draft.unfinished:
+        decision = decide(run, [Wake(event_id="go on", workflow_id="run")], NOW, around)
+        assert decision.draft.base is run, "what follows from the rows was derived anew"
+        fold(decision)
     return run
 
 
@@ -120,6 +125,13 @@ def traced_bytes(make: Callable[[], Execution], branches: int) -> float:
 def test_an_open_branch_takes_so_many_bytes_and_no_more() -> None:
     opened_fork(10)
     assert traced_bytes(lambda: opened_fork(2_000), 2_000) <= MOST_BYTES
+
+
+def test_a_fork_that_is_opened_in_parts_is_the_one_that_is_opened_at_once() -> None:
+    in_parts, at_once = opened_fork(100, Surroundings(step_budget=7)), opened_fork(100)
+    assert [in_parts.tasks[seq] for seq in in_parts.tasks] == [at_once.tasks[seq] for seq in at_once.tasks]
+    assert in_parts.lists == at_once.lists
+    assert in_parts.waiters == at_once.waiters
 
 
 def test_what_follows_from_the_row_of_an_open_branch_takes_so_many_bytes_and_no_more() -> None:
