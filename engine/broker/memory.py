@@ -88,7 +88,10 @@ class MemoryConnection:
         self._prefetch: dict[str, int] = {}
         self._held: dict[str, int] = {}
         self._unacked: dict[Entry, None] = {}
+        #: True while somebody waits who has not been called yet.
         self._waiting = False
+        #: Queues for whose messages somebody was called.
+        self._called: list[MemoryQueue] = []
         self._interrupted = False
         self._lost: str | None = None
 
@@ -146,6 +149,7 @@ class MemoryConnection:
             while True:
                 self._open()
                 deliveries = self._collect(limit)
+                self._pass_on()
                 remaining = deadline - time.monotonic()
                 if deliveries or self._interrupted or remaining <= 0:
                     self._interrupted = False
@@ -164,7 +168,7 @@ class MemoryConnection:
                     queue.put(message)
                     touched[queue] = None
             for queue in touched:
-                _wake(queue)
+                queue.call()
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """See the port."""
@@ -239,15 +243,25 @@ class MemoryConnection:
             self._leave(queue)
         unacked, self._unacked = self._unacked, {}
         self._held.clear()
+        self._called.clear()
         _return(unacked)
         self._hub.forget(self)
         self._arrived.notify_all()
 
-    def wake(self) -> None:
-        """Let a waiting ``receive`` look again; the caller holds the lock."""
-        if self._waiting:
-            self._waiting = False
-            self._arrived.notify_all()
+    def wake(self, queue: MemoryQueue) -> bool:
+        """See ``Consumer``."""
+        name = queue.declared.name
+        if not self._waiting or self._held.get(name, 0) >= self._prefetch[name]:
+            return False
+        self._waiting = False
+        self._called.append(queue)
+        self._arrived.notify_all()
+        return True
+
+    def _pass_on(self) -> None:
+        """Call somebody else for what is left where this connection was called."""
+        while self._called:
+            self._called.pop().call()
 
     def _open(self) -> None:
         if self._lost is not None:
@@ -273,7 +287,7 @@ class MemoryConnection:
         found = self._hub.queues.get(queue)
         if found is not None and self in found.consumers:
             found.consumers.remove(self)
-            _wake(found)
+            found.call()
 
     def _collect(self, limit: int) -> list[Delivery]:
         deliveries: list[Delivery] = []
@@ -314,13 +328,7 @@ def _return(entries: Iterable[Entry]) -> None:
         entry.queue.put_back(entry)
         touched[entry.queue] = None
     for queue in touched:
-        _wake(queue)
-
-
-def _wake(queue: MemoryQueue) -> None:
-    if queue.length:
-        for consumer in queue.consumers:
-            consumer.wake()
+        queue.call()
 
 
 @cache

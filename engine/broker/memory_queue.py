@@ -13,8 +13,8 @@ from engine.wire.message import Message
 class Consumer(Protocol):
     """Whoever takes messages from a queue."""
 
-    def wake(self) -> None:
-        """Look again: something waits; the caller holds the lock."""
+    def wake(self, queue: MemoryQueue) -> bool:
+        """Look at a queue in which something waits; False if it can take nothing now. The caller holds the lock."""
         ...
 
 
@@ -84,6 +84,15 @@ class MemoryQueue:
         if not self._levels[level]:
             self._occupied &= ~(1 << level)
         self.length -= 1
+
+    def call(self) -> None:
+        """Let one consumer look, which calls the next where it leaves something; the caller holds the lock.
+
+        Not all of them at once: a thread that wakes for nothing costs as much as a small task.
+        """
+        if self.length:
+            in_line = self.consumers[:1] if self.declared.single_active_consumer else self.consumers
+            next((each for each in in_line if each.wake(self)), None)
 
     def serves(self, consumer: Consumer) -> bool:
         """Return whether this consumer may have what waits here."""
