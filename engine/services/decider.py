@@ -225,7 +225,7 @@ def run(settings: Settings, *, starter: bool = False) -> int:
     store = ready_store(settings, stop)
     if store is None:
         return 0
-    with Presence(settings, "starter" if starter else "decider", stop) as presence:
+    with Presence(store, settings, "starter" if starter else "decider", stop) as presence:
         watchdog = Watchdog(settings.stuck_seconds)
         road = RoadService(store, new_broker(settings), settings, stop, clock=SystemClock(), starter=starter)
         road.watching = watchdog.watching

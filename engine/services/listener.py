@@ -211,7 +211,7 @@ def run(settings: Settings) -> int:
     store = ready_store(settings, stop)
     if store is None:
         return 0
-    with Presence(settings, "listener", stop) as presence:
+    with Presence(store, settings, "listener", stop) as presence:
         Listener(store, lambda: new_broker(settings), settings, stop, clock=SystemClock()).run()
     store.close()
     log.info("service.stopped")

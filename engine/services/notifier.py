@@ -188,7 +188,7 @@ def run(settings: Settings) -> int:
     store = ready_store(settings, stop)
     if store is None:
         return 0
-    with Presence(settings, "notifier", stop) as presence:
+    with Presence(store, settings, "notifier", stop) as presence:
         Notifier(store, new_broker(settings), settings, stop, clock=SystemClock()).run()
     store.close()
     log.info("service.stopped")

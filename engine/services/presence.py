@@ -17,7 +17,8 @@ from engine.errors import SchemaTooNew, Transient
 from engine.identifier import new_id
 from engine.log import get_logger
 from engine.services.stopping import Patience, Stop
-from engine.store.presence import farewell, open_register, sign_of_life, this_process
+from engine.store.port import Store
+from engine.store.presence import farewell, sign_of_life, this_process, way_in
 
 log = get_logger(__name__)
 
@@ -34,9 +35,9 @@ class Presence:
     that is logged, stopping is wanted, and ``exit_code`` is 1.
     """
 
-    def __init__(self, settings: Settings, kind: str, stop: Stop) -> None:
-        # Opened once: to find the way anew takes more than the sign itself, and an idle process does nothing else.
-        self._register = open_register(settings.database_url)
+    def __init__(self, store: Store, settings: Settings, kind: str, stop: Stop) -> None:
+        self._store = store
+        self._url = settings.database_url
         self._stop = stop
         self._clock = SystemClock()
         self._left = threading.Event()
@@ -61,12 +62,14 @@ class Presence:
         self._left.set()
         self._thread.join()
         try:
-            farewell(self._register, self._who)
+            farewell(way_in(self._store, self._url), self._who)
         except Transient as failure:
             log.debug("presence.not_withdrawn", reason=str(failure))
 
     def _sign(self, *, first: bool) -> None:
-        sign_of_life(self._register, self._who, self._clock.now(), _BELIEVED_SECONDS, first=first)
+        # What the first one locks stays locked until its connection ends.
+        way = self._url if first else way_in(self._store, self._url)
+        sign_of_life(way, self._who, self._clock.now(), _BELIEVED_SECONDS, first=first)
 
     def _go_on(self) -> None:
         while not self._left.wait(_INTERVAL_SECONDS):

@@ -59,7 +59,7 @@ def run(settings: Settings) -> int:
     if store is not None:
         reading = reading_store(settings, store, pool_size=_CONNECTIONS)
         # A server that changes nothing gives no sign of life either: no change of the tables has to wait for it.
-        with nullcontext() if settings.read_only else Presence(settings, "server", stop) as presence:
+        with nullcontext() if settings.read_only else Presence(store, settings, "server", stop) as presence:
             app, end_waits = application(settings, store, lambda: new_broker(settings), stop, reading=reading)
             serve(app, listener, settings, stop, leaving=end_waits)
         for each in {store, reading}:

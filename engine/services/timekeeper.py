@@ -198,7 +198,7 @@ def run(settings: Settings) -> int:
     store = ready_store(settings, stop)
     if store is None:
         return 0
-    with Presence(settings, "timekeeper", stop) as presence, archivist_beside(store, settings, stop):
+    with Presence(store, settings, "timekeeper", stop) as presence, archivist_beside(store, settings, stop):
         Timekeeper(store, new_broker(settings), settings, stop, clock=SystemClock()).run()
     store.close()
     log.info("service.stopped")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from msgspec import Struct
-from sqlalchemy import Connection, Engine, delete, insert, inspect, select
+from sqlalchemy import Connection, Engine, QueuePool, delete, insert, inspect, select
 
 from engine import __version__
 from engine.clock import Instant, after
-from engine.store.database import open_database
+from engine.store.port import Store
 from engine.store.revisions import Kind, connected, refuse_unknown, revisions
 from engine.store.schema import process
+from engine.store.transaction import SqlStore
 
 #: Stands for a process that knows no migration that takes away.
 _NONE = ""
@@ -32,9 +33,15 @@ def this_process(identity: str, kind: str) -> Process:
     return Process(id=identity, kind=kind, version=__version__, knows=(revisions(Kind.AFTER) or (_NONE,))[-1])
 
 
-def open_register(url: str) -> Engine:
-    """Return what knows the way to the database, for many signs; between them no connection is held."""
-    return open_database(url, pool_size=1)
+def way_in(store: Store, url: str) -> str | Engine:
+    """Return the store's connections while one of them is idle, else the URL, for a connection of its own.
+
+    A new one costs more than the sign itself. But no process is to hold more of them than it works with, nor to count
+    as dead because it is busy with all that it may have.
+    """
+    if isinstance(store, SqlStore) and isinstance(store.database.pool, QueuePool) and store.database.pool.checkedin():
+        return store.database
+    return url
 
 
 def sign_of_life(at: str | Engine, who: Process, now: Instant, seconds: float, *, first: bool = False) -> None:

@@ -97,7 +97,7 @@ def retreat(connection: Connection, kind: Kind, scripts: Path = SCRIPTS) -> None
 
 @contextmanager
 def connected(at: str | Engine, *, alone: bool = False) -> Iterator[Connection]:
-    """Open a transaction on a connection of its own, at a URL or what knows the way; ``alone`` among those that change.
+    """Open a transaction, on one of a pool or at a URL on one of its own; ``alone`` among those that change tables.
 
     Raises ``StoreUnavailable`` when the database cannot be reached, ``BadConfiguration`` for an unusable URL.
     """
@@ -109,7 +109,8 @@ def connected(at: str | Engine, *, alone: bool = False) -> Iterator[Connection]:
                 lock(connection)
             yield connection
     finally:
-        database.dispose()
+        if isinstance(at, str):
+            database.dispose()
 
 
 def _lock_postgres(connection: Connection) -> None:

@@ -72,7 +72,8 @@ class SqlStore:
     """Keeps runs and definitions in a database that there is a ``Batch`` for; safe to use from many threads."""
 
     def __init__(self, database: sqlalchemy.Engine, outside: Outside | None = None) -> None:
-        self._database = database
+        #: The pool of its connections.
+        self.database = database
         self._outside = outside or Outside()
         self._batch: Batch = _BATCHES[database.dialect.name]()
         if database.dialect.name == "postgresql":
@@ -85,14 +86,14 @@ class SqlStore:
         Raises ``StoreUnavailable`` when the database cannot be reached, drops the connection or has not got the
         tables yet, ``Unstorable`` when it cannot keep what it was given.
         """
-        with faults_told_apart(self._database), self._database.begin() as connection:
+        with faults_told_apart(self.database), self.database.begin() as connection:
             transaction = SqlTransaction(connection, self._batch, self._outside)
             yield transaction
         self._outside.forget(transaction.gone)
 
     def close(self) -> None:
         """Close every connection."""
-        self._database.dispose()
+        self.database.dispose()
 
 
 def open_store(url: str, *, pool_size: int = 5, outside: Outside | None = None) -> Store:

@@ -15,7 +15,7 @@ from engine.errors import Refused, SchemaTooNew
 from engine.store import open_store
 from engine.store.database import open_database
 from engine.store.migrate import finish, migrate, pending
-from engine.store.presence import farewell, processes, sign_of_life, this_process
+from engine.store.presence import farewell, processes, sign_of_life, this_process, way_in
 from engine.store.revisions import SCRIPTS, Kind
 from tests.conformance.store.runs import a_run, create, load
 
@@ -145,6 +145,20 @@ def test_processes_are_known_while_they_are_alive(url: str) -> None:
     assert processes(url, Instant(1)) == (decider, server)
     sign_of_life(url, server, Instant(20 * SECOND), 20)
     assert processes(url, Instant(20 * SECOND)) == (server,)
+
+
+def test_an_idle_process_gives_signs_over_a_connection_that_it_has_and_a_busy_one_over_another(url: str) -> None:
+    migrate(url)
+    store, who = open_store(url), this_process("box-1", "decider")
+    assert way_in(store, url) == url
+    with store.transaction():
+        assert way_in(store, url) == url
+    sign_of_life(way_in(store, url), who, Instant(0), 20)
+    assert processes(url, Instant(1)) == (who,)
+    # Still open: the sign has not ended what is the process's.
+    assert store.database.pool.checkedin() == 1
+    assert way_in(store, url) is store.database
+    store.close()
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -69,7 +69,7 @@ def statements(minute: QuietMinute, work: Callable[[], None]) -> int:
         if not statement.startswith("BEGIN"):
             asked.append(statement)
 
-    event.listen(minute.store._database, "after_cursor_execute", note)
+    event.listen(minute.store.database, "after_cursor_execute", note)
     work()
     assert minute.clock.now() >= minute.end
     return len(asked)
