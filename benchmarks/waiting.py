@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from statistics import quantiles
 
 import psutil
+import sqlalchemy
 
 from benchmarks.cpu import Meter
 from benchmarks.figure import Figure, Round, Target
@@ -54,6 +55,7 @@ def measure(scope: Scope) -> list[Figure]:
         scope.tell(f"waiting: {waiting:,} runs wait after {time.perf_counter() - started:.0f} s")
         memory = psutil.Process(pids["decider"][0]).memory_info().rss / _MEGABYTE
         meter = Meter({**pids, **stack.server_processes()})
+        _settle(scope, meter)
         for number in range(scope.rounds):
             idle.append(_quiet(meter, scope.at_most(60, quick=15)))
             late.append(Round(_lateness(stack, due)))
@@ -77,6 +79,24 @@ def _fill(stack: Stack, runs: Runs, count: int) -> None:
     for first in range(0, count, 10_000):
         runs.start([{"duration": "1 day"}] * min(10_000, count - first))
     runs.begun(count)
+
+
+def _settle(scope: Scope, meter: Meter) -> None:
+    """Have Postgres do at once what the rows just written leave to it for the next minutes; tell what that was.
+
+    Autovacuum and the checkpointer would do it sooner or later, in a minute that is quiet otherwise.
+    """
+    if scope.stack.database != "postgres":
+        return
+    database = sqlalchemy.create_engine(scope.stack.database_url, isolation_level="AUTOCOMMIT")
+    meter.start()
+    began = time.perf_counter()
+    with database.connect() as connection:
+        for statement in ("VACUUM (ANALYZE)", "CHECKPOINT"):
+            connection.exec_driver_sql(statement)
+    database.dispose()
+    seconds, used = time.perf_counter() - began, meter.stop()["database"]
+    scope.tell(f"waiting: vacuum and checkpoint took {seconds:.0f} s, {used:.1f} s of them processor time of Postgres")
 
 
 def _quiet(meter: Meter, seconds: float) -> dict[str, float]:
