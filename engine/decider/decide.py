@@ -8,6 +8,7 @@ nothing.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
@@ -23,6 +24,7 @@ from engine.decider.draft import Draft, Surroundings
 from engine.decider.ending import end, tell_parent_again
 from engine.decider.execution import ROOT, Execution, OpenList
 from engine.decider.forget import forget
+from engine.decider.gathering import as_stored
 from engine.decider.notices import tell, tell_turns
 from engine.decider.open_desk import OpenDesk
 from engine.decider.schema import input_mismatch
@@ -40,6 +42,7 @@ from engine.model.request import ASKED_BY, Outcome, Request
 from engine.model.status import TaskStatus, WorkflowStatus
 from engine.operations import operations
 from engine.operations.desk import refused
+from engine.tasks.gathered import weight_of
 from engine.tasks.step import Branch
 
 
@@ -178,13 +181,11 @@ def decide(execution: Execution, events: Sequence[Event], now: Instant, surround
 
 def _expect_sizes(draft: Draft) -> None:
     """Raise ``BadExpression`` when a loop that goes on has gathered more than may be stored."""
-    weights = draft.base.weights
     if not draft.holding:
-        weights.clear()
         return
     limit = draft.surroundings.limits.value_characters
     for seq in draft.touched:
-        if seq in draft.holding and weights.weigh(seq, draft.tasks[seq].output, limit) > limit:
+        if seq in draft.holding and weight_of(draft.tasks[seq].output, limit) > limit:
             raise BadExpression(f"{too_large(draft.tasks[seq], limit)}; a loop keeps fewer iterations with keepLastN")
 
 
@@ -253,10 +254,11 @@ def give_up(
 
 def _decision(draft: Draft, commands: dict[str, tuple[Command, ...]], outcomes: dict[str, Outcome]) -> Decision:
     written = sorted(draft.touched)
+    rows, new = as_stored(draft.tasks, written), bisect_right(written, draft.first_new)
     return Decision(
         workflow=draft.workflow,
-        inserted=tuple([draft.tasks[seq] for seq in written if seq > draft.first_new]),
-        updated=tuple([draft.tasks[seq] for seq in written if seq <= draft.first_new]),
+        inserted=rows[new:],
+        updated=rows[:new],
         earlier=_earlier(draft),
         forgotten=tuple(draft.forgotten),
         commands=commands,

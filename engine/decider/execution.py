@@ -20,7 +20,6 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from engine.decider.plan import Plan, plan_of
-from engine.decider.weights import Weights
 from engine.model.definition import WorkflowDef, WorkflowTask
 from engine.model.execution import Task, Workflow
 from engine.model.status import TaskStatus
@@ -62,7 +61,6 @@ class Execution:
         "tasks",
         "unsettled",
         "waiters",
-        "weights",
         "workflow",
     )
 
@@ -92,8 +90,6 @@ class Execution:
         self.unsettled: dict[int, int] = {}
         #: Reference -> tasks that wait for it.
         self.waiters: dict[str, tuple[int, ...]] = {}
-        #: Of the outputs of ``holding``; no more than what was worked out before, so it is not laid over.
-        self.weights = Weights()
 
 
 def restore(workflow: Workflow, tasks: Iterable[Task], definition: WorkflowDef) -> Execution:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from engine.errors import BadExpression, Fault
 from engine.expression.script import is_true
@@ -11,6 +11,7 @@ from engine.expression.template import is_expression
 from engine.model.definition import WorkflowTask, walk
 from engine.model.execution import Task
 from engine.model.payload import Json, JsonObject
+from engine.tasks.gathered import Gathered
 from engine.tasks.step import At, Branch, Complete, Fail, Open, Step, TaskType, required
 
 _COUNTERS = frozenset({"iteration", "loopIndex", "loopItem"})
@@ -22,7 +23,7 @@ _USE = re.compile(r"""\$\.([A-Za-z_]\w*)(?:\.([A-Za-z_]\w*)|\[(['"])([A-Za-z_]\w
 class DoWhile(TaskType):
     """Iterations count from 1; references inside end in ``__<iteration>``; loops may be nested.
 
-    The output's numbered parts (one for each iteration) are kept in the row as they are finished.
+    The output has a numbered part for each iteration that is over (``Gathered``).
     """
 
     name = "DO_WHILE"
@@ -69,6 +70,14 @@ class DoWhile(TaskType):
             return True
         return int(branch) > task.iteration - keep - task.status.is_open
 
+    def gathered(self, config: WorkflowTask, task: Task, suffix: str, latest: Mapping[str, Task]) -> JsonObject:
+        """Add the parts of the iterations before this one."""
+        earlier = range(1, task.iteration)
+        if str(task.iteration - 1) in task.output or not config.loop_over:
+            return task.output
+        parts = {str(each): _body_outputs(config, f"{suffix}__{each}", latest.get) for each in earlier[-_kept(task) :]}
+        return Gathered({**task.output, **parts}, task.output)
+
     def rewound(self, at: At) -> JsonObject:
         """Keep what the iterations before this one have brought."""
         number = at.task.iteration
@@ -78,22 +87,17 @@ class DoWhile(TaskType):
     def branch_ended(self, at: At) -> Step:
         """Note the iteration's outputs, evaluate the condition, and go round again or complete."""
         number = at.task.iteration
-        bodies = _body_outputs(at, number)
-        output = {**at.task.output, str(number): bodies}
-        output.pop("loopIndex", None)
-        output.pop("loopItem", None)
-        keep = at.task.input.get("keepLastN")
-        if isinstance(keep, int) and keep > 0:
-            output.pop(str(number - keep), None)
+        bodies = _body_outputs(at.config, f"{at.suffix}__{number}", at.latest)
+        output = _gathered(at.task).with_part(number, bodies, _kept(at.task), at.limits.value_characters)
         items = _items(at)
         try:
             again = (items is None or number < len(items)) and _holds(at, output, bodies, items)
         except BadExpression as error:
             reason = f"Unable to evaluate condition {at.config.loop_condition}, exception {error}"
-            return Fail(reason=reason, output={**output, **_counters(number, items)}, terminal=True)
+            return Fail(reason=reason, output=output.put(_counters(number, items)), terminal=True)
         if not again:
-            return Complete(output={**output, **_counters(number, items)})
-        return Open(done=False, iteration=number + 1, output={**output, **_counters(number + 1, items)})
+            return Complete(output=output.put(_counters(number, items)))
+        return Open(done=False, iteration=number + 1, output=output.put(_counters(number + 1, items)))
 
 
 def _items_of(config: WorkflowTask) -> Json:
@@ -123,17 +127,28 @@ def _counters(iteration: int, items: list[Json] | None) -> dict[str, Json]:
     return counters
 
 
-def _body_outputs(at: At, iteration: int) -> dict[str, Json]:
-    """Return the output of every step in the body that ran in this iteration, by plain reference name."""
-    suffix = f"{at.suffix}__{iteration}"
-    found = (
-        (step.task_reference_name, at.latest(step.task_reference_name + suffix))
-        for _, step in walk(at.config.loop_over)
-    )
+def _body_outputs(config: WorkflowTask, suffix: str, latest: Callable[[str], Task | None]) -> dict[str, Json]:
+    """Return the output of every step in the body that ran in an iteration, by plain reference name."""
+    refs = (step.task_reference_name for _, step in walk(config.loop_over))
+    found = ((ref, latest(ref + suffix)) for ref in refs)
     return {ref: task.output for ref, task in found if task is not None}
 
 
-def _holds(at: At, output: dict[str, Json], bodies: dict[str, Json], items: list[Json] | None) -> bool:
+def _gathered(task: Task) -> Gathered:
+    """Return the output of a loop whose row may have been written whole."""
+    output = task.output
+    if isinstance(output, Gathered):
+        return output
+    return Gathered(output, {key: value for key, value in output.items() if not key.isdigit()})
+
+
+def _kept(task: Task) -> int:
+    """Return how many iterations the output has at most, 0 for all."""
+    keep = task.input.get("keepLastN")
+    return keep if isinstance(keep, int) and keep > 0 else 0
+
+
+def _holds(at: At, output: JsonObject, bodies: dict[str, Json], items: list[Json] | None) -> bool:
     condition = at.config.loop_condition
     if not condition:
         return items is not None

@@ -331,6 +331,10 @@ class TaskType:
         """Answer what happens when the last of the task's attached lists has ended."""
         return Complete(output=at.task.output)
 
+    def gathered(self, config: WorkflowTask, task: Task, suffix: str, latest: Mapping[str, Task]) -> JsonObject:
+        """Return an open task's output with what its row leaves to the rows in its lists (``Gathered``)."""
+        return task.output
+
     def rewound(self, at: At) -> JsonObject:
         """Return the output of a task that was over and has its present list open again, as an operator wants."""
         return at.task.output
