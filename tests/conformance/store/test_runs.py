@@ -6,9 +6,13 @@ import msgspec
 import pytest
 
 from engine.clock import Instant
+from engine.decider.validate import check_workflow
 from engine.model.execution import Task, Workflow
 from engine.model.status import TaskStatus, WorkflowStatus
+from engine.search.grammar import read_query
+from engine.search.subject import TASKS
 from engine.store.port import Save, Store
+from engine.store.search_port import Query
 from tests.conformance.store.runs import MOMENT, a_run, a_task, change, create, load, save
 
 FULL_RUN = Workflow(
@@ -239,3 +243,28 @@ def test_what_a_transaction_wrote_it_reads(store: Store) -> None:
     with store.transaction() as transaction:
         transaction.save([Save(workflow=a_run(), loaded_version=None)])
         assert transaction.load(["run"])["run"].workflow == a_run()
+
+
+def test_an_open_loop_is_read_with_what_its_row_leaves_to_those_of_its_iterations(store: Store) -> None:
+    loop = {"name": "l", "taskReferenceName": "l", "type": "DO_WHILE", "loopCondition": "true"}
+    body = [{"name": "pack", "taskReferenceName": "pack"}, {"name": "ship", "taskReferenceName": "ship"}]
+    with store.transaction() as transaction:
+        transaction.put_snapshot({"h": check_workflow({"name": "order", "tasks": [{**loop, "loopOver": body}]})})
+    within = {"parent": 1, "status": TaskStatus.COMPLETED}
+    looping = {"iteration": 3, "status": TaskStatus.IN_PROGRESS, "started_at": MOMENT, "output": {"iteration": 3}}
+    tasks = [
+        a_task(seq=1, ref="l", type="DO_WHILE", **looping),
+        a_task(seq=2, ref="pack__1", branch="1", iteration=1, output={"n": 1}, **within),
+        a_task(seq=3, ref="ship__1", branch="1", iteration=1, position=1, **within),
+        a_task(seq=4, ref="pack__2", branch="2", iteration=2, output={"n": 2}, **within),
+        a_task(seq=5, ref="pack__3", branch="3", iteration=3, output={"n": 3}, **within),
+    ]
+    create(store, a_run(), tasks=tasks)
+    whole = {"iteration": 3, "1": {"pack": {"n": 1}, "ship": {}}, "2": {"pack": {"n": 2}}}
+    with store.transaction() as transaction:
+        assert transaction.load(["run"])["run"].tasks[0].output == whole
+        assert transaction.load(["run"], payloads=False)["run"].tasks[0].output == {}
+        assert transaction.tasks_by_seq("run", [1])[0].output == whole
+        assert transaction.task_page("run", (), 0, 1)[1][0].output == whole
+        found = transaction.search_tasks(Query(condition=read_query("taskType = DO_WHILE", TASKS)))
+    assert [task.output for task in found.tasks] == [whole]

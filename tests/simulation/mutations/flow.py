@@ -62,7 +62,19 @@ FLOW: tuple[Mutation, ...] = (
         "number <= len(items)",
     ),
     mutation("a loop's counter skips a number", _LOOP, "iteration=number + 1, output", "iteration=number + 2, output"),
-    mutation("keepLastN keeps one too few", _LOOP, "str(number - keep)", "str(number - keep + 1)"),
+    mutation("keepLastN keeps one too few", "engine/tasks/gathered.py", "str(number - keep)", "str(number - keep + 1)"),
+    mutation(
+        "what a loop has gathered is lost when a run is read",
+        _LOOP,
+        "        return Gathered({**task.output, **parts}, task.output)\n",
+        "        return task.output\n",
+    ),
+    mutation(
+        "what a loop has gathered is lost when the run ends",
+        "engine/decider/gathering.py",
+        "output=output.rest if task.status.is_open else dict(output)",
+        "output=output.rest",
+    ),
     mutation(
         "the live branches of a fork are miscounted",
         _CARRY,

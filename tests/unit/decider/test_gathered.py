@@ -5,9 +5,20 @@ from __future__ import annotations
 import random
 from collections.abc import ValuesView
 
+import pytest
+from msgspec.structs import replace
+
+from engine.config import Settings
 from engine.expression.budget import weigh
-from engine.model.payload import Json
+from engine.model.execution import Task
+from engine.model.payload import Json, JsonObject
+from engine.search.grammar import read_query
+from engine.search.subject import TASKS
+from engine.store.search_port import Query
 from engine.tasks.gathered import Gathered, weight_of
+from engine.testing.harness import Harness
+from tests.unit.decider.rows import assert_remembered_as_stored
+from tests.unit.decider.steps import Flaky, echo, fails, fork, inputs, loop, run_of, step, switch
 
 LIMIT = 1_000_000
 
@@ -52,3 +63,160 @@ def test_one_more_part_changes_nothing_of_what_was_there():
     before = Gathered({}, {}).with_part(1, {"b": 1}, 0, LIMIT).put({"iteration": 2, "loopItem": "x"})
     before.with_part(2, {"b": 2}, 1, LIMIT).put({"iteration": 3})
     assert before == {"1": {"b": 1}, "iteration": 2, "loopItem": "x"}
+
+
+def row_of(harness: Harness, run: str, ref: str = "l") -> Task:
+    """Return what the store itself holds of the last task of that name."""
+    rows = harness.store._tables.tasks[run].values()
+    return next(each for each in reversed(rows) if each.ref == ref)
+
+
+def seen(harness: Harness, run: str, seq: int) -> list[JsonObject]:
+    """Return a task's output in every way in which people come to see it."""
+    with harness.store.transaction() as tx:
+        page = tx.task_page(run, (), 0, 1_000)[1]
+        found = tx.search_tasks(Query(condition=read_query(f"workflowId = {run}", TASKS), size=1_000)).tasks
+        every = (tx.load([run])[run].tasks, tx.tasks_by_seq(run, [seq]), page, found)
+        return [task.output for tasks in every for task in tasks if task.seq == seq]
+
+
+BODIES = {
+    "tasks": [step("a"), step("b", optional=True)],
+    "containers": [*fork("f", [step("a")], [switch("s", {"x": [step("b")]})]), step("n", "NOOP")],
+    "a loop": [loop("i", "$.i.iteration < 2", step("a"), step("b"))],
+    "a dynamic fork of loops": [
+        step("f", "FORK_JOIN_DYNAMIC", dynamicForkTasksParam="tasks", dynamicForkTasksInputParamName="inputs",
+             **inputs(tasks=[loop("i", "$.i.iteration < 2", step("a"))], inputs={"i": {}})),
+        step("j", "JOIN"), step("b"),
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("keep", [0, 2])
+def test_whoever_reads_an_open_loop_sees_all_that_it_has_gathered(body, keep):
+    whole: list[JsonObject] = []
+    for forgets in (False, True):
+        harness = Harness(settings=Settings(forget_after_tasks=1))
+        looped = loop("l", "$.l.iteration < 5", *body, **inputs(keepLastN=keep))
+        run = run_of(harness, looped, given={"way": "x"}, defs=[{"name": "a", "retryDelaySeconds": 0}])
+        workers = {"a": Flaky(2), "b": Flaky(0)}
+        while taken := harness.take("a", "b"):
+            for each in taken:
+                harness.publish(harness._result(each, workers[each.queue]))
+                row = row_of(harness, run)
+                outputs = seen(harness, run, row.seq)
+                assert outputs == [outputs[0]] * 4
+                if row.status.is_open:
+                    assert row.output == {"iteration": row.iteration}
+                    assert_remembered_as_stored(harness, run)
+                if forgets:
+                    harness.restart_decider()
+        assert harness.run(run).status == "COMPLETED"
+        assert set(row_of(harness, run).output) == {"iteration", *map(str, range(1, 6) if not keep else (4, 5))}
+        whole.append(row_of(harness, run).output)
+    assert whole[0] == whole[1]
+
+
+def test_expressions_see_what_was_gathered_before_the_decider_forgot_the_run(harness):
+    run = run_of(harness, loop("l", "$.l.iteration < 3", step("b", **inputs(all="${l.output}", first="${l.output.1}"))))
+    for _ in range(3):
+        harness.restart_decider()
+        assert step_on(harness)
+    assert harness.task(run, "b__3").input["all"] == {"iteration": 3, "1": {"b": {"v": 1}}, "2": {"b": {"v": 1}}}
+    assert harness.task(run, "b__3").input["first"] == {"b": {"v": 1}}
+
+
+def step_on(harness: Harness) -> bool:
+    """Have a worker carry out what waits in the queue b, and no more than that."""
+    taken = harness.take("b")
+    harness.publish(*(harness._result(each, lambda _: {"v": 1}) for each in taken))
+    return bool(taken)
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+@pytest.mark.parametrize("way", ["terminate", "fail", "time out", "set aside"])
+def test_a_loop_that_is_ended_from_outside_is_written_with_all_that_it_has_gathered(forgets, way):
+    harness = Harness()
+    given = [{"name": "b", "retryCount": 0}]
+    run = run_of(harness, loop("l", "true", step("b")), defs=given, timeoutSeconds=60, timeoutPolicy="TIME_OUT_WF")
+    assert step_on(harness)
+    assert step_on(harness)
+    if forgets:
+        harness.restart_decider()
+    if way == "terminate":
+        assert harness.request(run, "terminate").granted
+    elif way == "fail":
+        harness.work({"b": fails})
+    elif way == "time out":
+        harness.advance(60)
+    else:
+        (result,) = (harness._result(each, echo) for each in harness.take("b"))
+        harness._outside.publish([result])
+        (delivery,) = harness.arrived()
+        harness.executor.set_aside(delivery, "It has killed three deciders.")
+    expected = {"iteration": 3, "1": {"b": {"v": 1}}, "2": {"b": {"v": 1}}}
+    assert harness.task(run, "l").status == "CANCELED"
+    assert seen(harness, run, 1) == [expected] * 4
+    # Whoever sets a run aside reads no payloads, so the rest is left to the other rows for ever.
+    assert row_of(harness, run).output == (expected if way != "set aside" else {"iteration": 3})
+
+
+def test_a_loop_that_is_retried_goes_on_with_what_it_had_gathered(harness):
+    run = run_of(harness, loop("l", "$.l.iteration < 3", step("b")), defs=[{"name": "b", "retryCount": 0}])
+    assert step_on(harness)
+    harness.work({"b": fails})
+    assert harness.request(run, "retry").granted
+    assert seen(harness, run, 1) == [{"iteration": 2, "1": {"b": {"v": 1}}}] * 4
+    harness.restart_decider()
+    harness.work({"b": echo})
+    assert row_of(harness, run).output == {"iteration": 3, "1": {"b": {"v": 1}}, "2": {"b": {}}, "3": {"b": {}}}
+
+
+def test_a_run_that_goes_back_into_an_iteration_keeps_what_came_before(harness):
+    run = run_of(harness, loop("l", "$.l.iteration < 4", step("b")))
+    harness.work({"b": lambda _: {"v": 1}})
+    assert harness.request(run, "rerun", reRunFromTaskId=f"{run}.4").granted
+    for _ in range(2):
+        harness.restart_decider()
+        assert step_on(harness)
+    assert harness.run(run).status == "COMPLETED"
+    assert row_of(harness, run).output == {"iteration": 4} | {str(each): {"b": {"v": 1}} for each in range(1, 5)}
+
+
+def test_what_is_done_over_is_kept_with_all_that_it_had_gathered(harness):
+    run = run_of(harness, loop("l", "true", step("b")))
+    assert step_on(harness)
+    assert harness.request(run, "terminate").granted
+    assert harness.request(run, "restart").granted
+    with harness.store.transaction() as tx:
+        (earlier,) = tx.earlier_rounds(run)
+    assert next(task for task in earlier.tasks if task.ref == "l").output == {"iteration": 2, "1": {"b": {"v": 1}}}
+
+
+def test_a_row_that_an_earlier_version_has_written_whole_is_taken_as_it_is(harness):
+    run = run_of(harness, loop("l", "$.l.iteration < 3", step("b")))
+    assert step_on(harness)
+    table, whole = harness.store._tables.tasks[run], {"iteration": 2, "1": {"b": {"v": "as it was"}}}
+    table[1] = replace(table[1], output=whole)
+    harness.restart_decider()
+    assert seen(harness, run, 1) == [whole] * 4
+    assert step_on(harness)
+    assert row_of(harness, run).output == {"iteration": 3}
+    assert step_on(harness)
+    assert row_of(harness, run).output == {**whole, "iteration": 3, "2": {"b": {"v": 1}}, "3": {"b": {"v": 1}}}
+
+
+def test_a_loop_that_has_not_begun_has_gathered_nothing(harness):
+    inner = loop("i", "true", step("b"))
+    run = run_of(harness, loop("l", "$.l.iteration < 3", step("a"), inner, step("c")), defs=[])
+    harness.work({"a": echo})
+    assert seen(harness, run, row_of(harness, run, "i__1").seq) == [{"iteration": 1}] * 4
+
+
+def test_what_is_gathered_by_runs_that_cannot_be_read_is_left_out(harness):
+    run = run_of(harness, loop("l", "true", step("b")))
+    assert step_on(harness)
+    table = harness.store._tables.tasks[run]
+    table[1] = replace(table[1], position=7)
+    assert seen(harness, run, 1) == [{"iteration": 2}] * 4

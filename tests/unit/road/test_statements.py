@@ -30,10 +30,11 @@ def told(tmp_path: Path) -> Iterator[tuple[Harness, Counter[str]]]:
     database = open_database(url, 1)
     told: Counter[str] = Counter()
 
-    def note(_connection: object, cursor: object, statement: str, *_: object) -> None:
+    def note(_connection: object, cursor: object, statement: str, parameters: object, *_: object) -> None:
         if not statement.startswith("BEGIN"):
             told["statements"] += 1
             told["rows"] += max(0, cursor.rowcount)
+            told["characters"] += len(str(parameters))
 
     event.listen(database, "after_cursor_execute", note)
     event.listen(database, "commit", lambda _: told.update(transactions=1))
@@ -66,4 +67,22 @@ def test_a_batch_is_one_transaction_of_as_many_statements_whatever_it_holds(
 
     for _ in range(4):
         step()
+    del counted["characters"]
     assert counted == {"transactions": 1, "statements": STATEMENTS_OF_A_BATCH, "rows": ROWS_OF_A_STEP * runs}
+
+
+def test_an_iteration_writes_as_much_however_many_went_before(told: tuple[Harness, Counter[str]]) -> None:
+    harness, counted = told
+    body = {"name": "same", "taskReferenceName": "b"}
+    loop = {"name": "l", "taskReferenceName": "l", "type": "DO_WHILE", "loopCondition": "true", "loopOver": [body]}
+    harness.register({"name": "looping", "tasks": [loop]})
+    run = harness.start("looping", {})
+    written = []
+    for _ in range(200):
+        counted.clear()
+        harness.publish(*(done(each) for each in harness.take("same")))
+        written.append(counted["characters"])
+    assert written[-1] < written[10] + 100
+    counted.clear()
+    assert harness.request(run, "terminate").granted
+    assert counted["characters"] > 200 * len('"1":{"b":{"n":1}},'), "what it has gathered is written at its end"
