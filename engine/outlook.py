@@ -22,7 +22,7 @@ from engine.named_values import environment_values
 from engine.store.catalog import Catalog
 from engine.store.family import way_to
 from engine.store.port import Transaction
-from engine.tasks.step import Limits
+from engine.tasks.limits import Limits
 
 #: For how long the registered task definitions are taken as they are when nothing is being started.
 _CATALOG_KEPT = 1 * SECOND

@@ -81,6 +81,7 @@ def out(draft: Draft, plan: Plan, task: Task, step: Step) -> Task:  # noqa: C901
         case End():
             done = _finish(draft, task, TaskStatus.COMPLETED, {}, None, None)
             done = draft.change(done, executed=True, output=dict(step.output))
+            _cut_short(draft, done)
             end(draft, step.status, step.reason, output=step.output)
             return done
         case Abort():
@@ -88,6 +89,15 @@ def out(draft: Draft, plan: Plan, task: Task, step: Step) -> Task:  # noqa: C901
             return task
         case _:
             assert_never(step)
+
+
+def _cut_short(draft: Draft, task: Task) -> None:
+    """Have the containers around a task note what has come of it, before the run is ended by it; innermost first."""
+    while task.parent:
+        task = draft.tasks[task.parent]
+        place = place_of(draft, task)
+        if place is not None and task.status.is_open:
+            draft.change(task, output=place.kind.cut_short(place))
 
 
 def _finish(

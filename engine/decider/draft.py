@@ -18,7 +18,7 @@ from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import Json, JsonObject
 from engine.model.question import KeptResult, Question
 from engine.model.status import TASK_TRANSITIONS, WORKFLOW_TRANSITIONS, Slot, TaskStatus, WorkflowStatus
-from engine.tasks.step import Limits
+from engine.tasks.limits import Limits
 
 
 class IllegalMove(BatonError):

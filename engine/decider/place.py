@@ -17,7 +17,7 @@ from engine.model.execution import Task, Workflow
 from engine.model.limit import limits
 from engine.model.payload import Json, JsonObject
 from engine.model.question import RunOf
-from engine.tasks.step import Limits
+from engine.tasks.limits import Limits
 from engine.wire.conductor import Described
 
 

@@ -14,7 +14,7 @@ from engine.tasks.worker import WorkerTask
 ENTRY_POINTS = "baton.task_types"
 
 #: Modules of this room that describe what a type is rather than being one.
-_FRAME = frozenset({"step", "worker", "system", "join_script", "gathered"})
+_FRAME = frozenset({"step", "worker", "system", "join_script", "gathered", "limits"})
 
 
 @cache

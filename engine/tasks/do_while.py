@@ -84,12 +84,14 @@ class DoWhile(TaskType):
         kept = {key: value for key, value in at.task.output.items() if key.isdigit() and int(key) < number}
         return {**kept, **_counters(number, _items(at))}
 
+    def cut_short(self, at: At) -> JsonObject:
+        """Note what the present iteration has brought so far, as Conductor does."""
+        return _with_iteration(at)
+
     def branch_ended(self, at: At) -> Step:
         """Note the iteration's outputs, evaluate the condition, and go round again or complete."""
-        number = at.task.iteration
-        bodies = _body_outputs(at.config, f"{at.suffix}__{number}", at.latest)
-        output = _gathered(at.task).with_part(number, bodies, _kept(at.task), at.limits.value_characters)
-        items = _items(at)
+        output, number = _with_iteration(at), at.task.iteration
+        bodies, items = output[str(number)], _items(at)
         try:
             again = (items is None or number < len(items)) and _holds(at, output, bodies, items)
         except BadExpression as error:
@@ -132,6 +134,13 @@ def _body_outputs(config: WorkflowTask, suffix: str, latest: Callable[[str], Tas
     refs = (step.task_reference_name for _, step in walk(config.loop_over))
     found = ((ref, latest(ref + suffix)) for ref in refs)
     return {ref: task.output for ref, task in found if task is not None}
+
+
+def _with_iteration(at: At) -> Gathered:
+    """Return the loop's output with what the present iteration has brought."""
+    number = at.task.iteration
+    bodies = _body_outputs(at.config, f"{at.suffix}__{number}", at.latest)
+    return _gathered(at.task).with_part(number, bodies, _kept(at.task), at.limits.value_characters)
 
 
 def _gathered(task: Task) -> Gathered:

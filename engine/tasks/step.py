@@ -21,6 +21,7 @@ from engine.model.execution import Task, Workflow
 from engine.model.payload import Json, JsonObject
 from engine.model.request import Request
 from engine.model.status import TaskStatus, WorkflowStatus
+from engine.tasks.limits import Limits
 
 
 class Complete(Struct, frozen=True, kw_only=True):
@@ -180,19 +181,6 @@ class Branch(Struct, frozen=True, kw_only=True, gc=False):
         return {**own, **self.data} if own else self.data
 
 
-class Limits(Struct, frozen=True, kw_only=True):
-    """What evaluating expressions and conditions inside the decider may cost."""
-
-    #: Characters of a task's input or output as the decider makes it, written as JSON.
-    value_characters: int = 20 * 1024 * 1024
-    script_seconds: float = 0.05
-    script_bytes: int = 32 * 1024 * 1024
-    variables_bytes: int = 256 * 1024
-    #: Messages that were sent to a run and not taken yet, and their size together, as JSON.
-    messages: int = 1_000
-    messages_bytes: int = 1024 * 1024
-
-
 class At(Protocol):
     """What a type sees of the run when it is asked."""
 
@@ -334,6 +322,10 @@ class TaskType:
     def gathered(self, config: WorkflowTask, task: Task, suffix: str, latest: Mapping[str, Task]) -> JsonObject:
         """Return an open task's output with what its row leaves to the rows in its lists (``Gathered``)."""
         return task.output
+
+    def cut_short(self, at: At) -> JsonObject:
+        """Return the output of an open task in one of whose lists the run is ended on purpose."""
+        return at.task.output
 
     def rewound(self, at: At) -> JsonObject:
         """Return the output of a task that was over and has its present list open again, as an operator wants."""

@@ -220,3 +220,16 @@ def test_what_is_gathered_by_runs_that_cannot_be_read_is_left_out(harness):
     table = harness.store._tables.tasks[run]
     table[1] = replace(table[1], position=7)
     assert seen(harness, run, 1) == [{"iteration": 2}] * 4
+
+
+def test_a_loop_that_a_terminate_ends_has_the_iteration_that_it_stands_in(harness):
+    end = step("end", "TERMINATE", **inputs(terminationStatus="COMPLETED", workflowOutput={"at": "${o.output.1.b}"}))
+    enough = switch("enough", {"2": [loop("i", "true", end)]}, **inputs(way="${b.output.calls}"))
+    run = run_of(harness, loop("o", "true", step("b"), enough, step("after")))
+    harness.work({"b": Flaky(0), "after": echo})
+    assert harness.run(run).output == {"at": {"calls": 1}}
+    ended = {"end": {"at": {"calls": 1}}}
+    assert harness.task(run, "i__2").output == {"iteration": 1, "1": ended}
+    shown = {key: part for key, part in row_of(harness, run, "o").output["2"].items() if key != "enough"}
+    assert shown == {"b": {"calls": 2}, "i": {"iteration": 1, "1": ended}}
+    assert set(row_of(harness, run, "o").output) == {"iteration", "1", "2"}
