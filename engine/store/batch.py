@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Column, ColumnElement, Connection, Insert, Table
@@ -14,10 +14,12 @@ Changes = Callable[[Any], Mapping[str, Any]]
 
 
 class Batch(Protocol):
-    """Writes a batch with a constant number of statements, however many runs it holds."""
+    """Writes a batch with a constant number of statements, however many runs it holds, but for slices of tasks."""
 
-    def load(self, connection: Connection, table: Table, names: Sequence[str], ids: Sequence[str]) -> Sequence[Any]:
-        """Return these columns of all rows that belong to these runs, by the table's primary key."""
+    def load(
+        self, connection: Connection, table: Table, names: Sequence[str], ids: Sequence[str]
+    ) -> Iterator[Sequence[Any]]:
+        """Yield these columns of all rows that belong to these runs, by the table's primary key, a slice at a time."""
         ...
 
     def save(self, connection: Connection, saves: Sequence[Save], *, last: bool) -> set[str]:

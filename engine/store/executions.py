@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -44,8 +45,12 @@ class Executions(History):
     ) -> tuple[list[_R], Mapping[str, int]]:
         """Return the records of these runs, and how large the payloads of each run are in them."""
         names = record.names if payloads else record.small_names
-        rows = self._batch.load(self._connection, record.table, names, workflow_ids)
-        return record.read(rows, names), record.payload_bytes(rows if payloads else ())
+        found: list[_R] = []
+        sizes: Counter[str] = Counter()
+        for rows in self._batch.load(self._connection, record.table, names, workflow_ids):
+            found += record.read(rows, names)
+            sizes += record.payload_bytes(rows if payloads else ())
+        return found, sizes
 
     def save(self, saves: Sequence[Save], *, last: bool = False) -> set[str]:
         """See ``Transaction.save``."""

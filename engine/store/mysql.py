@@ -7,7 +7,8 @@ statement less, but MariaDB makes a table on disk of it when it holds long texts
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, Insert, Table
@@ -21,6 +22,7 @@ from engine.store.codec import storable
 from engine.store.port import Save
 from engine.store.records import TASK, WORKFLOW, Record
 from engine.store.schema import setting
+from engine.store.slices import fetched
 from engine.store.stepwise import StepwiseBatch
 
 #: Ids in one statement: MySQL gives up on ranges of some ten thousand values, and reads the whole table instead.
@@ -53,13 +55,15 @@ _TAKE_TURNS: Final = _insert(setting, ["key", "value"]) + " ON DUPLICATE KEY UPD
 class MysqlBatch(StepwiseBatch):
     """Writes batches to MariaDB and MySQL."""
 
-    def load(self, connection: Connection, table: Table, names: Sequence[str], ids: Sequence[str]) -> Sequence[Any]:
+    def load(
+        self, connection: Connection, table: Table, names: Sequence[str], ids: Sequence[str]
+    ) -> Iterator[Sequence[Any]]:
         """See ``Batch.load``."""
         return _select(connection, table, names, ids)
 
     def _locked(self, connection: Connection, ids: Sequence[str]) -> dict[str, int]:
         """Return the versions of those runs that exist, and keep everybody else from changing them."""
-        return dict(_select(connection, WORKFLOW.table, ["id", "version_no"], ids, " FOR UPDATE"))
+        return dict(chain.from_iterable(_select(connection, WORKFLOW.table, ["id", "version_no"], ids, " FOR UPDATE")))
 
     def _insert_workflows(self, connection: Connection, workflows: Sequence[Workflow]) -> set[str]:
         existing = self._locked(connection, [each.id for each in workflows])
@@ -109,11 +113,10 @@ class MysqlBatch(StepwiseBatch):
 
 def _select(
     connection: Connection, table: Table, names: Sequence[str], ids: Sequence[str], ending: str = ""
-) -> Sequence[Any]:
-    """Return these columns of the rows that belong to these runs; each run's rows stand together, by the key."""
+) -> Iterator[Sequence[Any]]:
+    """Yield these columns of the rows that belong to these runs; each run's rows stand together, by the key."""
     keys = [f"`{column.name}`" for column in table.primary_key]
     columns = ", ".join(f"`{name}`" for name in names)
-    rows: list[Any] = []
     for start in range(0, len(ids), _IDS):
         some = tuple(ids[start : start + _IDS])
         statement = (
@@ -121,5 +124,4 @@ def _select(
             f"ORDER BY {', '.join(keys)}{ending}"
         )
         with connection.exec_driver_sql(statement, some) as result:
-            rows += result.cursor.fetchall() if result.cursor else ()
-    return rows
+            yield from fetched(result.cursor)

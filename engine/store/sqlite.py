@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, Insert, Table, Text, column, func, select
@@ -14,6 +15,7 @@ from engine.store.batch import Changes
 from engine.store.codec import storable
 from engine.store.port import Save
 from engine.store.records import TASK, WORKFLOW, Record
+from engine.store.slices import fetched
 from engine.store.stepwise import StepwiseBatch
 
 
@@ -39,7 +41,9 @@ _UPDATE_TASKS: Final = _update(TASK, ["workflow_id", "seq"])
 class SqliteBatch(StepwiseBatch):
     """Writes batches to SQLite. Nobody else writes meanwhile, so looking first and writing then is safe."""
 
-    def load(self, connection: Connection, table: Table, names: Sequence[str], ids: Sequence[str]) -> Sequence[Any]:
+    def load(
+        self, connection: Connection, table: Table, names: Sequence[str], ids: Sequence[str]
+    ) -> Iterator[Sequence[Any]]:
         """See ``Batch.load``."""
         keys = [each.name for each in table.primary_key]
         statement = (
@@ -47,10 +51,10 @@ class SqliteBatch(StepwiseBatch):
             f"WHERE {keys[0]} IN (SELECT value FROM json_each(?)) ORDER BY {', '.join(keys)}"
         )
         with connection.exec_driver_sql(statement, (json.dumps(list(ids)),)) as result:
-            return result.cursor.fetchall() if result.cursor else ()
+            yield from fetched(result.cursor)
 
     def _versions(self, connection: Connection, ids: Sequence[str]) -> dict[str, int]:
-        return dict(self.load(connection, WORKFLOW.table, ["id", "version_no"], ids))
+        return dict(chain.from_iterable(self.load(connection, WORKFLOW.table, ["id", "version_no"], ids)))
 
     def _insert_workflows(self, connection: Connection, workflows: Sequence[Workflow]) -> set[str]:
         existing = self._versions(connection, [each.id for each in workflows])

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from engine.model.execution import Task, Workflow
 from engine.store.port import Save
+from engine.store.slices import sliced
 
 
 class StepwiseBatch(ABC):
@@ -25,11 +26,11 @@ class StepwiseBatch(ABC):
             written |= self._update_workflows(connection, existing)
         won = [save for save in saves if save.workflow.id in written]
         inserted = [task for save in won for task in save.inserted]
-        if inserted:
-            self._insert_tasks(connection, inserted)
+        for some in sliced(inserted):
+            self._insert_tasks(connection, some)
         updated = [(task, save.tasks_before.get(task.seq)) for save in won for task in save.updated]
-        if updated:
-            self._update_tasks(connection, [task for task, _ in updated], [before for _, before in updated])
+        for pairs in sliced(updated):
+            self._update_tasks(connection, [task for task, _ in pairs], [before for _, before in pairs])
         return written
 
     @abstractmethod

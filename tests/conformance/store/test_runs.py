@@ -13,6 +13,7 @@ from engine.search.grammar import read_query
 from engine.search.subject import TASKS
 from engine.store.port import Save, Store
 from engine.store.search_port import Query
+from engine.store.slices import SLICE
 from tests.conformance.store.runs import MOMENT, a_run, a_task, change, create, load, save
 
 FULL_RUN = Workflow(
@@ -268,3 +269,33 @@ def test_an_open_loop_is_read_with_what_its_row_leaves_to_those_of_its_iteration
         assert transaction.task_page("run", (), 0, 1)[1][0].output == whole
         found = transaction.search_tasks(Query(condition=read_query("taskType = DO_WHILE", TASKS)))
     assert [task.output for task in found.tasks] == [whole]
+
+
+MANY = 2 * SLICE + 1
+
+
+def test_a_run_of_more_tasks_than_a_slice_is_saved_and_loaded_whole(store: Store) -> None:
+    run, tasks = a_run(), [a_task(seq=seq, input={"n": seq}) for seq in range(1, MANY + 1)]
+    create(store, run, tasks=tasks)
+    assert load(store).tasks == tuple(tasks)
+    done = [msgspec.structs.replace(task, status=TaskStatus.COMPLETED) for task in tasks]
+    save(store, Save(workflow=change(run), loaded_version=1, updated=done))
+    assert load(store).tasks == tuple(done)
+
+
+def test_of_a_run_that_has_moved_on_no_slice_is_written(store: Store) -> None:
+    run, stale = a_run("run"), a_run("stale")
+    create(store, run, stale, tasks=[a_task("stale")])
+    save(store, Save(workflow=change(stale), loaded_version=1))
+    saves = [
+        Save(workflow=change(run), loaded_version=1, inserted=[a_task("run", seq) for seq in range(1, SLICE)]),
+        Save(
+            workflow=change(stale),
+            loaded_version=1,
+            inserted=[a_task("stale", seq) for seq in range(2, SLICE)],
+            updated=[a_task("stale", reason="again")],
+        ),
+    ]
+    assert save(store, *saves) == {"run"}
+    assert len(load(store, "run").tasks) == SLICE - 1
+    assert load(store, "stale").tasks == (a_task("stale"),)
