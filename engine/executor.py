@@ -55,7 +55,7 @@ log = get_logger(__name__)
 _MOST_SEEN_TO = 10_000
 
 #: Messages made and published in one go; a fork commands tens of thousands, each two kilobytes until it is confirmed.
-_MOST_MESSAGES = 2_000
+_MOST_MESSAGES = 500
 
 #: Rounds in which rows may turn out to have moved on before the batch is given back to the broker.
 _MOST_ROUNDS = 10

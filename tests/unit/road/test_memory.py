@@ -172,7 +172,7 @@ def test_a_request_that_comes_again_to_an_old_copy_sends_all_that_it_led_to_not_
     assert [each.message.headers["id"] for each in harness.take("a")] == [f"{run}.2"]
 
 
-def test_what_a_wide_fork_commands_is_published_a_few_thousand_messages_at_a_time():
+def test_what_a_wide_fork_commands_is_published_a_few_hundred_messages_at_a_time():
     harness = Harness()
     fork = {
         "name": "fork",
@@ -190,5 +190,5 @@ def test_what_a_wide_fork_commands_is_published_a_few_thousand_messages_at_a_tim
     harness.road.publish = counted
     harness.start("wide", {"elements": [{}] * 5_000})
     assert sum(portions) > 5_000
-    assert max(portions) == 2_000
+    assert max(portions) == 500
     assert len(harness.take("same")) == 5_000
