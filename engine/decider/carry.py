@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from engine.clock import SECOND, after
 from engine.decider.child import wanted_id
 from engine.decider.deadline import note_dates
 from engine.decider.domain import domain_of
 from engine.decider.draft import Draft
 from engine.decider.ending import abort, end
-from engine.decider.execution import ListKey, OpenList
+from engine.decider.execution import ListKey, list_of
 from engine.decider.kept import kept_output
 from engine.decider.place import is_limited, place_of
 from engine.decider.plan import Plan
@@ -251,13 +253,13 @@ def newly_opened(draft: Draft, task: Task) -> Iterator[ListKey]:
     outer = draft.lists[outer_key]
     if kind.detached:
         draft.forks[task.seq] = len(branches)
-        draft.lists[outer_key] = OpenList(outer.branch, outer.suffix, outer.live + len(branches))
+        draft.lists[outer_key] = replace(outer, live=outer.live + len(branches))
     elif task.status.is_open:
         draft.holding[task.seq] = None
     for branch in branches:
         key = (task.seq, branch.name)
         if key not in draft.lists:
-            draft.lists[key] = OpenList(branch, outer.suffix + branch.suffix, 1)
+            draft.lists[key] = list_of(branch, outer.suffix)
             yield key
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -18,6 +19,8 @@ from engine.tasks import task_type
 _WORKFLOW = "workflow"
 _TASK_ID = "CPEWF_TASK_ID"
 
+#: What loops put behind the names of what they run.
+_ITERATION: Final = re.compile(r"(?:__\d+)+$")
 
 #: Characters of a value that are written and sent in the time of a step of evaluation.
 _CHARACTERS_PER_STEP: Final = 10
@@ -78,17 +81,19 @@ class Context(Roots, Mapping[str, Json]):
         raise KeyError(root)
 
     def __iter__(self) -> Iterator[str]:
+        looped, latest = self._draft.named, self._draft.latest
         yield _WORKFLOW
-        yield from self._draft.named
+        yield from looped
+        yield from (ref for ref in latest if ref not in looped and _ITERATION.sub("", ref) not in looped)
 
     def __len__(self) -> int:
-        return 1 + len(self._draft.named)
+        return sum(1 for _ in self)
 
     def _named(self, root: str) -> Task | None:
         draft = self._draft
-        seq = draft.named.get(root)
-        if seq is None:
-            seq = draft.latest.get(root)
+        seq, looped = draft.latest.get(root), draft.named.get(root)
+        if looped is not None and (seq is None or looped > seq):
+            seq = looped
         return None if seq is None else draft.tasks[seq]
 
 

@@ -43,7 +43,6 @@ from engine.model.status import TaskStatus, WorkflowStatus
 from engine.operations import operations
 from engine.operations.desk import refused
 from engine.tasks.gathered import weight_of
-from engine.tasks.step import Branch
 
 
 class Decision(Struct, frozen=True):
@@ -111,7 +110,7 @@ def new_run(start: StartWorkflow, definition: WorkflowDef, definition_hash: str,
     )
     run = Execution(workflow, definition)
     run.fresh = False
-    run.lists[ROOT] = OpenList(Branch(name="", steps=definition.tasks), "", 1)
+    run.lists[ROOT] = OpenList(name="", steps=definition.tasks, live=1)
     return run
 
 

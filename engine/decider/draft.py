@@ -208,7 +208,8 @@ class Draft:
         self.workflow = msgspec.structs.replace(self.workflow, last_seq=task.seq)
         self.plans[task.seq] = plan
         self.latest[task.ref] = task.seq
-        self.named[plain_ref] = task.seq
+        if plain_ref != task.ref:
+            self.named[plain_ref] = task.seq
         return self.put(task)
 
     def put(self, task: Task) -> Task:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.decider.plan import Plan, plan_of
 from engine.model.definition import WorkflowDef, WorkflowTask
@@ -32,16 +32,28 @@ ListKey: TypeAlias = tuple[int, str]
 ROOT: ListKey = (0, "")
 
 
-class OpenList(Struct, frozen=True, gc=False):
-    """A live list: what runs in it, the loop suffix of its references, and its count."""
+class OpenList(Branch, frozen=True, kw_only=True, gc=False):
+    """A live list: the branch that runs in it, with the whole loop suffix of its references, and its count."""
 
-    branch: Branch
-    suffix: str
     live: int
 
     def ref_of(self, config: WorkflowTask) -> str:
         """Return the plain reference name of a step in this list: a branch made from a template has its own."""
-        return self.branch.ref or config.task_reference_name
+        return self.ref or config.task_reference_name
+
+
+def list_of(branch: Branch, around: str) -> OpenList:
+    """Return the list of a branch whose flow has just begun, in a list with the loop suffix ``around``."""
+    return OpenList(
+        name=branch.name,
+        steps=branch.steps,
+        suffix=around + branch.suffix,
+        iteration=branch.iteration,
+        ref=branch.ref,
+        data=branch.data,
+        is_element=branch.is_element,
+        live=1,
+    )
 
 
 class Execution:
@@ -75,7 +87,8 @@ class Execution:
         self.plans: dict[int, Plan] = {}
         #: Full reference name (with loop suffix) -> seq of its last attempt.
         self.latest: dict[str, int] = {}
-        #: Plain reference name -> seq of the last task under it, whatever the iteration: what ``${ref…}`` means.
+        #: Plain reference name of what runs in loops -> seq of the last task under it, whatever the iteration: what
+        #: ``${ref…}`` means. All others stand in ``latest``.
         self.named: dict[str, int] = {}
         #: Tasks that are SCHEDULED or IN_PROGRESS.
         self.open: dict[int, None] = {}
@@ -138,9 +151,7 @@ class _Restoring:
     def __init__(self, execution: Execution) -> None:
         self._run = execution
         #: Every list that ever was, with its full suffix; ``live`` is counted afterwards.
-        self._lists: dict[ListKey, OpenList] = {
-            ROOT: OpenList(Branch(name="", steps=execution.definition.tasks), "", 0)
-        }
+        self._lists: dict[ListKey, OpenList] = {ROOT: OpenList(name="", steps=execution.definition.tasks, live=1)}
         #: Lists that a task's row still names: only these can be live.
         self._named: dict[ListKey, OpenList] = dict(self._lists)
         #: The last task in each list, and how many tasks in it are still to be passed.
@@ -156,12 +167,13 @@ class _Restoring:
 
     def _adopt(self, task: Task) -> None:
         run, key = self._run, (task.parent, task.branch)
-        opened = self._lists.get(key) or self._left_list(task)
-        config = opened.branch.steps[task.position]
+        outer = self._lists.get(key) or self._left_list(task)
+        config = outer.steps[task.position]
         run.tasks[task.seq] = task
         run.plans[task.seq] = plan_of(config)
         run.latest[task.ref] = task.seq
-        run.named[opened.ref_of(config)] = task.seq
+        if outer.suffix:
+            run.named[outer.ref_of(config)] = task.seq
         if task.status.is_open:
             run.open[task.seq] = None
         before = self._reached.get(key)
@@ -175,7 +187,7 @@ class _Restoring:
             run.forks[task.seq] = 0
         may_be_live = key in self._named and (task.status.is_open or task.status is TaskStatus.COMPLETED)
         for branch in kind.branches(config, task):
-            inner = OpenList(branch, opened.suffix + branch.suffix, 0)
+            inner = list_of(branch, outer.suffix)
             self._lists[task.seq, branch.name] = inner
             if may_be_live:
                 self._named[task.seq, branch.name] = inner
@@ -193,28 +205,28 @@ class _Restoring:
     def fits(self, task: Task) -> bool:
         """Take a row in; False when the step in its place is another one."""
         self._adopt(task)
-        opened, config = self._lists[task.parent, task.branch], self._run.plans[task.seq].step
-        return (opened.ref_of(config) + opened.suffix, config.type) == (task.ref, task.type)
+        outer, config = self._lists[task.parent, task.branch], self._run.plans[task.seq].step
+        return (outer.ref_of(config) + outer.suffix, config.type) == (task.ref, task.type)
 
     def _left_list(self, task: Task) -> OpenList:
         """Return the list of a task whose owner's row no longer names it: an earlier iteration, a container closed."""
         owner, config = self._run.tasks[task.parent], self._run.plans[task.parent].step
         outer = self._lists[owner.parent, owner.branch]
         branch = task_type(config.type).branch(config, owner, task.branch)
-        opened = OpenList(branch, outer.suffix + branch.suffix, 0)
-        self._lists[task.parent, task.branch] = opened
-        return opened
+        left = list_of(branch, outer.suffix)
+        self._lists[task.parent, task.branch] = left
+        return left
 
     def _count(self) -> None:
         """Count what is live, innermost lists first: a list's count depends on the forks in it."""
         run = self._run
         beside: dict[ListKey, int] = {}
         for key in sorted(self._named, key=lambda each: each[0], reverse=True):
-            opened = self._named[key]
-            live = beside.get(key, 0) + self._pending.get(key, 0) + self._may_go_further(key, opened)
+            known = self._named[key]
+            live = beside.get(key, 0) + self._pending.get(key, 0) + self._may_go_further(key, known)
             if not live:
                 continue
-            run.lists[key] = OpenList(opened.branch, opened.suffix, live)
+            run.lists[key] = known if live == known.live else replace(known, live=live)
             if key == ROOT:
                 continue
             owner = run.tasks[key[0]]
@@ -226,27 +238,27 @@ class _Restoring:
             elif owner.status.is_open:
                 run.holding[owner.seq] = None
 
-    def _may_go_further(self, key: ListKey, opened: OpenList) -> bool:
+    def _may_go_further(self, key: ListKey, known: OpenList) -> bool:
         """True when the last task of a list has been passed and there are steps behind it, or none was reached yet."""
         last = self._reached.get(key)
         position = -1 if last is None else last.position
-        return position + 1 < len(opened.branch.steps) and (last is None or last.executed)
+        return position + 1 < len(known.steps) and (last is None or last.executed)
 
     def _find_waiting(self, task: Task) -> None:
         run = self._run
         config = run.plans[task.seq].step
         refs = task_type(config.type).awaits(config, task)
-        opened = run.lists.get((task.parent, task.branch))
-        if refs is None or opened is None:
+        around = run.lists.get((task.parent, task.branch))
+        if refs is None or around is None:
             return
-        before = opened.branch.steps[task.position - 1] if task.position else None
-        fork = None if before is None else run.latest.get(opened.ref_of(before) + opened.suffix)
+        before = around.steps[task.position - 1] if task.position else None
+        fork = None if before is None else run.latest.get(around.ref_of(before) + around.suffix)
         # Whoever has jumped to a join has no fork before it.
         if before is not None and fork is not None and task_type(before.type).detached:
             run.joins[fork] = task.seq
         unsettled, alone = 0, (task.seq,)
         for ref in refs:
-            full = ref + opened.suffix
+            full = ref + around.suffix
             awaited = run.latest.get(full)
             if awaited is None or not run.tasks[awaited].executed:
                 unsettled += 1

@@ -96,13 +96,13 @@ class Place:
         """Return the step and task before this one in its list."""
         if self.task.position == 0:
             return None
-        config = self._opened.branch.steps[self.task.position - 1]
+        config = self._opened.steps[self.task.position - 1]
         task = self.latest(self._opened.ref_of(config) + self._opened.suffix)
         return None if task is None else (config, task)
 
     def next_step(self) -> WorkflowTask | None:
         """Return the step behind this one in its list."""
-        steps = self._opened.branch.steps
+        steps = self._opened.steps
         return steps[self.task.position + 1] if self.task.position + 1 < len(steps) else None
 
     def task_def(self, name: str) -> TaskDef | None:

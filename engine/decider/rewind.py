@@ -104,7 +104,7 @@ def live_place(draft: Draft, ref: str) -> Return | None:
     """Return where a step stands in a list that the flow is in, named with its iteration or without."""
     for key in draft.lists:
         opened = draft.lists[key]
-        for position, step in enumerate(opened.branch.steps):
+        for position, step in enumerate(opened.steps):
             plain = opened.ref_of(step)
             if ref in (plain, plain + opened.suffix):
                 return Return(key, position, ())

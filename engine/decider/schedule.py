@@ -16,7 +16,7 @@ from engine.model.payload import NOTHING, Json, JsonObject
 
 def schedule(draft: Draft, key: ListKey, opened: OpenList, position: int) -> Task | None:
     """Write the first attempt of the step at this place; None when the run had to be failed instead."""
-    config = opened.branch.steps[position]
+    config = opened.steps[position]
     plan = plan_of(config)
     plain = opened.ref_of(config)
     ref = plain + opened.suffix
@@ -34,7 +34,7 @@ def schedule(draft: Draft, key: ListKey, opened: OpenList, position: int) -> Tas
         parent=key[0],
         branch=key[1],
         position=position,
-        iteration=opened.branch.iteration if opened.branch.iteration is not None else _iteration(draft, key),
+        iteration=opened.iteration if opened.iteration is not None else _iteration(draft, key),
         input=_own_input(draft, opened, plan, seq, None) if wish is None else NOTHING,
         output=NOTHING,
         first_scheduled_at=draft.now,
@@ -88,7 +88,7 @@ def _own_input(draft: Draft, opened: OpenList, plan: Plan, seq: int, before: Tas
 
     ``before`` is the attempt before, which may have found a definition of its own.
     """
-    return opened.branch.laid_over(_evaluated_input(draft, plan, seq, before))
+    return opened.laid_over(_evaluated_input(draft, plan, seq, before))
 
 
 def _evaluated_input(draft: Draft, plan: Plan, seq: int, before: Task | None) -> dict[str, Json]:

@@ -16,6 +16,7 @@ from collections import deque
 from typing import TypeAlias, assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.decider import carry
 from engine.decider.draft import Draft
@@ -130,7 +131,7 @@ class Walk:
         match entry:
             case Enter():
                 opened = self.draft.lists.get(entry.key)
-                return entry.position == 0 and opened is not None and bool(opened.branch.steps)
+                return entry.position == 0 and opened is not None and bool(opened.steps)
             case Settle():
                 return True
             case Carry() | Ended():
@@ -157,7 +158,7 @@ class Walk:
         opened = self.draft.lists.get(key)
         if opened is None:
             return
-        if position >= len(opened.branch.steps):
+        if position >= len(opened.steps):
             self._count_down(key)
             return
         if self._was_here(key, opened, position):
@@ -171,7 +172,7 @@ class Walk:
 
     def _was_here(self, key: ListKey, opened: OpenList, position: int) -> bool:
         """True when another flow of this list has reached the place before: this one ends here."""
-        seq = self.draft.latest.get(opened.ref_of(opened.branch.steps[position]) + opened.suffix)
+        seq = self.draft.latest.get(opened.ref_of(opened.steps[position]) + opened.suffix)
         there = None if seq is None else self.draft.tasks[seq]
         return there is not None and (there.parent, there.branch, there.position) == (*key, position)
 
@@ -250,7 +251,7 @@ class Walk:
         draft = self.draft
         opened = draft.lists[key]
         if opened.live > 1:
-            draft.lists[key] = type(opened)(opened.branch, opened.suffix, opened.live - 1)
+            draft.lists[key] = replace(opened, live=opened.live - 1)
             return
         if key == ROOT:
             draft.lists.drop(key)
@@ -358,7 +359,7 @@ class Walk:
         for key in draft.lists:
             last = reached.get(key)
             following = 0 if last is None else last.position + 1
-            if (last is None or last.executed) and following < len(draft.lists[key].branch.steps):
+            if (last is None or last.executed) and following < len(draft.lists[key].steps):
                 self.agenda.append(Enter(key, following))
         for task in pending:
             self._pick_up_task(task)

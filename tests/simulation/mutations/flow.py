@@ -78,8 +78,8 @@ FLOW: tuple[Mutation, ...] = (
     mutation(
         "the live branches of a fork are miscounted",
         _CARRY,
-        "        draft.lists[outer_key] = OpenList(outer.branch, outer.suffix, outer.live + len(branches))\n",
-        "        draft.lists[outer_key] = OpenList(outer.branch, outer.suffix, outer.live + len(branches) - 1)\n",
+        "        draft.lists[outer_key] = replace(outer, live=outer.live + len(branches))\n",
+        "        draft.lists[outer_key] = replace(outer, live=outer.live + len(branches) - 1)\n",
     ),
     mutation(
         "a variable overwrites all others",
