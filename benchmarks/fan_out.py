@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import tracemalloc
+
+import msgspec
 import psutil
 
 from benchmarks.cpu import Meter
@@ -51,7 +55,7 @@ def measure(scope: Scope) -> list[Figure]:
         figures.append(
             Figure(f"fan-out of {size:,}", "ms/branch", rounds[size], narrow, Target("≤", _FLAT, of_ratio=True))
         )
-    return [*figures, _memory(scope)]
+    return [*figures, *_memory(scope)]
 
 
 def _branches(runs: Runs, meter: Meter, size: int, times: int) -> Round:
@@ -61,22 +65,29 @@ def _branches(runs: Runs, meter: Meter, size: int, times: int) -> Round:
     return Round(1_000 * seconds, per_second[-1].cpu_ms)
 
 
-def _memory(scope: Scope) -> Figure:
-    """Return what a decider holds for each branch that is open, in bytes."""
+def _memory(scope: Scope) -> list[Figure]:
+    """Return by how much a decider grows for each branch that is open, in bytes, and how much of it is no payload."""
     size = scope.at_most(100_000, quick=1_000)
-    rounds = [Round(_grown(scope.stack, size)) for _ in range(scope.rounds)]
-    return Figure("fan-out: a decider's memory", "bytes/branch", rounds, (), Target("≤", 1_024))
+    grown, beyond = [], []
+    for _ in range(scope.rounds):
+        bytes_grown, payload = _opened(scope.stack, size)
+        grown.append(Round(bytes_grown / size))
+        beyond.append(Round((bytes_grown - payload) / size))
+    return [
+        Figure("fan-out: a decider's growth", "bytes/branch", grown),
+        Figure("fan-out: a decider's memory beyond payloads", "bytes/branch", beyond, (), Target("≤", 1_024)),
+    ]
 
 
-def _grown(stack: Stack, size: int) -> float:
-    """Open a fork that nobody works on; return by how many bytes for each branch a fresh decider has grown."""
+def _opened(stack: Stack, size: int) -> tuple[int, int]:
+    """Open a fork that nobody works on; return the bytes by which a fresh decider has grown, and the payload's."""
     with stack.decider() as decider:
         runs = Runs(stack, definition("bench_unserved"))
         runs.start([{"branches": []}])
         runs.wait(1)
         before = psutil.Process(decider).memory_info().rss
         runs.broker.consume("bench_unserved", 1_000)
-        runs.start([{"branches": [{}] * size}])
+        (run,) = runs.start([{"branches": [{}] * size}])
         left = size
         while left:
             found = runs.broker.receive(1_000, 1.0)
@@ -84,4 +95,21 @@ def _grown(stack: Stack, size: int) -> float:
             left -= sum(1 for each in found if each.queue == "bench_unserved")
         grown = psutil.Process(decider).memory_info().rss - before
         runs.close()
-    return grown / size
+    return grown, _payload_bytes(stack, run)
+
+
+def _payload_bytes(stack: Stack, run: str) -> int:
+    """Return what the data of a run with a fork take as values of Python, counted as they are made.
+
+    Each piece once: the fork's input holds the elements and the names of the branches, and each branch has its own. The
+    run's input has the elements too, the join's the names; they are the same values in a decider that made them.
+    """
+    with stack.store.transaction() as transaction:
+        tasks = transaction.load([run])[run].tasks
+    texts = [msgspec.json.encode(task.input) for task in tasks if task.type != "JOIN"]
+    tracemalloc.start()
+    try:
+        values = [msgspec.json.decode(text) for text in texts]
+        return tracemalloc.get_traced_memory()[0] - sys.getsizeof(values)
+    finally:
+        tracemalloc.stop()
