@@ -51,6 +51,15 @@ def filled(draft: Draft, template: Template, seq: int, roots: JsonObject = Mappi
         draft.effort += budget.steps + budget.characters // _CHARACTERS_PER_STEP
 
 
+def looked_at(draft: Draft, value: Json, seq: int) -> Json:
+    """Return what ``evaluated`` does, for what is neither kept nor written: its size counts nowhere."""
+    budget = Budget(draft.surroundings.limits.value_characters)
+    try:
+        return compile_template(value).look(Context(draft, seq), draft.surroundings.environment, budget=budget)
+    finally:
+        draft.effort += budget.steps
+
+
 class Context(Roots, Mapping[str, Json]):
     """The roots of expressions, each built only when it is asked for, and only so far."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from engine.clock import Instant
-from engine.decider.context import evaluated
+from engine.decider.context import evaluated, looked_at
 from engine.decider.draft import Draft
 from engine.decider.execution import OpenList
 from engine.decider.plan import Plan, plan_of
@@ -52,6 +52,10 @@ class Place:
     def substitute(self, value: Json) -> Json:
         """Return ``value`` with its expressions replaced."""
         return evaluated(self._draft, value, self.task.seq)
+
+    def look(self, value: Json) -> Json:
+        """Return what ``substitute`` does, for what is neither kept nor written."""
+        return looked_at(self._draft, value, self.task.seq)
 
     def evaluate(
         self, evaluator_type: str, expression: str, given: JsonObject, names: JsonObject = MappingProxyType({})

@@ -81,6 +81,10 @@ class Template:
         node = self._node
         return self._value if node is None else _rendered(node, context, environment, budget)
 
+    def look(self, context: Context, environment: Environment = _NOTHING, *, budget: Budget) -> Json:
+        """Return what ``render`` does, without weighing it: for what is looked at, and neither kept nor written."""
+        return self._value if self._node is None else _found(self._node, context, environment, budget)
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -120,12 +124,16 @@ def substitute(
 
 def _rendered(node: _Node, context: Context, environment: Environment, budget: Budget | None) -> Json:
     budget = Budget() if budget is None else budget
-    try:
-        found = node(context, environment, budget)
-    except RecursionError:
-        raise BadExpression("A value that an expression looks at is nested too deeply; flatten it.") from None
+    found = _found(node, context, environment, budget)
     budget.weigh(found)
     return found
+
+
+def _found(node: _Node, context: Context, environment: Environment, budget: Budget) -> Json:
+    try:
+        return node(context, environment, budget)
+    except RecursionError:
+        raise BadExpression("A value that an expression looks at is nested too deeply; flatten it.") from None
 
 
 def is_expression(value: Json) -> bool:

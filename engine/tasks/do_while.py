@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from engine.errors import BadExpression, Fault
 from engine.expression.script import is_true
@@ -110,19 +110,20 @@ def _items_of(config: WorkflowTask) -> Json:
     return inputs.get("_items", None if config.loop_condition else inputs.get("items"))
 
 
-def _items(at: At) -> list[Json] | None:
+def _items(at: At) -> Sequence[Json] | None:
     """Return the items of list mode as they are now, or None in condition mode."""
     source, given = _items_of(at.config), at.task.input.get("_items")
     if source is None and given is None:
         return None
     # What a dynamic fork gave the loop is data, which is not evaluated.
-    value = given if source is None else at.substitute(source)
+    # Each iteration has a look at all of them, and keeps one.
+    value = given if source is None else at.look(source)
     if value is None:
         return []
-    return list(value) if isinstance(value, list | tuple) else [value]
+    return value if isinstance(value, list | tuple) else [value]
 
 
-def _counters(iteration: int, items: list[Json] | None) -> dict[str, Json]:
+def _counters(iteration: int, items: Sequence[Json] | None) -> dict[str, Json]:
     counters: dict[str, Json] = {"iteration": iteration}
     if items is not None and iteration <= len(items):
         counters |= {"loopIndex": iteration - 1, "loopItem": items[iteration - 1]}
@@ -157,7 +158,7 @@ def _kept(task: Task) -> int:
     return keep if isinstance(keep, int) and keep > 0 else 0
 
 
-def _holds(at: At, output: JsonObject, bodies: dict[str, Json], items: list[Json] | None) -> bool:
+def _holds(at: At, output: JsonObject, bodies: dict[str, Json], items: Sequence[Json] | None) -> bool:
     condition = at.config.loop_condition
     if not condition:
         return items is not None

@@ -207,6 +207,10 @@ class At(Protocol):
         """Return ``value`` with its ``${…}`` expressions replaced."""
         ...
 
+    def look(self, value: Json) -> Json:
+        """Return what ``substitute`` does, however large it is: to be looked at, and neither kept nor written."""
+        ...
+
     def evaluate(self, evaluator_type: str, expression: str, given: JsonObject, names: JsonObject = ...) -> Json:
         """Return what a condition evaluates to, within the limits; see ``expression.script.evaluate``."""
         ...

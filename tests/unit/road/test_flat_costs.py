@@ -29,6 +29,14 @@ LOOP = {
     "loopCondition": "$.loop['iteration'] < $.times",
     "loopOver": [{"name": "empty", "taskReferenceName": "again"}],
 }
+BODY = {"name": "empty", "taskReferenceName": "once", "inputParameters": {"item": "${each.output.loopItem}"}}
+EACH = {
+    "name": "each",
+    "taskReferenceName": "each",
+    "type": "DO_WHILE",
+    "items": "${workflow.input.items}",
+    "loopOver": [BODY],
+}
 
 
 class Calls:
@@ -58,7 +66,7 @@ class Calls:
 
 def calls_for_each(workflow: str, size: int, given: dict[str, object]) -> float:
     harness = Harness()
-    harness.register(CHILD, PARENT, {"name": "looping", "tasks": [LOOP]})
+    harness.register(CHILD, PARENT, {"name": "looping", "tasks": [LOOP]}, {"name": "listing", "tasks": [EACH]})
     calls = Calls(harness)
     run = harness.start(workflow, given)
     harness.work({"empty": lambda _: {"n": 1}})
@@ -73,4 +81,9 @@ def test_a_child_among_a_hundred_and_fifty_costs_as_much_as_among_fifty() -> Non
 
 def test_an_iteration_of_a_hundred_and_fifty_costs_as_much_as_one_of_fifty() -> None:
     few, many = (calls_for_each("looping", size, {"times": size}) for size in (50, 150))
+    assert many <= NEARLY * few
+
+
+def test_an_item_of_a_hundred_and_fifty_costs_as_much_as_one_of_fifty() -> None:
+    few, many = (calls_for_each("listing", size, {"items": [{"n": n} for n in range(size)]}) for size in (50, 150))
     assert many <= NEARLY * few
