@@ -16,7 +16,9 @@ from engine.model.payload import Json
 from engine.wire.message import Message
 
 _FRAME_METHOD, _FRAME_HEADER, _FRAME_BODY, _FRAME_END = 1, 2, 3, b"\xce"
-_BASIC_CLASS, _PUBLISH_METHOD = 60, 40
+_BASIC_CLASS, _PUBLISH_METHOD, _ACK_METHOD = 60, 40, 80
+#: Bytes of an ack's frame between its start and its end.
+_ACK_SIZE = 13
 
 #: Bytes that a frame needs around its payload.
 FRAME_OVERHEAD = 8
@@ -28,6 +30,7 @@ _PERSISTENT, _TRANSIENT = 2, 1
 _MANDATORY = 1
 
 _frame_start = struct.Struct(">BHI").pack
+_ack = struct.Struct(">BHIHHQ?").pack
 _long = struct.Struct(">I")
 _content_start = struct.Struct(">HHQH").pack
 _publish_start = struct.pack(">HHH", _BASIC_CLASS, _PUBLISH_METHOD, 0)
@@ -61,6 +64,11 @@ def publish_frames(message: Message, channel: int, frame_size: int) -> list[byte
         return [start + _frame(_FRAME_BODY, channel, body)] if body else [start]
     edges = [*range(0, len(body), step), len(body)]
     return [start, *(_frame(_FRAME_BODY, channel, body[begin:end]) for begin, end in pairwise(edges))]
+
+
+def ack_frame(channel: int, tag: int, multiple: bool) -> bytes:
+    """Return the frame that acks a delivery on ``channel``, with ``multiple`` also all before it."""
+    return _ack(_FRAME_METHOD, channel, _ACK_SIZE, _BASIC_CLASS, _ACK_METHOD, tag, multiple) + _FRAME_END
 
 
 def joined(pieces: Sequence[bytes]) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 
 from msgspec import Struct
@@ -14,6 +14,7 @@ from pika.channel import Channel
 
 from engine.broker.amqp_connection import AmqpChannel, AmqpConnection, ChannelClosed, RawProperties
 from engine.broker.amqp_encoding import read_message
+from engine.broker.short_way import Arrival
 from engine.log import get_logger
 from engine.model.payload import Json
 from engine.wire.message import Delivery
@@ -76,7 +77,7 @@ class Inbox:
 
     def __init__(self, connection: AmqpConnection, wake: threading.Condition, most_bytes: int) -> None:
         self._wake = wake
-        self._arrived: deque[tuple[str, spec.Basic.Deliver, RawProperties, bytes]] = deque()
+        self._arrived: deque[Arrival] = deque()
         self._outstanding = Outstanding()
         self._prefetch: dict[str, int] = {}
         self._most_bytes = most_bytes
@@ -91,6 +92,7 @@ class Inbox:
         self.cancelled: dict[str, float] = {}
         self.channel = AmqpChannel(connection, on_closed=self._on_closed)
         self.channel.ask(self._watch_cancellations)
+        self.channel.take(self)
 
     def consume(self, queue: str, prefetch: int) -> None:
         """Start a consumer, or change its prefetch; raise ``ChannelClosed`` when the broker refuses."""
@@ -112,15 +114,15 @@ class Inbox:
         if not paused:
             self.channel.ask(lambda pika, answer: pika.basic_cancel(queue, callback=answer))
         with self._wake:
-            unread = [arrival[1].delivery_tag for arrival in self._arrived if arrival[0] == queue]
-            self._arrived = deque(arrival for arrival in self._arrived if arrival[0] != queue)
+            unread = [arrival.tag for arrival in self._arrived if arrival.consumer == queue]
+            self._arrived = deque(arrival for arrival in self._arrived if arrival.consumer != queue)
         self.settle(unread, requeue=True)
 
     def receive(self, limit: int) -> list[Delivery]:
         """Return up to ``limit`` of what has arrived, without waiting."""
         with self._wake:
             taken = [self._arrived.popleft() for _ in range(min(limit, len(self._arrived)))]
-        return [delivery(self.channel, *arrival) for arrival in taken]
+        return [received(self.channel, arrival) for arrival in taken]
 
     def take_cancelled(self) -> list[str]:
         """Return, once, the queues whose consumers may be restored by now."""
@@ -150,17 +152,32 @@ class Inbox:
     def _deliver(
         self, queue: str, _: Channel, method: spec.Basic.Deliver, properties: RawProperties, body: bytes
     ) -> None:
-        tag, size = method.delivery_tag, len(body)
+        """Take what pika has delivered."""
+        place = (method.exchange, method.routing_key)
+        self.take([Arrival(queue, method.delivery_tag, method.redelivered, *place, properties.raw, body)])
+
+    def wants(self, consumer: str) -> bool:
+        """See ``Taker``: pika puts back what comes behind a cancellation."""
+        return consumer in self._prefetch
+
+    def take(self, arrivals: Sequence[Arrival]) -> None:
+        """See ``Taker``."""
         with self._wake:
-            # One is always taken, or a message that is larger than all the room would never be.
-            if self._bytes and self._bytes + size > self._most_bytes:
-                self._pause(queue, tag, size)
-                return
-            self._outstanding.add(tag)
-            self._sizes[tag] = size
-            self._bytes += size
-            self._arrived.append((queue, method, properties, body))
-            self._wake.notify()
+            before = len(self._arrived)
+            for arrival in arrivals:
+                self._keep(arrival, len(arrival.body))
+            if len(self._arrived) > before:
+                self._wake.notify()
+
+    def _keep(self, arrival: Arrival, size: int) -> None:
+        # One is always taken, or a message that is larger than all the room would never be.
+        if self._bytes and self._bytes + size > self._most_bytes:
+            self._pause(arrival.consumer, arrival.tag, size)
+            return
+        self._outstanding.add(arrival.tag)
+        self._sizes[arrival.tag] = size
+        self._bytes += size
+        self._arrived.append(arrival)
 
     def _pause(self, queue: str, tag: int, size: int) -> None:
         """Put a message back and let no more of its queue come; in the connection's thread."""
@@ -187,6 +204,16 @@ class Inbox:
         self._connection.end(f"closed the channel for consuming: {reason}")
 
 
+def received(channel: AmqpChannel, arrival: Arrival) -> Delivery:
+    """Return what has arrived as a delivery."""
+    return Delivery(
+        message=read_message(arrival.routing_key, arrival.exchange, arrival.properties, arrival.body),
+        queue=arrival.consumer,
+        redelivered=arrival.redelivered,
+        receipt=Receipt(channel, arrival.tag),
+    )
+
+
 def delivery(
     channel: AmqpChannel,
     queue: str,
@@ -195,12 +222,8 @@ def delivery(
     body: bytes,
 ) -> Delivery:
     """Return what pika handed over as a delivery."""
-    return Delivery(
-        message=read_message(method.routing_key, method.exchange, properties.raw, body),
-        queue=queue,
-        redelivered=method.redelivered,
-        receipt=Receipt(channel, method.delivery_tag),
-    )
+    place = (method.exchange, method.routing_key)
+    return received(channel, Arrival(queue, method.delivery_tag, method.redelivered, *place, properties.raw, body))
 
 
 def tags_by_channel(deliveries: Iterable[Delivery]) -> dict[AmqpChannel, list[int]]:

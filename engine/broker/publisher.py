@@ -108,6 +108,7 @@ class Publisher:
             pika.confirm_delivery(ack_nack_callback=self._on_answer, callback=answer)
 
         channel.ask(confirm)
+        channel.confirm(self._answer)
         return channel
 
     def _round(self, messages: Sequence[Message], faults: list[tuple[Message, str]]) -> list[Message]:
@@ -209,9 +210,10 @@ class Publisher:
 
     def _on_answer(self, answer: frame.Method) -> None:
         method = answer.method
-        self._publication.answer(
-            method.delivery_tag, multiple=method.multiple, taken=not isinstance(method, spec.Basic.Nack)
-        )
+        self._answer(method.delivery_tag, method.multiple, not isinstance(method, spec.Basic.Nack))
+
+    def _answer(self, tag: int, multiple: bool, taken: bool) -> None:
+        self._publication.answer(tag, multiple=multiple, taken=taken)
         if not self._publication.unanswered and self._confirmed is not None and not self._confirmed.done():
             self._confirmed.set_result(None)
 

@@ -220,7 +220,7 @@ def shows_more(deliveries: Sequence[Delivery], most: int) -> bool:
     Not where somebody waits for an answer, and not where there are as many as can be taken anyhow.
     """
     events = sum(delivery.queue != START_QUEUE for delivery in deliveries)
-    many = _MANY_EVENTS <= events and len(deliveries) < most
+    many = events >= _MANY_EVENTS and len(deliveries) < most
     return many and not any(delivery.message.reply_to for delivery in deliveries)
 
 
