@@ -58,6 +58,13 @@ def _array(field: Field, column: Values) -> str:
 
 
 def _texts(column: Values) -> str:
+    nulls = column.count(None)
+    if nulls == len(column):
+        return "{" + ",".join(["NULL"] * nulls) + "}"
+    # No text that can be stored has a NUL; so it can stand between them while all are quoted at once.
+    together = None if nulls else "\0".join(column)
+    if together is not None and together.count("\0") == len(column) - 1:
+        return '{"' + together.replace("\\", "\\\\").replace('"', '\\"').replace("\0", '","') + '"}'
     quoted = ["NULL" if text is None else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in column]
     return "{" + ",".join(quoted) + "}"
 

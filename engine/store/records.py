@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from operator import attrgetter
+from operator import attrgetter, is_
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 from sqlalchemy import BigInteger, Boolean, Table
@@ -53,6 +53,8 @@ class Field:
     def values(self, column: Values) -> Values:
         """Return a new row's values as the database takes them; what is empty is NULL."""
         if self.is_json:
+            if self.empty_is_null and not any(column):
+                return (None,) * len(column)
             return [None if value is None or (self.empty_is_null and not value) else encode(value) for value in column]
         return _texts(column) if self.is_text else column
 
@@ -60,6 +62,8 @@ class Field:
         """Return an existing row's values; NULL for a large payload that is still the object it was."""
         if not self.may_stay:
             return self.values(column)
+        if all(map(is_, column, before)):
+            return (None,) * len(column)
         return [None if new is old else encode(new) for new, old in zip(column, before, strict=True)]
 
 
