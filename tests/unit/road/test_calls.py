@@ -1,4 +1,4 @@
-"""What the road itself does for a task, counted: functions called outside of the decision, the same on every machine."""
+"""What the road itself does for a task, counted: functions called outside of the decision, as many on any machine."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from engine.testing.harness import Harness, result_message
 from engine.wire.message import Delivery, Message
 
 #: Python functions called to carry a result that brings the next task of a chain, in a batch of twenty, on SQLite and
-#: with the broker in memory: from the delivery to the ack, the batch's own among them, the decision left out. It is what
-#: it takes, plus a few: who needs more shall know, and look into ``docs/performance.md`` for what else could go.
+#: with the broker in memory: from the delivery to the ack, the batch's own among them, the decision left out. It is
+#: what it takes, plus a few: who needs more shall know, and look into ``docs/performance.md`` for what else could go.
 MOST_CALLS = 150
 
 RUNS = 20
