@@ -22,6 +22,9 @@ _SIZES = ((100, 20), (1_000, 5), (10_000, 1), (100_000, 1))
 #: A branch of the widest fork may cost so many times what one of the narrowest does.
 _FLAT = 1.5
 
+#: Branches of the fork that a decider has opened before its memory is looked at.
+_SMALL = 1_000
+
 
 def definition(task: str) -> dict[str, object]:
     """Return the workflow: a fork of as many branches as its input has, of one task each, and its join."""
@@ -67,7 +70,7 @@ def _branches(runs: Runs, meter: Meter, size: int, times: int) -> Round:
 
 def _memory(scope: Scope) -> list[Figure]:
     """Return by how much a decider grows for each branch that is open, in bytes, and how much of it is no payload."""
-    size = scope.at_most(100_000, quick=1_000)
+    size = scope.at_most(100_000, quick=10_000)
     grown, beyond = [], []
     for _ in range(scope.rounds):
         bytes_grown, payload = _opened(scope.stack, size)
@@ -80,22 +83,30 @@ def _memory(scope: Scope) -> list[Figure]:
 
 
 def _opened(stack: Stack, size: int) -> tuple[int, int]:
-    """Open a fork that nobody works on; return the bytes by which a fresh decider has grown, and the payload's."""
+    """Open a fork that nobody works on; return the bytes by which a fresh decider has grown, and the payload's.
+
+    It has opened a small one before: modules, and what connections keep room for, belong to no branch.
+    """
     with stack.decider() as decider:
         runs = Runs(stack, definition("bench_unserved"))
-        runs.start([{"branches": []}])
-        runs.wait(1)
-        before = psutil.Process(decider).memory_info().rss
         runs.broker.consume("bench_unserved", 1_000)
-        (run,) = runs.start([{"branches": [{}] * size}])
-        left = size
-        while left:
-            found = runs.broker.receive(1_000, 1.0)
-            runs.broker.ack(found)
-            left -= sum(1 for each in found if each.queue == "bench_unserved")
+        _open(runs, _SMALL)
+        before = psutil.Process(decider).memory_info().rss
+        run = _open(runs, size)
         grown = psutil.Process(decider).memory_info().rss - before
         runs.close()
     return grown, _payload_bytes(stack, run)
+
+
+def _open(runs: Runs, size: int) -> str:
+    """Start a run with a fork of so many branches; return its id once all of them are handed out."""
+    (run,) = runs.start([{"branches": [{}] * size}])
+    left = size
+    while left:
+        found = runs.broker.receive(1_000, 1.0)
+        runs.broker.ack(found)
+        left -= sum(1 for each in found if each.queue == "bench_unserved")
+    return run
 
 
 def _payload_bytes(stack: Stack, run: str) -> int:

@@ -23,10 +23,10 @@ MOST_CALLS = 132
 
 #: Bytes of a decider's memory for a branch of a wide fork that is open. Some 360 of them are data of the run: the
 #: element, the branch's reference name, the task's input. It differs by some tens from one Python to another.
-MOST_BYTES = 1_180
+MOST_BYTES = 1_100
 
 #: Bytes of these for what follows from the branch's row: what a decider has beside the row, however it came by it.
-MOST_DERIVED_BYTES = 490
+MOST_DERIVED_BYTES = 420
 
 NOW = Instant(1_000_000)
 AROUND = Surroundings()

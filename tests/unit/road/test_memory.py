@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 
 from engine.config import Settings
+from engine.decider.execution import Execution
 from engine.errors import BrokerUnavailable, StoreUnavailable
 from engine.executor import Executor
 from engine.model.event import StartWorkflow
@@ -55,6 +57,17 @@ def test_a_batch_about_more_runs_than_fit_into_memory_loses_no_news():
     runs = [harness.start("two_steps") for _ in range(3)]
     harness.publish(*answer(harness, "a"))
     assert [harness.task(run, "a").status for run in runs] == ["COMPLETED"] * 3
+
+
+def test_a_decider_keeps_no_more_runs_alive_than_its_cache_is_set_to():
+    harness = Harness(settings=Settings(cache_workflows=20, cache_tasks=20))
+    wait = {"name": "w", "taskReferenceName": "w", "type": "WAIT", "inputParameters": {"duration": "1 day"}}
+    harness.register({"name": "waits", "tasks": [wait]})
+    runs = [harness.start("waits") for _ in range(100)]
+    gc.collect()
+    # Not only those that it knows of: nothing else holds a run either.
+    alive = {each.workflow.id for each in gc.get_objects() if type(each) is Execution}
+    assert alive.intersection(runs) == set(runs[-20:])
 
 
 def test_news_that_does_not_fit_an_old_copy_is_not_dropped_before_the_rows_were_read():
