@@ -154,6 +154,12 @@ class Record(Generic[_R]):
             for names in (self.names, self.small_names)
         }
 
+        #: Numbers that thousands of rows have in common, as one fork has made them all at one moment.
+        self._repeated = {
+            names: [place for place, name in enumerate(names) if name == "parent" or name.endswith("_at")]
+            for names in (self.names, self.small_names)
+        }
+
     def columns(self, records: Iterable[Any]) -> list[Values]:
         """Return new records column by column, in the order of ``fields``."""
         rows = zip(*map(self._all, records), strict=True)
@@ -192,6 +198,9 @@ class Record(Generic[_R]):
         if not rows:
             return []
         columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
+        shared: dict[int, int] = {}
+        for place in self._repeated[names]:
+            columns[place] = map(shared.setdefault, columns[place], columns[place])
         for place, reader in self._readers[names]:
             columns[place] = map(reader, columns[place])
         kind = self._kind

@@ -299,3 +299,10 @@ def test_of_a_run_that_has_moved_on_no_slice_is_written(store: Store) -> None:
     assert save(store, *saves) == {"run"}
     assert len(load(store, "run").tasks) == SLICE - 1
     assert load(store, "stale").tasks == (a_task("stale"),)
+
+
+def test_what_the_rows_of_a_run_repeat_is_kept_once(store: Store) -> None:
+    create(store, a_run(), tasks=[a_task(seq=seq, parent=5_000, scheduled_at=MOMENT) for seq in (1, 2)])
+    one, other = load(store).tasks
+    for field in ("workflow_id", "type", "name", "queue", "parent", "scheduled_at"):
+        assert getattr(one, field) is getattr(other, field), field
