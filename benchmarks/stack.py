@@ -13,6 +13,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from benchmarks.cpu import serving
+from deploy import policies
 from deploy.endpoint import Servers
 from deploy.probe import mysql_connection
 from deploy.servers import provided
@@ -110,6 +111,10 @@ def running(logs: Path, database: str, broker: str = "rabbitmq") -> Iterator[Sta
         if database == "mysql":
             url = _with_database(url)
         migrate(url)
+        management = servers[broker].management_url
+        if management is not None:
+            # What is measured is what is deployed.
+            policies.apply(management, policies.vhost_of(servers[broker].url))
         store = open_store(url)
         try:
             yield Stack(servers, database, broker, url, store, logs)

@@ -38,6 +38,8 @@ BIN = Path(sys.executable).parent
 BATON = str(BIN / "baton")
 CELERY = str(BIN / "celery")
 
+_DEMO_OPTIONS = ("-n", "demo@%h", "-E", "--without-gossip", "-l", "info", "-c", "2")
+
 #: Every process of the stack: its name here and its command.
 PROCESSES: Mapping[str, tuple[str, ...]] = {
     "server": (BATON, "server"),
@@ -51,7 +53,7 @@ PROCESSES: Mapping[str, tuple[str, ...]] = {
     "worker-script": (BATON, "worker", "script"),
     "worker-event": (BATON, "worker", "event"),
     # A name of its own: a worker that somebody starts beside it has Celery's usual one, and names must differ.
-    "worker-demo": (CELERY, "-A", "demo.app:app", "worker", "-n", "demo@%h", "-E", "-l", "info", "-c", "2"),
+    "worker-demo": (CELERY, "-A", "demo.app:app", "worker", *_DEMO_OPTIONS),
     "flower": (CELERY, "-A", "demo.app:app", "flower", "--address=127.0.0.1"),
 }
 

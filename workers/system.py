@@ -90,12 +90,23 @@ def run_worker(
     """
     leave_out_payloads()
     leave_packed()
-    processes = concurrency or _CONCURRENCY[kind]
     queues = queues_of(kind, namespace, groups)
-    arguments = ["worker", "-Q", ",".join(queues), "-P", pool, "-n", f"baton-{kind}@%h", "-E", *options]
-    if processes:
-        arguments += ["-c", str(processes)]
+    arguments = arguments_of(kind, queues, concurrency, pool, options)
     system_app(broker_url, task_queues, queues=queues).worker_main(arguments)
+
+
+def arguments_of(
+    kind: str, queues: Sequence[str], concurrency: int | None, pool: str, options: Sequence[str]
+) -> list[str]:
+    """Return how Celery's worker is called for a kind of system task; ``options`` are further ones.
+
+    Without gossip, in which every worker hears every other one's sign of life, every two seconds, and nothing comes of
+    it: the broker delivers the square of their number. What a worker asks the others as it starts ("mingle") stays:
+    that is how it learns of revoked tasks.
+    """
+    arguments = ["worker", "-Q", ",".join(queues), "-P", pool, "-n", f"baton-{kind}@%h", "-E", "--without-gossip"]
+    processes = concurrency or _CONCURRENCY[kind]
+    return [*arguments, *options, *(("-c", str(processes)) if processes else ())]
 
 
 def queues_of(kind: str, namespace: str | None = None, groups: Sequence[str] = ()) -> tuple[str, ...]:

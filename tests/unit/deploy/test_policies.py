@@ -73,6 +73,15 @@ def test_a_task_may_take_longer_than_rabbitmqs_own_half_hour() -> None:
     assert int(setting[1]) > 30 * 60 * 1000
 
 
+def test_the_broker_counts_what_its_queues_hold_and_no_rates_of_messages() -> None:
+    # Both are needed: with rates, the management plugin itself sets the statistics to fine.
+    settings = dict(re.findall(r"^(\S+) = (\S+)$", DEPLOYED.read_text(), re.M))
+    assert settings["management.rates_mode"] == "none"
+    assert settings["collect_statistics"] == "coarse"
+    # "none", or no collector of metrics, would take the lengths of queues away, which the rescuer goes by.
+    assert "management_agent.disable_metrics_collector" not in settings
+
+
 @pytest.mark.parametrize(
     ("url", "vhost"),
     [
