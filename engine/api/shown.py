@@ -51,7 +51,7 @@ def description(tx: Transaction, run: Workflow, some: Sequence[Task], definition
     known: dict[int, Task] = {}
     missing = {task.parent for task in some} - {0}
     while missing:
-        above = tx.tasks_by_seq(run.id, missing)
+        above = tx.tasks_by_seq(run.id, missing, whole=False)
         known |= {task.seq: task for task in above}
         missing = {task.parent for task in above} - {0} - known.keys()
     rows = {task.seq: task for task in some} | known

@@ -27,6 +27,9 @@ def whole_runs(transaction: Transaction, found: Mapping[str, Rows]) -> dict[str,
 
 def whole_tasks(transaction: Transaction, tasks: Sequence[Task]) -> list[Task]:
     """Return tasks of any runs with the loops among them as they are; for those the rows of their runs are read."""
-    runs = transaction.load({task.workflow_id for task in tasks if lacks_parts(task)})
+    lacking = {task.workflow_id for task in tasks if lacks_parts(task)}
+    if not lacking:
+        return list(tasks)
+    runs = transaction.load(lacking)
     known = {(run, task.seq): task for run, rows in runs.items() for task in rows.tasks}
     return [known.get((task.workflow_id, task.seq), task) if lacks_parts(task) else task for task in tasks]

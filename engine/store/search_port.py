@@ -76,6 +76,9 @@ class Searching(Protocol):
         """Return how many tasks of a run have one of these statuses, or any, and a page of them in the order of seq."""
         ...
 
-    def tasks_by_seq(self, workflow_id: str, seqs: Collection[int]) -> list[Task]:
-        """Return these tasks of a run, in the order of seq, with what is kept outside of their rows."""
+    def tasks_by_seq(self, workflow_id: str, seqs: Collection[int], *, whole: bool = True) -> list[Task]:
+        """Return these tasks of a run, in the order of seq, with what is kept outside of their rows.
+
+        Without ``whole``, open loops lack what they leave to the rows of their iterations, which are many.
+        """
         ...

@@ -285,9 +285,10 @@ class MemoryTransaction(
         total, page = super().task_page(workflow_id, statuses, start, size)
         return total, whole_tasks(self, page)
 
-    def tasks_by_seq(self, workflow_id: str, seqs: Collection[int]) -> list[Task]:
+    def tasks_by_seq(self, workflow_id: str, seqs: Collection[int], *, whole: bool = True) -> list[Task]:
         """See ``Searching.tasks_by_seq``."""
-        return whole_tasks(self, super().tasks_by_seq(workflow_id, seqs))
+        found = super().tasks_by_seq(workflow_id, seqs)
+        return whole_tasks(self, found) if whole else found
 
     def note_queues(self, names: Collection[str]) -> None:
         """See ``Transaction.note_queues``."""

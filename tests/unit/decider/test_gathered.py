@@ -8,6 +8,7 @@ from collections.abc import ValuesView
 import pytest
 from msgspec.structs import replace
 
+from engine.api.shown import description
 from engine.config import Settings
 from engine.expression.budget import weigh
 from engine.model.execution import Task
@@ -220,6 +221,18 @@ def test_what_is_gathered_by_runs_that_cannot_be_read_is_left_out(harness):
     table = harness.store._tables.tasks[run]
     table[1] = replace(table[1], position=7)
     assert seen(harness, run, 1) == [{"iteration": 2}] * 4
+
+
+def test_whoever_reads_a_task_of_an_open_loop_reads_few_other_rows(harness, monkeypatch):
+    run = run_of(harness, loop("l", "true", step("b")))
+    for _ in range(3):
+        assert step_on(harness)
+    with harness.store.transaction() as tx:
+        monkeypatch.setattr(tx, "load", lambda *_: pytest.fail("all rows of the run were read"))
+        found = tx.run(run)
+        definition = tx.snapshots([found.definition_hash])[found.definition_hash]
+        (task,) = tx.tasks_by_seq(run, [4])
+        assert description(tx, found, [task], definition)(task).step.task_reference_name == "b"
 
 
 def test_a_loop_that_a_terminate_ends_has_the_iteration_that_it_stands_in(harness):
