@@ -36,7 +36,8 @@ def lacks_parts(task: Task) -> bool:
 
     One that is cancelled may do so too: who ended the run could not read what it held.
     """
-    if task.iteration < 2 or not task.started_at or str(task.iteration - 1) in task.output:
+    number, output = task.iteration, task.output
+    if number < 2 or not task.started_at or str(number - 1) in output or str(number) in output:
         return False
     stands = task.status in (TaskStatus.IN_PROGRESS, TaskStatus.CANCELED)
     return stands and type(task_type(task.type)).gathered is not TaskType.gathered

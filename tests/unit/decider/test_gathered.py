@@ -246,3 +246,11 @@ def test_a_loop_that_a_terminate_ends_has_the_iteration_that_it_stands_in(harnes
     shown = {key: part for key, part in row_of(harness, run, "o").output["2"].items() if key != "enough"}
     assert shown == {"b": {"calls": 2}, "i": {"iteration": 1, "1": ended}}
     assert set(row_of(harness, run, "o").output) == {"iteration", "1", "2"}
+
+
+def test_such_a_loop_keeps_no_more_iterations_than_are_wanted(harness):
+    end = step("end", "TERMINATE", **inputs(terminationStatus="COMPLETED"))
+    enough = switch("enough", {"3": [end]}, **inputs(way="${b.output.calls}"))
+    run = run_of(harness, loop("l", "true", step("b"), enough, **inputs(keepLastN=1)))
+    harness.work({"b": Flaky(0)})
+    assert [set(output) for output in seen(harness, run, 1)] == [{"iteration", "3"}] * 4
