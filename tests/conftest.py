@@ -15,6 +15,7 @@ import psycopg
 import pytest
 import redis
 import structlog
+from hypothesis import settings
 from psycopg import sql
 
 from deploy.endpoint import ServerMissing, Servers
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
 ROOT = Path(__file__).parent.parent
+
+# How long an example takes says something about the machine, and nothing about what is tested.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 #: Fixtures whose use means that a test needs servers, and which.
 NEEDS = {

@@ -17,14 +17,15 @@ FRAME_SIZE = 4096
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
-    max_leaves=8,
+    max_leaves=4,
 )
 messages = st.builds(
     Message,
     queue=st.text(st.characters(exclude_characters="\n\r", codec="utf-8"), min_size=1, max_size=60),
     body=st.binary(max_size=3 * FRAME_SIZE),
     exchange=st.sampled_from(["", "baton.status"]),
-    headers=st.dictionaries(st.text(max_size=20), values, max_size=5),
+    # No more than a frame holds, whatever the characters.
+    headers=st.dictionaries(st.text(max_size=10), values, max_size=3),
     message_id=st.none() | st.text(max_size=60),
     correlation_id=st.none() | st.text(max_size=60),
     reply_to=st.none() | st.text(max_size=60),
