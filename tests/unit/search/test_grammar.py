@@ -177,12 +177,17 @@ def test_free_text_is_words_of_which_all_are_there():
 
 def test_lists_are_sorted_by_several_fields():
     began, name = RUNS.fields["startTime"], RUNS.fields["workflowType"]
-    assert read_order("startTime:DESC|workflowType", RUNS) == (Order(began, True), Order(name))
+    assert read_order("workflowType:DESC|startTime", RUNS) == (Order(name, True), Order(began))
     assert read_order(" startTime : asc , startTime:DESC ", RUNS) == (Order(began),)
     assert read_order("", RUNS) == ()
     for wrong in ("colour", "startTime:UP", "input", "|".join(["status"] * 11)):
         with pytest.raises(BadMessage):
             read_order(wrong, RUNS)
+
+
+def test_behind_the_moment_at_which_runs_began_nothing_is_sorted_by():
+    began = RUNS.fields["startTime"]
+    assert read_order("startTime:DESC|workflowType", RUNS) == (Order(began, True),)
 
 
 CHARACTERS = st.text(alphabet="ab*?\\", max_size=8)
