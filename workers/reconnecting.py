@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from celery import Celery
 from kombu.connection import Connection
+from kombu.exceptions import OperationalError
+from kombu.utils.objects import cached_property
 
 #: Seconds before the first new attempt, by how much longer each further pause is, and the longest. Celery's own pauses
 #: grow to half a minute: after an outage of a minute its workers come back up to a quarter of a minute late.
@@ -19,6 +21,14 @@ class SoonReconnected(Connection):
         """Connect, trying again as often as the caller wants."""
         super().ensure_connection(*given, **{**_PAUSES, **options})  # type: ignore[no-untyped-call]
         return self
+
+    @cached_property
+    def connection_errors(self) -> tuple[type[Exception], ...]:
+        """What a worker takes for a lost line, after which it connects anew: also what Kombu itself makes of one.
+
+        Celery does not know that one, so a line lost while a new one asks its neighbours (mingle) ended the worker.
+        """
+        return (*super().connection_errors, OperationalError)
 
 
 def reconnect_soon(app: Celery) -> None:

@@ -19,6 +19,21 @@ app = Celery("shop", broker=os.environ["SHOP_BROKER"], backend=os.environ["SHOP_
 app.conf.broker_connection_retry_on_startup = True
 app.conf.broker_write_url = os.environ.get("SHOP_WRITES_TO", os.environ["SHOP_BROKER"])
 
+if os.environ.get("SHOP_MINGLES_OVER_A_LOST_LINE"):
+    # A line that is lost just when the worker asks its neighbours: too short a moment to be met from outside.
+    from celery.worker.consumer.mingle import Mingle
+    from kombu.exceptions import OperationalError
+
+    hellos = iter([OperationalError("[Errno 104] Connection reset by peer")])
+    say_hello = Mingle.send_hello
+
+    def lose_the_first(self: Mingle, consumer: Any) -> Any:
+        for lost in hellos:
+            raise lost
+        return say_hello(self, consumer)
+
+    Mingle.send_hello = lose_the_first
+
 if os.environ.get("SHOP_CONNECTED"):
     from workers import connect
 

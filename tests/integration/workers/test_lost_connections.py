@@ -65,5 +65,12 @@ def test_a_result_that_is_lost_on_its_way_is_sent_again(
     assert desk.end(seq).output == {"redelivered": False}
 
 
+def test_a_worker_that_loses_its_line_while_it_asks_its_neighbours_connects_anew(desk: Desk, launch: Launcher) -> None:
+    worker = launch.worker("threads", "-l", "info", SHOP_CONNECTED="asking", SHOP_MINGLES_OVER_A_LOST_LINE="yes")
+    seq = desk.send("asking:give", "give", kind="dict")
+    assert desk.end(seq).output == {"width": 3}
+    assert "Connection reset by peer" in launch.log(worker)
+
+
 def _connected(launch: Launcher, worker: Popen[bytes], times: int) -> bool:
     return launch.log(worker).count("Connected to") >= times
