@@ -136,9 +136,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     partitions: Annotated[int, Meta(ge=1, le=1024)] = 16
     #: Most messages that one transaction takes.
     batch_size: Annotated[int, Meta(ge=1, le=10_000)] = 200
-    #: How long a decider under load waits for more, so that a transaction takes more: after each batch of eight events
-    #: or more for which nobody waits. 0 takes each at once.
-    gather_ms: Annotated[int, Meta(ge=0, le=1_000)] = 10
     #: Executions, and tasks in them, that a decider keeps in memory.
     cache_workflows: Count = 10_000
     cache_tasks: Count = 500_000

@@ -36,10 +36,6 @@ log = get_logger(__name__)
 #: Start messages that a decider holds at a time beside its partitions; more would let starts delay running workflows.
 _STARTS_BESIDE = 25
 
-#: Events in a batch after which more are expected at any moment: each is saved and published with fewer others than
-#: could be had by waiting a little.
-_MANY_EVENTS = 8
-
 #: Longest wait for messages before the loop looks around, seconds; stopping and new messages cut it short.
 _LOOK_AROUND_SECONDS = 1.0
 
@@ -60,8 +56,6 @@ class RoadService:
         self._owner = f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
         self._quarantine = Quarantine(store, clock, self._owner)
         self._held: list[Delivery] = []
-        #: Whether the last batch has shown that a little patience makes the next one larger.
-        self._more_is_coming = False
         self._owned: tuple[int, ...] = ()
         self._orphans = Orphans(broker, settings.lease_seconds)
         #: False while what is consumed may be other than what is owned.
@@ -84,10 +78,7 @@ class RoadService:
         # What is held is done before partitions change hands: news of a run must not overtake older news.
         if not self._held:
             self._share_now_and_then(executor)
-            if self._more_is_coming and self._settings.gather_ms:
-                self._stop.sleep(self._settings.gather_ms / 1_000)
             self._held = self._broker.receive(self._settings.batch_size, _LOOK_AROUND_SECONDS)
-            self._more_is_coming = shows_more(self._held, self._settings.batch_size)
         self._handle(executor, self._held)
 
     def _lose_what_is_held(self) -> None:
@@ -212,16 +203,6 @@ class RoadService:
                     transaction.release_leases(self._owner)
             except Transient as error:
                 log.warning("leases.kept", reason=str(error), expires_in_seconds=self._settings.lease_seconds)
-
-
-def shows_more(deliveries: Sequence[Delivery], most: int) -> bool:
-    """Return whether a batch of ``most`` messages at most shows that waiting a little would make the next one larger.
-
-    Not where somebody waits for an answer, and not where there are as many as can be taken anyhow.
-    """
-    events = sum(delivery.queue != START_QUEUE for delivery in deliveries)
-    many = events >= _MANY_EVENTS and len(deliveries) < most
-    return many and not any(delivery.message.reply_to for delivery in deliveries)
 
 
 def by_size(deliveries: Sequence[Delivery], most_bytes: int) -> Iterator[int]:
