@@ -122,7 +122,7 @@ class Inbox:
         """Return up to ``limit`` of what has arrived, without waiting."""
         with self._wake:
             taken = [self._arrived.popleft() for _ in range(min(limit, len(self._arrived)))]
-        return [received(self.channel, arrival) for arrival in taken]
+        return [_received(self.channel, arrival) for arrival in taken]
 
     def take_cancelled(self) -> list[str]:
         """Return, once, the queues whose consumers may be restored by now."""
@@ -153,8 +153,7 @@ class Inbox:
         self, queue: str, _: Channel, method: spec.Basic.Deliver, properties: RawProperties, body: bytes
     ) -> None:
         """Take what pika has delivered."""
-        place = (method.exchange, method.routing_key)
-        self.take([Arrival(queue, method.delivery_tag, method.redelivered, *place, properties.raw, body)])
+        self.take([_arrival(queue, method, properties, body)])
 
     def wants(self, consumer: str) -> bool:
         """See ``Taker``: pika puts back what comes behind a cancellation."""
@@ -204,7 +203,7 @@ class Inbox:
         self._connection.end(f"closed the channel for consuming: {reason}")
 
 
-def received(channel: AmqpChannel, arrival: Arrival) -> Delivery:
+def _received(channel: AmqpChannel, arrival: Arrival) -> Delivery:
     """Return what has arrived as a delivery."""
     return Delivery(
         message=read_message(arrival.routing_key, arrival.exchange, arrival.properties, arrival.body),
@@ -222,8 +221,14 @@ def delivery(
     body: bytes,
 ) -> Delivery:
     """Return what pika handed over as a delivery."""
+    return _received(channel, _arrival(queue, method, properties, body))
+
+
+def _arrival(
+    queue: str, method: spec.Basic.Deliver | spec.Basic.GetOk, properties: RawProperties, body: bytes
+) -> Arrival:
     place = (method.exchange, method.routing_key)
-    return received(channel, Arrival(queue, method.delivery_tag, method.redelivered, *place, properties.raw, body))
+    return Arrival(queue, method.delivery_tag, method.redelivered, *place, properties.raw, body)
 
 
 def tags_by_channel(deliveries: Iterable[Delivery]) -> dict[AmqpChannel, list[int]]:

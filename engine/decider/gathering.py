@@ -9,6 +9,7 @@ import msgspec
 
 from engine.decider.execution import steps_of
 from engine.decider.layer import Layer
+from engine.decider.plan import says
 from engine.model.definition import WorkflowDef
 from engine.model.execution import Task, Workflow
 from engine.model.status import TaskStatus
@@ -40,7 +41,7 @@ def lacks_parts(task: Task) -> bool:
     if number < 2 or not task.started_at or str(number - 1) in output or str(number) in output:
         return False
     stands = task.status in (TaskStatus.IN_PROGRESS, TaskStatus.CANCELED)
-    return stands and type(task_type(task.type)).gathered is not TaskType.gathered
+    return stands and says(task_type(task.type), TaskType.gathered)
 
 
 def with_parts(workflow: Workflow, tasks: Sequence[Task], definition: WorkflowDef) -> tuple[Task, ...]:

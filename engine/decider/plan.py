@@ -101,9 +101,9 @@ def _planned(step: WorkflowTask) -> Plan:
         name=kind.shown_as or kind.name if kind.named_by_type else step.name,
         definition=definition,
         parameters=given,
-        opens_lists=_says(kind, TaskType.branches),
-        awaits_tasks=_says(kind, TaskType.awaits),
-        heeds_success=_says(kind, TaskType.worker_done) or _says(kind, TaskType.is_outdated),
+        opens_lists=says(kind, TaskType.branches),
+        awaits_tasks=says(kind, TaskType.awaits),
+        heeds_success=says(kind, TaskType.worker_done) or says(kind, TaskType.is_outdated),
         is_completed_later=step.async_complete and kind.may_complete_later,
         is_told=bool(step.on_state_change),
         is_cached=step.cache_config is not None and step.cache_config.ttl_in_second > 0,
@@ -111,6 +111,6 @@ def _planned(step: WorkflowTask) -> Plan:
     )
 
 
-def _says(kind: TaskType, default: Callable[..., object]) -> bool:
+def says(kind: TaskType, default: Callable[..., object]) -> bool:
     """True when a type has an answer of its own to a question, in place of the default."""
     return getattr(type(kind), default.__name__) is not default

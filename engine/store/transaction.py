@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
 import sqlalchemy
-from msgspec.structs import replace
 from sqlalchemy import Connection, event
 
-from engine.model.execution import Task
 from engine.store.archives import StoredArchives
 from engine.store.batch import Batch
 from engine.store.database import faults_told_apart, open_database
 from engine.store.definitions import Definitions
 from engine.store.event_handlers import EventHandlers
 from engine.store.executions import Executions
-from engine.store.gathered import whole_runs, whole_tasks
+from engine.store.gathered import WholeLoops
 from engine.store.hands import Hands
 from engine.store.housekeeping import Housekeeping
 from engine.store.mysql import MysqlBatch
 from engine.store.notices import Notices
 from engine.store.outside import Outside
 from engine.store.pending import PendingTasks
-from engine.store.port import Rows, Store
+from engine.store.port import Store
 from engine.store.postgres import PostgresBatch, json_as_text
 from engine.store.results import Results
 from engine.store.schedules import Schedules
 from engine.store.schema_defs import StoredSchemaDefs
-from engine.store.search_port import FoundTasks, Query
 from engine.store.searching_tasks import TaskSearches
 from engine.store.slots import Slots
 from engine.store.sqlite import SqliteBatch
@@ -39,6 +36,7 @@ from engine.store.worker_notes import StoredWorkerNotes
 
 
 class SqlTransaction(
+    WholeLoops,
     Executions,
     StoredArchives,
     Definitions,
@@ -63,26 +61,6 @@ class SqlTransaction(
         self._batch = batch
         self._outside = outside
         self.gone = []
-
-    def load(self, workflow_ids: Collection[str], *, payloads: bool = True) -> dict[str, Rows]:
-        """See ``Transaction.load``."""
-        found = super().load(workflow_ids, payloads=payloads)
-        return whole_runs(self, found) if payloads else found
-
-    def search_tasks(self, query: Query) -> FoundTasks:
-        """See ``Searching.search_tasks``."""
-        found = super().search_tasks(query)
-        return replace(found, tasks=tuple(whole_tasks(self, found.tasks)))
-
-    def task_page(self, workflow_id: str, statuses: Collection[str], start: int, size: int) -> tuple[int, list[Task]]:
-        """See ``Searching.task_page``."""
-        total, page = super().task_page(workflow_id, statuses, start, size)
-        return total, whole_tasks(self, page)
-
-    def tasks_by_seq(self, workflow_id: str, seqs: Collection[int], *, whole: bool = True) -> list[Task]:
-        """See ``Searching.tasks_by_seq``."""
-        found = super().tasks_by_seq(workflow_id, seqs)
-        return whole_tasks(self, found) if whole else found
 
 
 _BATCHES: Final[Mapping[str, Callable[[], Batch]]] = {

@@ -16,10 +16,9 @@ from engine.model.execution import NEVER, Task, Workflow
 from engine.model.payload import Json, JsonObject
 from engine.model.status import TaskStatus
 from engine.store.codec import storable
-from engine.store.gathered import whole_runs, whole_tasks
+from engine.store.gathered import WholeLoops
 from engine.store.port import WEEK_SECONDS, Due, InHand, LoggedRequest, Rows, Save
 from engine.store.records import TASK, WORKFLOW
-from engine.store.search_port import FoundTasks, Query
 from engine.store.share import fair_share
 from engine.testing.memory_archives import MemoryArchives
 from engine.testing.memory_events import MemoryEvents
@@ -257,6 +256,7 @@ class _Definitions(MemorySlots, MemoryResults, MemoryWorkerNotes):
 
 
 class MemoryTransaction(
+    WholeLoops,
     _Runs,
     MemoryArchives,
     _Definitions,
@@ -269,26 +269,6 @@ class MemoryTransaction(
     MemoryWebhooks,
 ):
     """Everything that can be read or written inside one transaction of a ``MemoryStore``."""
-
-    def load(self, workflow_ids: Collection[str], *, payloads: bool = True) -> dict[str, Rows]:
-        """See ``Transaction.load``."""
-        found = super().load(workflow_ids, payloads=payloads)
-        return whole_runs(self, found) if payloads else found
-
-    def search_tasks(self, query: Query) -> FoundTasks:
-        """See ``Searching.search_tasks``."""
-        found = super().search_tasks(query)
-        return msgspec.structs.replace(found, tasks=tuple(whole_tasks(self, found.tasks)))
-
-    def task_page(self, workflow_id: str, statuses: Collection[str], start: int, size: int) -> tuple[int, list[Task]]:
-        """See ``Searching.task_page``."""
-        total, page = super().task_page(workflow_id, statuses, start, size)
-        return total, whole_tasks(self, page)
-
-    def tasks_by_seq(self, workflow_id: str, seqs: Collection[int], *, whole: bool = True) -> list[Task]:
-        """See ``Searching.tasks_by_seq``."""
-        found = super().tasks_by_seq(workflow_id, seqs)
-        return whole_tasks(self, found) if whole else found
 
     def note_queues(self, names: Collection[str]) -> None:
         """See ``Transaction.note_queues``."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -19,6 +18,7 @@ from engine.api.worker_lane import WorkerLane
 from engine.broker.memory import MemoryConnection
 from engine.polling.distributor import Distributor
 from engine.wire.message import Delivery, Message
+from tests.profiled import profiled
 
 from .conftest import PARTITIONS, Site, opened
 from .waiting import until
@@ -141,11 +141,8 @@ def test_the_framework_has_no_part_in_a_poll() -> None:
     async def calls() -> int:
         await lane(scope, receive, send)
         found = Counter[str]()
-        sys.setprofile(lambda _frame, event, _: found.update({event: 1}))
-        try:
+        with profiled(lambda _frame, event, _: found.update({event: 1})):
             await lane(scope, receive, send)
-        finally:
-            sys.setprofile(None)
         return found["call"]
 
     assert asyncio.run(calls()) <= _CALLS_OF_THE_LANE

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -14,6 +11,7 @@ from engine.store.migrate import migrate
 from engine.store.transaction import SqlStore
 from engine.testing.harness import Harness, result_message
 from engine.wire.message import Delivery, Message
+from tests.profiled import profiled
 
 #: Python functions called to carry a result that brings the next task of a chain, in a batch of twenty, on SQLite and
 #: with the broker in memory: from the delivery to the ack, the batch's own among them, the decision left out. It is
@@ -30,16 +28,7 @@ class Calls:
         self.number = 0
         self._inside = 0
 
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        before = sys.getprofile()
-        sys.setprofile(self._count)
-        try:
-            yield
-        finally:
-            sys.setprofile(before)
-
-    def _count(self, frame: FrameType, event: str, _argument: object) -> None:
+    def count(self, frame: FrameType, event: str, _argument: object) -> None:
         if frame.f_code is decide.__code__ and event in ("call", "return"):
             self._inside += 1 if event == "call" else -1
         elif not self._inside:
@@ -63,7 +52,7 @@ def test_a_task_takes_the_road_so_many_calls_and_no_more(tmp_path: Path) -> None
         harness._outside.publish([done(each) for each in harness.take("same")])
         deliveries = harness.arrived()
         assert len(deliveries) == RUNS
-        with calls.counted():
+        with profiled(calls.count):
             harness.executor.handle(deliveries)
 
     for _ in range(4):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import FrameType
 
 from engine.testing.harness import Harness
 from engine.wire.message import Delivery
+from tests.profiled import profiled
 
 #: How much more of a cost for each may be what is shared by all, in the smaller of two sizes or the larger one.
 NEARLY = 1.1
@@ -48,17 +47,8 @@ class Calls:
         harness.executor.handle = self._counted  # type: ignore[method-assign]
 
     def _counted(self, deliveries: Sequence[Delivery]) -> None:
-        with self._counting():
+        with profiled(self._count):
             self._handle(deliveries)
-
-    @contextmanager
-    def _counting(self) -> Iterator[None]:
-        before = sys.getprofile()
-        sys.setprofile(self._count)
-        try:
-            yield
-        finally:
-            sys.setprofile(before)
 
     def _count(self, _frame: FrameType, event: str, _argument: object) -> None:
         self.number += event in ("call", "c_call")
